@@ -117,7 +117,7 @@ const (
 	TableInstance      Table = 9  // A payment → Instance
 	TableJob           Table = 10 // A payment, B n → Job
 	TableEffect        Table = 11 // A payment, S effect key → Effect
-	TableTimer         Table = 12 // A due (ms), B payment or 1<<63|message → Timer
+	TableTimer         Table = 12 // A due (ms), B payment or 1<<63 → Timer
 	TableCorrelation   Table = 13 // S tenant 00 name 00 key → Correlation
 	TableIncident      Table = 14 // A payment, B n → Incident
 	TableReceipt       Table = 15 // A payment → Receipt
@@ -125,6 +125,7 @@ const (
 	TableMessageID     Table = 17 // A log index, B position → MessageID; index TableMessageIndex
 	TableCounter       Table = 18 // S tenant 00 name → Counter
 	TableTenantVersion Table = 19 // S tenant, A version → TenantVersion
+	TableMessageName   Table = 20 // S tenant 00 message name → MessageName
 
 	// Index tables hold no rows of their own; Get of such a key returns the row
 	// of the indexed table.
@@ -180,6 +181,7 @@ var Layouts = map[Table]Layout{
 	},
 	TableCounter:       {Name: "counter", New: func() Row { return new(enginev1.Counter) }},
 	TableTenantVersion: {Name: "tenant_version", New: func() Row { return new(enginev1.TenantVersion) }},
+	TableMessageName:   {Name: "message_name", New: func() Row { return new(enginev1.MessageName) }},
 }
 
 // Indexed maps an index table to the table whose rows it finds.

@@ -114,7 +114,7 @@ const (
 	EventKind_EVENT_KIND_START_REPEATED      EventKind = 3 // the first answer, again
 	EventKind_EVENT_KIND_PAYMENT_ENDED       EventKind = 4
 	EventKind_EVENT_KIND_ELEMENT_ENTERED     EventKind = 5
-	EventKind_EVENT_KIND_ELEMENT_LEFT        EventKind = 6
+	EventKind_EVENT_KIND_CALL_RETURNED       EventKind = 6 // the flow called by this element has ended
 	EventKind_EVENT_KIND_JOB_CREATED         EventKind = 7
 	EventKind_EVENT_KIND_JOB_COMPLETED       EventKind = 8
 	EventKind_EVENT_KIND_JOB_FAILED          EventKind = 9
@@ -151,6 +151,7 @@ const (
 	EventKind_EVENT_KIND_TIMERS_FIRED        EventKind = 52
 	EventKind_EVENT_KIND_COUNTED             EventKind = 53
 	EventKind_EVENT_KIND_CHECKPOINTED        EventKind = 54
+	EventKind_EVENT_KIND_ACTED               EventKind = 55 // an operator's act on a payment, for the audit topic
 )
 
 // Enum value maps for EventKind.
@@ -162,7 +163,7 @@ var (
 		3:  "EVENT_KIND_START_REPEATED",
 		4:  "EVENT_KIND_PAYMENT_ENDED",
 		5:  "EVENT_KIND_ELEMENT_ENTERED",
-		6:  "EVENT_KIND_ELEMENT_LEFT",
+		6:  "EVENT_KIND_CALL_RETURNED",
 		7:  "EVENT_KIND_JOB_CREATED",
 		8:  "EVENT_KIND_JOB_COMPLETED",
 		9:  "EVENT_KIND_JOB_FAILED",
@@ -199,6 +200,7 @@ var (
 		52: "EVENT_KIND_TIMERS_FIRED",
 		53: "EVENT_KIND_COUNTED",
 		54: "EVENT_KIND_CHECKPOINTED",
+		55: "EVENT_KIND_ACTED",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":         0,
@@ -207,7 +209,7 @@ var (
 		"EVENT_KIND_START_REPEATED":      3,
 		"EVENT_KIND_PAYMENT_ENDED":       4,
 		"EVENT_KIND_ELEMENT_ENTERED":     5,
-		"EVENT_KIND_ELEMENT_LEFT":        6,
+		"EVENT_KIND_CALL_RETURNED":       6,
 		"EVENT_KIND_JOB_CREATED":         7,
 		"EVENT_KIND_JOB_COMPLETED":       8,
 		"EVENT_KIND_JOB_FAILED":          9,
@@ -244,6 +246,7 @@ var (
 		"EVENT_KIND_TIMERS_FIRED":        52,
 		"EVENT_KIND_COUNTED":             53,
 		"EVENT_KIND_CHECKPOINTED":        54,
+		"EVENT_KIND_ACTED":               55,
 	}
 )
 
@@ -359,6 +362,7 @@ const (
 	TimerKind_TIMER_KIND_WAIT        TimerKind = 1
 	TimerKind_TIMER_KIND_JOB         TimerKind = 2
 	TimerKind_TIMER_KIND_MESSAGE     TimerKind = 3
+	TimerKind_TIMER_KIND_START       TimerKind = 4
 )
 
 // Enum value maps for TimerKind.
@@ -368,12 +372,14 @@ var (
 		1: "TIMER_KIND_WAIT",
 		2: "TIMER_KIND_JOB",
 		3: "TIMER_KIND_MESSAGE",
+		4: "TIMER_KIND_START",
 	}
 	TimerKind_value = map[string]int32{
 		"TIMER_KIND_UNSPECIFIED": 0,
 		"TIMER_KIND_WAIT":        1,
 		"TIMER_KIND_JOB":         2,
 		"TIMER_KIND_MESSAGE":     3,
+		"TIMER_KIND_START":       4,
 	}
 )
 
@@ -2383,7 +2389,6 @@ type Tenant struct {
 	RetentionMs int64  `protobuf:"varint,5,opt,name=retention_ms,json=retentionMs,proto3" json:"retentionMs,omitempty"` // of receipts and ids; 0: 30 days
 	BufferedMax uint32 `protobuf:"varint,6,opt,name=buffered_max,json=bufferedMax,proto3" json:"bufferedMax,omitempty"` // buffered messages; 0: 100,000
 	Version     uint64 `protobuf:"varint,7,opt,name=version,proto3" json:"version,omitempty"`                           // log index of the last PutTenant
-	Buffered    uint32 `protobuf:"varint,8,opt,name=buffered,proto3" json:"buffered,omitempty"`
 }
 
 func (x *Tenant) Reset() {
@@ -2437,13 +2442,6 @@ func (x *Tenant) GetBufferedMax() uint32 {
 func (x *Tenant) GetVersion() uint64 {
 	if x != nil {
 		return x.Version
-	}
-	return 0
-}
-
-func (x *Tenant) GetBuffered() uint32 {
-	if x != nil {
-		return x.Buffered
 	}
 	return 0
 }
@@ -2721,7 +2719,7 @@ type Instance struct {
 	Flow          string          `protobuf:"bytes,3,opt,name=flow,proto3" json:"flow,omitempty"`
 	FlowVersion   uint32          `protobuf:"varint,4,opt,name=flow_version,json=flowVersion,proto3" json:"flowVersion,omitempty"`
 	NextN         uint32          `protobuf:"varint,5,opt,name=next_n,json=nextN,proto3" json:"nextN,omitempty"`
-	NextSeq       uint32          `protobuf:"varint,6,opt,name=next_seq,json=nextSeq,proto3" json:"nextSeq,omitempty"`
+	LastSeq       uint32          `protobuf:"varint,6,opt,name=last_seq,json=lastSeq,proto3" json:"lastSeq,omitempty"`
 	StartedMs     int64           `protobuf:"varint,7,opt,name=started_ms,json=startedMs,proto3" json:"startedMs,omitempty"`
 	Scopes        []*Scope        `protobuf:"bytes,8,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	Tokens        []*Token        `protobuf:"bytes,9,rep,name=tokens,proto3" json:"tokens,omitempty"`
@@ -2778,9 +2776,9 @@ func (x *Instance) GetNextN() uint32 {
 	return 0
 }
 
-func (x *Instance) GetNextSeq() uint32 {
+func (x *Instance) GetLastSeq() uint32 {
 	if x != nil {
-		return x.NextSeq
+		return x.LastSeq
 	}
 	return 0
 }
@@ -3276,6 +3274,9 @@ type HistoryEntry struct {
 	Mode     Mode   `protobuf:"varint,9,opt,name=mode,proto3" json:"mode,omitempty"`
 	Endpoint string `protobuf:"bytes,10,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	State    []byte `protobuf:"bytes,11,opt,name=state,proto3" json:"state,omitempty"` // of a checkpoint
+	// Of an effect that is a command itself (StartPayment, Publish, Sequence, Emit,
+	// Sleep): the encoded Event that answered it.
+	Reply []byte `protobuf:"bytes,12,opt,name=reply,proto3" json:"reply,omitempty"`
 }
 
 func (x *HistoryEntry) Reset() {
@@ -3357,6 +3358,13 @@ func (x *HistoryEntry) GetEndpoint() string {
 func (x *HistoryEntry) GetState() []byte {
 	if x != nil {
 		return x.State
+	}
+	return nil
+}
+
+func (x *HistoryEntry) GetReply() []byte {
+	if x != nil {
+		return x.Reply
 	}
 	return nil
 }
@@ -3445,7 +3453,7 @@ func (x *Effect) GetEndpoint() string {
 }
 
 // Timer holds what one payment wants woken at one instant; its key is (due,
-// payment), or (due, 1<<63 | message number) for a buffered message.
+// payment), or (due, 1<<63) for buffered messages and start events.
 type Timer struct {
 	unknownFields []byte
 	Due           []*Due `protobuf:"bytes,1,rep,name=due,proto3" json:"due,omitempty"`
@@ -3467,8 +3475,12 @@ func (x *Timer) GetDue() []*Due {
 type Due struct {
 	unknownFields []byte
 	Kind          TimerKind `protobuf:"varint,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	N             uint32    `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`                    // the wait or the job
-	Correlation   string    `protobuf:"bytes,3,opt,name=correlation,proto3" json:"correlation,omitempty"` // TIMER_KIND_MESSAGE: tenant 00 name 00 key
+	N             uint32    `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"` // the wait or the job
+	// TIMER_KIND_MESSAGE: tenant 00 name 00 key; TIMER_KIND_START: tenant 00 flow
+	// 00 element, n being the flow version.
+	Subject     string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	Message     uint64 `protobuf:"varint,4,opt,name=message,proto3" json:"message,omitempty"`         // TIMER_KIND_MESSAGE: its number
+	Repetitions uint32 `protobuf:"varint,5,opt,name=repetitions,proto3" json:"repetitions,omitempty"` // of a start cycle: left after this one
 }
 
 func (x *Due) Reset() {
@@ -3491,11 +3503,25 @@ func (x *Due) GetN() uint32 {
 	return 0
 }
 
-func (x *Due) GetCorrelation() string {
+func (x *Due) GetSubject() string {
 	if x != nil {
-		return x.Correlation
+		return x.Subject
 	}
 	return ""
+}
+
+func (x *Due) GetMessage() uint64 {
+	if x != nil {
+		return x.Message
+	}
+	return 0
+}
+
+func (x *Due) GetRepetitions() uint32 {
+	if x != nil {
+		return x.Repetitions
+	}
+	return 0
 }
 
 // Correlation is everything that waits under one (tenant, message name, key).
@@ -3613,6 +3639,34 @@ func (x *BufferedMessage) GetVariables() []*Variable {
 func (x *BufferedMessage) GetTakenBy() []string {
 	if x != nil {
 		return x.TakenBy
+	}
+	return nil
+}
+
+// MessageName says which flows of a tenant know a message: those that catch it
+// (it is dropped once all of them took it) and those it starts.
+type MessageName struct {
+	unknownFields []byte
+	Catchers      []string `protobuf:"bytes,1,rep,name=catchers,proto3" json:"catchers,omitempty"`
+	Starters      []string `protobuf:"bytes,2,rep,name=starters,proto3" json:"starters,omitempty"`
+}
+
+func (x *MessageName) Reset() {
+	*x = MessageName{}
+}
+
+func (*MessageName) ProtoMessage() {}
+
+func (x *MessageName) GetCatchers() []string {
+	if x != nil {
+		return x.Catchers
+	}
+	return nil
+}
+
+func (x *MessageName) GetStarters() []string {
+	if x != nil {
+		return x.Starters
 	}
 	return nil
 }
@@ -7154,11 +7208,6 @@ func (m *Tenant) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if m.Buffered != 0 {
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Buffered))
-		i--
-		dAtA[i] = 0x40
-	}
 	if m.Version != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Version))
 		i--
@@ -7724,8 +7773,8 @@ func (m *Instance) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x38
 	}
-	if m.NextSeq != 0 {
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.NextSeq))
+	if m.LastSeq != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.LastSeq))
 		i--
 		dAtA[i] = 0x30
 	}
@@ -8258,6 +8307,13 @@ func (m *HistoryEntry) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.Reply) > 0 {
+		i -= len(m.Reply)
+		copy(dAtA[i:], m.Reply)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Reply)))
+		i--
+		dAtA[i] = 0x62
+	}
 	if len(m.State) > 0 {
 		i -= len(m.State)
 		copy(dAtA[i:], m.State)
@@ -8495,10 +8551,20 @@ func (m *Due) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if len(m.Correlation) > 0 {
-		i -= len(m.Correlation)
-		copy(dAtA[i:], m.Correlation)
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Correlation)))
+	if m.Repetitions != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Repetitions))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Message != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Message))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Subject) > 0 {
+		i -= len(m.Subject)
+		copy(dAtA[i:], m.Subject)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Subject)))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -8694,6 +8760,57 @@ func (m *BufferedMessage) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error)
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.N))
 		i--
 		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MessageName) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MessageName) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *MessageName) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Starters) > 0 {
+		for iNdEx := len(m.Starters) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Starters[iNdEx])
+			copy(dAtA[i:], m.Starters[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Starters[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Catchers) > 0 {
+		for iNdEx := len(m.Catchers) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Catchers[iNdEx])
+			copy(dAtA[i:], m.Catchers[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Catchers[iNdEx])))
+			i--
+			dAtA[i] = 0xa
+		}
 	}
 	return len(dAtA) - i, nil
 }
@@ -10459,9 +10576,6 @@ func (m *Tenant) SizeVT() (n int) {
 	if m.Version != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Version))
 	}
-	if m.Buffered != 0 {
-		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Buffered))
-	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -10647,8 +10761,8 @@ func (m *Instance) SizeVT() (n int) {
 	if m.NextN != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.NextN))
 	}
-	if m.NextSeq != 0 {
-		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.NextSeq))
+	if m.LastSeq != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.LastSeq))
 	}
 	if m.StartedMs != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.StartedMs))
@@ -10966,6 +11080,10 @@ func (m *HistoryEntry) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	l = len(m.Reply)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -11040,9 +11158,15 @@ func (m *Due) SizeVT() (n int) {
 	if m.N != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.N))
 	}
-	l = len(m.Correlation)
+	l = len(m.Subject)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Message != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Message))
+	}
+	if m.Repetitions != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Repetitions))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -11117,6 +11241,28 @@ func (m *BufferedMessage) SizeVT() (n int) {
 	}
 	if len(m.TakenBy) > 0 {
 		for _, s := range m.TakenBy {
+			l = len(s)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *MessageName) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Catchers) > 0 {
+		for _, s := range m.Catchers {
+			l = len(s)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if len(m.Starters) > 0 {
+		for _, s := range m.Starters {
 			l = len(s)
 			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 		}
@@ -16661,15 +16807,6 @@ func (m *Tenant) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
-		case 8:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Buffered", wireType)
-			}
-			m.Buffered = 0
-			m.Buffered, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
-			if err != nil {
-				return err
-			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -17537,10 +17674,10 @@ func (m *Instance) UnmarshalVT(dAtA []byte) error {
 			}
 		case 6:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field NextSeq", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field LastSeq", wireType)
 			}
-			m.NextSeq = 0
-			m.NextSeq, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			m.LastSeq = 0
+			m.LastSeq, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
 			if err != nil {
 				return err
 			}
@@ -18932,6 +19069,32 @@ func (m *HistoryEntry) UnmarshalVT(dAtA []byte) error {
 				m.State = []byte{}
 			}
 			iNdEx = postIndex
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reply", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reply = append(m.Reply[:0], dAtA[iNdEx:postIndex]...)
+			if m.Reply == nil {
+				m.Reply = []byte{}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -19268,7 +19431,7 @@ func (m *Due) UnmarshalVT(dAtA []byte) error {
 			}
 		case 3:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Correlation", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field Subject", wireType)
 			}
 			var stringLen uint64
 			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
@@ -19286,8 +19449,26 @@ func (m *Due) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			m.Correlation = string(dAtA[iNdEx:postIndex])
+			m.Subject = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Message", wireType)
+			}
+			m.Message = 0
+			m.Message, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Repetitions", wireType)
+			}
+			m.Repetitions = 0
+			m.Repetitions, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -19602,6 +19783,92 @@ func (m *BufferedMessage) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.TakenBy = append(m.TakenBy, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MessageName) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MessageName: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MessageName: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Catchers", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Catchers = append(m.Catchers, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Starters", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Starters = append(m.Starters, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
