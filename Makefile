@@ -1,16 +1,163 @@
-GOBIN := $(CURDIR)/.tmp/bin
-export PATH := $(GOBIN):$(PATH)
+# Everything is done from here, and .ci/run calls nothing else. "make" alone
+# lists the targets. Building, running and testing need Go, make and git; the
+# targets test-kafka and test-postgres say what more they want.
 
-LITE := engine/v1/engine.proto sdk/v1/connector.proto
-LITE_FEATURES := marshal_strict+unmarshal+size
+SHELL := /usr/bin/env bash -euo pipefail
+.DEFAULT_GOAL := help
+
+TOOLS := $(CURDIR)/.tmp/bin
+export PATH := $(TOOLS):$(PATH)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION)
+
+# Shared test data, if there is any: an absolute path, since tests run in the
+# folders of their packages.
+ifdef RAILHEAD_SHARED
+export RAILHEAD_SHARED := $(abspath $(RAILHEAD_SHARED))
+endif
+
+CONNECTORS := $(patsubst plugins/%/,%,$(dir $(wildcard plugins/*/*/manifest.json)))
+MODULES := $(foreach c,$(CONNECTORS),bin/connectors/$(subst /,-,$(c)).wasm)
+
+TESTCOUNT := go run ./tools/testcount $(if $(TALLY),-tally $(TALLY))
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------ build and run
+
+.PHONY: build
+build: bin/railhead connectors ## build bin/railhead and bin/connectors/*.wasm
+
+.PHONY: bin/railhead
+bin/railhead:
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/railhead
+
+.PHONY: connectors
+connectors: $(MODULES) ## compile the first-party connectors to WebAssembly
+
+.PHONY: $(MODULES)
+$(MODULES): bin/connectors/%.wasm: bin/railhead
+	bin/railhead connector build plugins/$(subst -,/,$(firstword $(subst -, ,$*)))/$(patsubst $(firstword $(subst -, ,$*))-%,%,$*) -o $@
+
+.PHONY: run
+run: build ## start everything on this machine, send one transfer, stay up
+	bin/railhead dev
+
+.PHONY: demo
+demo: build ## the same, but exit when the transfer is verified
+	bin/railhead dev --demo-once
+
+.PHONY: install
+install: ## install railhead where go install puts binaries
+	go install -trimpath -ldflags '$(LDFLAGS)' ./cmd/railhead
+
+# -------------------------------------------------------------------- tests
+
+.PHONY: test
+test: vet ## vet and test everything that needs Go alone; ends with the count of skips
+	@$(if $(RAILHEAD_SHARED),test -d '$(RAILHEAD_SHARED)' || { echo 'RAILHEAD_SHARED=$(RAILHEAD_SHARED) is no folder' >&2; exit 1; })
+	go test -json ./... | $(TESTCOUNT)
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: race
+race: ## test under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -json ./... | $(TESTCOUNT)
+
+.PHONY: test-e2e
+test-e2e: build ## real processes killed, paused and restarted
+	go test -json -tags e2e -timeout 20m ./examples/e2e/... | $(TESTCOUNT)
+
+.PHONY: test-kafka
+test-kafka: build ## one transfer over a real Kafka (needs Java 17 and Maven)
+	examples/e2e/kafka.sh go test -json -tags kafka -timeout 10m ./examples/e2e/... | $(TESTCOUNT)
+
+.PHONY: test-postgres
+test-postgres: build ## bank and opsd on PostgreSQL (needs Debian's postgresql)
+	examples/e2e/postgres.sh go test -json -tags postgres -timeout 10m ./examples/bank/... ./opsd/... ./examples/e2e/... | $(TESTCOUNT)
+
+FUZZTIME ?= 10s
+.PHONY: fuzz
+fuzz: ## fuzz every parser for FUZZTIME each (10s)
+	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' . | sort); do \
+	  for name in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' $$f); do \
+	    echo "$$name in $$(dirname $$f)"; \
+	    go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$f); \
+	  done; \
+	done
+
+WORKLOAD ?= one-task
+NODES ?= 1
+INGRESS ?= stream
+DURATION ?= 10s
+.PHONY: bench
+bench: build ## payments per second of real processes (WORKLOAD, NODES, INGRESS, DURATION)
+	bin/railhead bench --workload $(WORKLOAD) --nodes $(NODES) --ingress $(INGRESS) --duration $(DURATION) --json
+
+# -------------------------------------------------------------- the sources
+
+.PHONY: fmt
+fmt: ## format Go and protobuf
+	gofmt -w $(GODIRS)
+	$(TOOLS)/buf format -w
+
+GODIRS := $(sort $(foreach d,$(wildcard *),$(if $(shell find $(d) -name '*.go' -print -quit),$(d))))
+
+.PHONY: lint
+lint: lint-fmt lint-go lint-proto ## check format, Go and protobuf
+
+.PHONY: lint-fmt
+lint-fmt:
+	@out=$$(gofmt -l $(GODIRS)); test -z "$$out" || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
+
+.PHONY: lint-go
+lint-go: $(TOOLS)/golangci-lint
+	golangci-lint run ./...
+
+.PHONY: lint-proto
+lint-proto: $(TOOLS)/buf
+	buf lint
+
+AGAINST ?= main
+.PHONY: breaking
+breaking: $(TOOLS)/buf ## refuse changes of contracts that break older users (AGAINST=main)
+	buf breaking --against '.git#ref=$(AGAINST)'
 
 .PHONY: generate
-generate: tools ## regenerate the contracts' Go code
-	protoc -I. --go-lite_out=. --go-lite_opt=paths=source_relative,features=$(LITE_FEATURES) $(LITE)
+generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-connect-go $(TOOLS)/protoc-gen-go-lite ## regenerate the contracts' Go code
+	buf generate
+	buf generate --template buf.gen.lite.yaml
 
-.PHONY: tools
-tools:
-	@mkdir -p $(GOBIN)
-	@test -x $(GOBIN)/protoc-gen-go-lite || GOBIN=$(GOBIN) go install github.com/aperturerobotics/protobuf-go-lite/cmd/protoc-gen-go-lite@v0.14.0
-	@test -x $(GOBIN)/protoc-gen-go || GOBIN=$(GOBIN) go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
-	@test -x $(GOBIN)/protoc-gen-connect-go || GOBIN=$(GOBIN) go install connectrpc.com/connect/cmd/protoc-gen-connect-go@v1.21.1
+.PHONY: checkgenerate
+checkgenerate: generate ## fail if generated code is not what the contracts say
+	@git diff --exit-code --stat -- '*.pb.go' '*.connect.go' || { echo 'generated code is stale: commit what "make generate" wrote'; exit 1; }
+
+.PHONY: tidy
+tidy: ## check that go.mod names what is used, no more
+	go mod tidy -diff
+
+# ------------------------------------------------------------ pinned tools
+
+$(TOOLS)/buf: tools/buf/go.mod tools/buf/go.sum
+	cd tools/buf && go build -o $@ github.com/bufbuild/buf/cmd/buf
+
+$(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(TOOLS)/protoc-gen-go: go.mod
+	go build -o $@ google.golang.org/protobuf/cmd/protoc-gen-go
+
+$(TOOLS)/protoc-gen-go-lite: go.mod
+	go build -o $@ github.com/aperturerobotics/protobuf-go-lite/cmd/protoc-gen-go-lite
+
+$(TOOLS)/protoc-gen-connect-go: go.mod
+	go build -o $@ connectrpc.com/connect/cmd/protoc-gen-connect-go
+
+.PHONY: clean
+clean: ## remove what was built and what runs left behind
+	rm -rf bin .tmp .railhead
