@@ -316,12 +316,13 @@ func (*Trigger_Schedule) isTrigger_Kind() {}
 
 type Job struct {
 	unknownFields []byte
-	Type          string      `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`       // without the tenant's suffix: as the manifest writes it
-	Payment       string      `protobuf:"bytes,2,opt,name=payment,proto3" json:"payment,omitempty"` // the payment's UUID
-	Attempt       uint32      `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
-	Retries       uint32      `protobuf:"varint,4,opt,name=retries,proto3" json:"retries,omitempty"` // left after this attempt
-	Variables     []*Variable `protobuf:"bytes,5,rep,name=variables,proto3" json:"variables,omitempty"`
-	Headers       []*Header   `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
+	// As the manifest writes it, "{tenant}" left as it stands.
+	Type      string      `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Payment   string      `protobuf:"bytes,2,opt,name=payment,proto3" json:"payment,omitempty"` // the payment's UUID
+	Attempt   uint32      `protobuf:"varint,3,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Retries   uint32      `protobuf:"varint,4,opt,name=retries,proto3" json:"retries,omitempty"` // left after this attempt
+	Variables []*Variable `protobuf:"bytes,5,rep,name=variables,proto3" json:"variables,omitempty"`
+	Headers   []*Header   `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
 	// Money effects in doubt from earlier attempts.
 	Prior            []*PriorEffect `protobuf:"bytes,7,rep,name=prior,proto3" json:"prior,omitempty"`
 	Element          string         `protobuf:"bytes,8,opt,name=element,proto3" json:"element,omitempty"`

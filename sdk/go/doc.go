@@ -1,0 +1,80 @@
+// Package connector is the Go SDK for Railhead connectors.
+//
+// A connector joins the hub to one outside system: a core banking system (ams),
+// a customer channel, a payment scheme, a notifier. It is a Go main package
+// compiled to WebAssembly:
+//
+//	package main
+//
+//	import connector "github.com/railhead-hub/railhead/sdk/go"
+//
+//	func init() {
+//		connector.Serve(connector.Connector{
+//			Jobs: map[string]func(*connector.Context, *connector.Job) connector.Outcome{
+//				"block-funds": blockFunds,
+//			},
+//		})
+//	}
+//
+//	func main() {}
+//
+//	func blockFunds(c *connector.Context, job *connector.Job) connector.Outcome {
+//		resp, err := c.HTTP(connector.HTTP{
+//			Endpoint: "bank", Method: "POST", Path: "/holds",
+//			Body:     connector.Vars{"amount": job.String("amount")}.JSON(),
+//			Key:      "hold",
+//			Terms:    &connector.Terms{Amount: job.String("amount"), Currency: job.String("currency")},
+//		})
+//		var doubt *connector.InDoubt
+//		switch {
+//		case errors.As(err, &doubt):
+//			return connector.Doubtful("hold", doubt.Reason)
+//		case err != nil:
+//			return connector.Fail("BANK", err.Error()).Retry(5 * time.Second)
+//		case resp.Status != 201:
+//			return connector.Complete(connector.Vars{"transferPrepareFailed": true})
+//		}
+//		return connector.Complete(connector.Vars{"transferPrepareFailed": false})
+//	}
+//
+// Beside it lies manifest.json (see sdk/manifest) with the connector's name,
+// version, kind, job types, routes and endpoints. `railhead connector build`
+// compiles the package and puts the manifest into the module; `railhead
+// connector test` runs its vectors (see sdk/conformance).
+//
+// # It only looks as if it blocks
+//
+// The host performs the effects, not the connector: c.HTTP and its siblings
+// answer from the history of what has happened so far, and at the first effect
+// without an answer the call unwinds out of the handler. Later the handler runs
+// again from the beginning with one more answer. Hence the rules:
+//
+//   - A handler is a pure function of its arguments. Time comes from c.Now,
+//     randomness from c.Rand, and nothing else differs between two runs. Ranging
+//     over a Go map to decide what to ask for breaks this; so do package
+//     variables that a handler changes.
+//   - Do not recover panics around a call of c, and expect deferred functions to
+//     run once per step.
+//   - No goroutines, files or sockets: the sandbox has none to give.
+//
+// Broken rules are found out: the SDK compares each effect with the digest in
+// the history and reports a mismatch instead of guessing.
+//
+// # Errors of effects
+//
+// An effect that certainly did not happen returns *[Failure]. One that may or
+// may not have happened returns *[InDoubt]: never treat it as failed. Enquire
+// by its idempotency key, [Context.Settle] what you found out, or return
+// [Doubtful] and let a person decide.
+//
+// # Testing
+//
+// The same code compiles natively, so a connector is tested with go test:
+// [Step] runs one step in process, and sdk/conformance runs the vectors of
+// testdata against it and against the compiled module.
+//
+// JSON: variables are built from [Vars] without reflection, which keeps a
+// connector small and fast. Job.Decode, Response.Decode, Context.Config and
+// [Value] use encoding/json; a connector that calls none of them does not
+// contain it.
+package connector

@@ -1,0 +1,54 @@
+package connector
+
+import sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+
+// Codes of a Failure; sdk/abi documents each.
+const (
+	Conflict    = "CONFLICT"
+	TermsDiffer = "TERMS"
+	Endpoint    = "ENDPOINT"
+	Forbidden   = "FORBIDDEN"
+	Unreachable = "UNREACHABLE"
+	Timeout     = "TIMEOUT"
+	TooLarge    = "TOO_LARGE"
+	NotFound    = "NOT_FOUND"
+	Busy        = "BUSY"
+	Unavailable = "UNAVAILABLE"
+	Unsupported = "UNSUPPORTED"
+	Invalid     = "INVALID"
+)
+
+// Failure says that the effect certainly did not happen, or that a query got no
+// answer.
+type Failure struct {
+	Code string // one of the codes above
+	Text string
+}
+
+func (f *Failure) Error() string { return f.Code + ": " + f.Text }
+
+// InDoubt says that the effect may or may not have happened, and that its
+// endpoint must not simply be asked again. It is not a failure: enquire under
+// IdempotencyKey, or return Doubtful.
+type InDoubt struct {
+	IdempotencyKey string // the UUID that was on the wire
+	Reason         string
+}
+
+func (d *InDoubt) Error() string { return "in doubt: " + d.Reason }
+
+// answerError is the error that the answer stands for, if it does.
+func answerError(answer *sdkv1.Answer) error {
+	if f := answer.GetFailure(); f != nil {
+		return &Failure{Code: f.Code, Text: f.Text}
+	}
+	if d := answer.GetInDoubt(); d != nil {
+		return &InDoubt{IdempotencyKey: d.IdempotencyKey, Reason: d.Reason}
+	}
+	return nil
+}
+
+// wrongAnswer is a host's mistake; for the connector the effect got no answer.
+func wrongAnswer() error {
+	return &Failure{Code: Invalid, Text: "the host answered with something else"}
+}

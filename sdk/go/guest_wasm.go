@@ -1,0 +1,59 @@
+//go:build wasip1
+
+package connector
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// gcInterval is the number of steps between collections. A guest is never idle
+// from its own point of view, so its collector would not run in time on its own:
+// memory grew twentyfold in a measurement, and collecting at this interval was
+// also faster than letting it grow.
+const gcInterval = 256
+
+// minBufBytes is the first size of the input buffer.
+const minBufBytes = 16 << 10
+
+var (
+	input  []byte
+	output []byte
+	steps  int
+)
+
+//go:wasmexport railhead_abi_v1
+func marker() {}
+
+//go:wasmexport railhead_buf
+func buf(n int32) unsafe.Pointer {
+	if int(n) > len(input) || input == nil {
+		input = make([]byte, max(int(n), minBufBytes))
+	}
+	return unsafe.Pointer(unsafe.SliceData(input))
+}
+
+//go:wasmexport railhead_step
+func railheadStep(ptr unsafe.Pointer, length int32) int64 {
+	if steps++; steps%gcInterval == 0 {
+		runtime.GC()
+	}
+	reply := step(&served, unsafe.Slice((*byte)(ptr), length))
+	if size := reply.SizeVT(); size > len(output) {
+		output = make([]byte, max(size, minBufBytes))
+	}
+	// The encoder fills its buffer from the end.
+	n, err := reply.MarshalToSizedBufferVTStrict(output)
+	if err != nil {
+		panic("connector: a reply does not encode: " + err.Error())
+	}
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(output))) + uintptr(len(output)-n)
+	return int64(uint64(at)<<32 | uint64(n))
+}
+
+//go:wasmimport railhead log
+func hostLog(level int32, ptr unsafe.Pointer, length int32)
+
+func logLine(level Level, line []byte) {
+	hostLog(int32(level), unsafe.Pointer(unsafe.SliceData(line)), int32(len(line)))
+}

@@ -1,0 +1,131 @@
+package connector
+
+import (
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// appendString writes a JSON string. Invalid UTF-8 becomes U+FFFD.
+func appendString(dst []byte, s string) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		b := s[i]
+		if b >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				dst = append(append(dst, s[start:i]...), "\ufffd"...)
+				start = i + 1
+			}
+			i += size
+			continue
+		}
+		if b >= ' ' && b != '"' && b != '\\' {
+			i++
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		switch b {
+		case '"', '\\':
+			dst = append(dst, '\\', b)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', digits[b>>4], digits[b&15])
+		}
+		i++
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}
+
+// jsonText is the text of a JSON scalar: a string's contents, else the JSON
+// itself; "" for null and for a string that is not well formed.
+func jsonText(json []byte) string {
+	if len(json) == 0 || string(json) == "null" {
+		return ""
+	}
+	if json[0] != '"' {
+		return string(json)
+	}
+	s, _ := unquote(json)
+	return s
+}
+
+// jsonInt reads an integer, as a JSON number or in a JSON string.
+func jsonInt(json []byte) (int64, bool) {
+	n, err := strconv.ParseInt(jsonText(json), 10, 64)
+	return n, err == nil
+}
+
+// unquote reads a JSON string.
+func unquote(json []byte) (string, bool) {
+	if len(json) < 2 || json[0] != '"' || json[len(json)-1] != '"' {
+		return "", false
+	}
+	in := json[1 : len(json)-1]
+	out := make([]byte, 0, len(in))
+	for i := 0; i < len(in); i++ {
+		b := in[i]
+		if b == '"' || b < ' ' {
+			return "", false
+		}
+		if b != '\\' {
+			out = append(out, b)
+			continue
+		}
+		i++
+		if i == len(in) {
+			return "", false
+		}
+		switch in[i] {
+		case '"', '\\', '/':
+			out = append(out, in[i])
+		case 'b':
+			out = append(out, '\b')
+		case 'f':
+			out = append(out, '\f')
+		case 'n':
+			out = append(out, '\n')
+		case 'r':
+			out = append(out, '\r')
+		case 't':
+			out = append(out, '\t')
+		case 'u':
+			r, ok := hex4(in, i+1)
+			if !ok {
+				return "", false
+			}
+			i += 4
+			if utf16.IsSurrogate(r) {
+				pair := rune(utf8.RuneError)
+				if i+2 < len(in) && in[i+1] == '\\' && in[i+2] == 'u' {
+					if low, ok := hex4(in, i+3); ok {
+						if pair = utf16.DecodeRune(r, low); pair != utf8.RuneError {
+							i += 6
+						}
+					}
+				}
+				r = pair
+			}
+			out = utf8.AppendRune(out, r)
+		default:
+			return "", false
+		}
+	}
+	return string(out), true
+}
+
+func hex4(in []byte, at int) (rune, bool) {
+	if at+4 > len(in) {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(in[at:at+4]), 16, 16)
+	return rune(n), err == nil
+}

@@ -1,0 +1,129 @@
+package connector
+
+import (
+	"sort"
+	"strconv"
+
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// Vars are named JSON values. A value is nil, a string, a bool, an integer, a
+// float64, RawJSON, a Vars, a map[string]any, a map[string]string, a slice of
+// strings, of any, of Vars or of map[string]any, or has a method MarshalJSON.
+// Wrap anything else, such as a struct, in Value. Keys are written in ascending
+// order. A value of another type panics, naming the key.
+//
+// Amounts of money are strings, never float64.
+type Vars map[string]any
+
+// RawJSON is JSON text that is used as it is. Empty means null.
+type RawJSON []byte
+
+// JSON is the object's text; of nil Vars it is {}.
+func (v Vars) JSON() []byte { return appendObject(nil, v) }
+
+func (v Vars) encode() []*sdkv1.Variable {
+	if len(v) == 0 {
+		return nil
+	}
+	out := make([]*sdkv1.Variable, 0, len(v))
+	for _, name := range sortedKeys(v) {
+		out = append(out, &sdkv1.Variable{Name: name, Json: appendValue(nil, name, v[name])})
+	}
+	return out
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+func appendObject[V any](dst []byte, m map[string]V) []byte {
+	dst = append(dst, '{')
+	for i, k := range sortedKeys(m) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendString(dst, k)
+		dst = append(dst, ':')
+		dst = appendValue(dst, k, m[k])
+	}
+	return append(dst, '}')
+}
+
+func appendArray[V any](dst []byte, name string, s []V) []byte {
+	dst = append(dst, '[')
+	for i, v := range s {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = appendValue(dst, name, v)
+	}
+	return append(dst, ']')
+}
+
+func appendValue(dst []byte, name string, v any) []byte {
+	dst, ok := appendJSON(dst, name, v)
+	if !ok {
+		panic("connector: the value of " + strconv.Quote(name) + " is of a type that Vars does not write: wrap it in connector.Value")
+	}
+	return dst
+}
+
+// appendJSON writes a value without reflection; ok is false for types it does
+// not know.
+func appendJSON(dst []byte, name string, v any) (_ []byte, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return append(dst, "null"...), true
+	case string:
+		return appendString(dst, v), true
+	case bool:
+		return strconv.AppendBool(dst, v), true
+	case int:
+		return strconv.AppendInt(dst, int64(v), 10), true
+	case int32:
+		return strconv.AppendInt(dst, int64(v), 10), true
+	case int64:
+		return strconv.AppendInt(dst, v, 10), true
+	case uint32:
+		return strconv.AppendUint(dst, uint64(v), 10), true
+	case uint64:
+		return strconv.AppendUint(dst, v, 10), true
+	case float64:
+		if v-v != 0 { // NaN and the infinities have no JSON
+			panic("connector: the value of " + strconv.Quote(name) + " is not a finite number")
+		}
+		return strconv.AppendFloat(dst, v, 'g', -1, 64), true
+	case RawJSON:
+		if len(v) == 0 {
+			return append(dst, "null"...), true
+		}
+		return append(dst, v...), true
+	case Vars:
+		return appendObject(dst, v), true
+	case map[string]any:
+		return appendObject(dst, v), true
+	case map[string]string:
+		return appendObject(dst, v), true
+	case []string:
+		return appendArray(dst, name, v), true
+	case []any:
+		return appendArray(dst, name, v), true
+	case []Vars:
+		return appendArray(dst, name, v), true
+	case []map[string]any:
+		return appendArray(dst, name, v), true
+	case interface{ MarshalJSON() ([]byte, error) }:
+		out, err := v.MarshalJSON()
+		if err != nil {
+			panic("connector: the value of " + strconv.Quote(name) + ": " + err.Error())
+		}
+		return append(dst, out...), true
+	}
+	return dst, false
+}
