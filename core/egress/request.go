@@ -1,0 +1,157 @@
+package egress
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+const (
+	headersMax     = 64
+	headerValueMax = 16 << 10 // bytes
+	bodyMax        = 4 << 20  // bytes of a request
+	pathMax        = 8 << 10  // bytes
+)
+
+// forbiddenHeaders frame or route a message, and a guest that set them could
+// smuggle a second request or reach another virtual host.
+var forbiddenHeaders = map[string]bool{
+	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true,
+	"Keep-Alive": true, "Upgrade": true, "Te": true, "Trailer": true, "Expect": true,
+	"Proxy-Authorization": true, "Proxy-Connection": true, "Accept-Encoding": true,
+	"X-Idempotency-Key": true,
+}
+
+// build makes the HTTP request of an effect: its URL lies under the endpoint's,
+// its headers are the endpoint's and the guest's with secrets put in, and the
+// idempotency key is the host's.
+func (e *Endpoint) build(ctx context.Context, effect *sdkv1.Http, key string) (*http.Request, error) {
+	target, err := e.target(effect.Path)
+	if err != nil {
+		return nil, err
+	}
+	if !token(effect.Method) || effect.Method == http.MethodConnect {
+		return nil, fmt.Errorf("method %q is not one an endpoint can be asked for", effect.Method)
+	}
+	if len(effect.Body) > bodyMax {
+		return nil, fmt.Errorf("the body has %d bytes; %d are allowed", len(effect.Body), bodyMax)
+	}
+	req := (&http.Request{
+		Method: effect.Method, URL: target, Host: target.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: make(http.Header),
+	}).WithContext(ctx)
+	if len(effect.Headers) > headersMax {
+		return nil, fmt.Errorf("%d headers; %d are allowed", len(effect.Headers), headersMax)
+	}
+	for _, h := range effect.Headers {
+		if err := e.setHeader(req.Header, h, key); err != nil {
+			return nil, err
+		}
+	}
+	// The tenant's own headers are set last: what it binds, a guest cannot change.
+	for _, h := range e.config.Headers {
+		req.Header.Del(h.Key)
+	}
+	for _, h := range e.config.Headers {
+		if err := e.setHeader(req.Header, h, key); err != nil {
+			return nil, err
+		}
+	}
+	if key != "" {
+		req.Header.Set(e.config.KeyHeader, key)
+	}
+	if _, ok := req.Header["User-Agent"]; !ok {
+		req.Header.Set("User-Agent", "railhead")
+	}
+	if effect.Method != http.MethodGet && effect.Method != http.MethodHead || len(effect.Body) > 0 {
+		// net/http repeats a request by itself when it carries an Idempotency-Key
+		// and its body can be read again. Whether to send twice is decided above,
+		// by the endpoint's mode, so the body is one that reads once.
+		req.Body = io.NopCloser(once{bytes.NewReader(effect.Body)})
+		req.ContentLength = int64(len(effect.Body))
+	}
+	return req, nil
+}
+
+// once hides the type of a reader, by which net/http would learn to rewind it.
+type once struct{ io.Reader }
+
+// target joins the guest's path to the endpoint's URL and makes sure that it
+// still lies below it.
+func (e *Endpoint) target(path string) (*url.URL, error) {
+	if len(path) > pathMax {
+		return nil, fmt.Errorf("the path has %d bytes; %d are allowed", len(path), pathMax)
+	}
+	if path != "" && path[0] != '/' && path[0] != '?' {
+		return nil, errors.New("a path begins with / or ?")
+	}
+	for i := 0; i < len(path); i++ {
+		if c := path[i]; c <= ' ' || c >= 0x7f || c == '\\' || c == '#' {
+			return nil, fmt.Errorf("the path has a byte %#02x that must be escaped", c)
+		}
+	}
+	u, err := url.Parse(strings.TrimRight(e.base.String(), "/") + path)
+	if err != nil {
+		return nil, errors.New("the path is not well escaped")
+	}
+	for segment := range strings.SplitSeq(u.Path, "/") {
+		if segment == ".." || segment == "." {
+			return nil, errors.New("a path may not climb out of its endpoint")
+		}
+	}
+	if u.Scheme != e.base.Scheme || u.Host != e.base.Host || u.User != nil {
+		return nil, errors.New("a path may not name another host")
+	}
+	return u, nil
+}
+
+func (e *Endpoint) setHeader(into http.Header, h *sdkv1.Header, key string) error {
+	if !token(h.Key) {
+		return fmt.Errorf("header name %q is not allowed", h.Key)
+	}
+	name := http.CanonicalHeaderKey(h.Key)
+	if forbiddenHeaders[name] {
+		return fmt.Errorf("header %s is the host's to set", name)
+	}
+	if key != "" && name == http.CanonicalHeaderKey(e.config.KeyHeader) {
+		return fmt.Errorf("header %s carries the idempotency key and is the host's to set", name)
+	}
+	value, err := substitute(h.Value, e.secrets)
+	if err != nil {
+		return fmt.Errorf("header %s: %w", name, err)
+	}
+	if len(value) > headerValueMax {
+		return fmt.Errorf("header %s has %d bytes; %d are allowed", name, len(value), headerValueMax)
+	}
+	for i := 0; i < len(value); i++ {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return fmt.Errorf("header %s has a control character", name)
+		}
+	}
+	into.Add(name, value)
+	return nil
+}
+
+// token reports whether s is a token of RFC 9110: a method or a header name.
+func token(s string) bool {
+	if s == "" || len(s) > 128 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			continue
+		}
+		if !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
