@@ -81,6 +81,9 @@ func (c *Context) Publish(m Message) error {
 type Query struct {
 	Payment   string
 	ClientKey string
+	// Variables names variables of the running payment to read as well, see
+	// Payment.JSON.
+	Variables []string
 }
 
 // Payment is what the hub tells about a payment.
@@ -98,12 +101,28 @@ type Payment struct {
 	EndedAt   time.Time // zero until State is ended
 	// Pending is set by AwaitResult when the result was not there in time.
 	Pending bool
+
+	variables []*sdkv1.Variable
 }
+
+// JSON is a variable that the Query named, or nil if the payment does not have it
+// or has ended.
+func (p Payment) JSON(name string) []byte {
+	for _, v := range p.variables {
+		if v.GetName() == name {
+			return v.GetJson()
+		}
+	}
+	return nil
+}
+
+// String is the text of a variable that the Query named, as Job.String.
+func (p Payment) String(name string) string { return jsonText(p.JSON(name)) }
 
 // Query reads a payment. One that does not exist is no error but Found = false.
 func (c *Context) Query(q Query) (Payment, error) {
 	return payment(c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_Query{Query: &sdkv1.Query{
-		Payment: q.Payment, ClientKey: q.ClientKey,
+		Payment: q.Payment, ClientKey: q.ClientKey, Variables: q.Variables,
 	}}}))
 }
 
@@ -126,6 +145,7 @@ func payment(answer *sdkv1.Answer) (Payment, error) {
 	p := Payment{
 		Found: q.Found, Payment: q.Payment, State: q.State, Result: q.Result, Code: q.Code,
 		Flow: q.Flow, ClientKey: q.ClientKey, Pending: q.Pending,
+		variables: q.Variables,
 	}
 	if q.StartedMs != 0 {
 		p.StartedAt = time.UnixMilli(q.StartedMs).UTC()

@@ -1156,6 +1156,9 @@ type Query struct {
 	unknownFields []byte
 	Payment       string `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
 	ClientKey     string `protobuf:"bytes,2,opt,name=client_key,json=clientKey,proto3" json:"clientKey,omitempty"`
+	// Names of variables of the payment's root scope to read as well; names it does
+	// not have are left out of the answer, as are all once the payment has ended.
+	Variables []string `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
 }
 
 func (x *Query) Reset() {
@@ -1176,6 +1179,13 @@ func (x *Query) GetClientKey() string {
 		return x.ClientKey
 	}
 	return ""
+}
+
+func (x *Query) GetVariables() []string {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
 }
 
 type Sleep struct {
@@ -1832,16 +1842,17 @@ func (x *PublishAnswer) GetDuplicate() bool {
 // time.
 type QueryAnswer struct {
 	unknownFields []byte
-	Found         bool   `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
-	Payment       string `protobuf:"bytes,2,opt,name=payment,proto3" json:"payment,omitempty"`
-	State         string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`   // running, incident, ended
-	Result        string `protobuf:"bytes,4,opt,name=result,proto3" json:"result,omitempty"` // completed, failed, reversed, returned, rejected, unknown, cancelled
-	Code          string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
-	StartedMs     int64  `protobuf:"varint,6,opt,name=started_ms,json=startedMs,proto3" json:"startedMs,omitempty"`
-	EndedMs       int64  `protobuf:"varint,7,opt,name=ended_ms,json=endedMs,proto3" json:"endedMs,omitempty"`
-	Flow          string `protobuf:"bytes,8,opt,name=flow,proto3" json:"flow,omitempty"`
-	ClientKey     string `protobuf:"bytes,9,opt,name=client_key,json=clientKey,proto3" json:"clientKey,omitempty"`
-	Pending       bool   `protobuf:"varint,10,opt,name=pending,proto3" json:"pending,omitempty"`
+	Found         bool        `protobuf:"varint,1,opt,name=found,proto3" json:"found,omitempty"`
+	Payment       string      `protobuf:"bytes,2,opt,name=payment,proto3" json:"payment,omitempty"`
+	State         string      `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`   // running, incident, ended
+	Result        string      `protobuf:"bytes,4,opt,name=result,proto3" json:"result,omitempty"` // completed, failed, reversed, returned, rejected, unknown, cancelled
+	Code          string      `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
+	StartedMs     int64       `protobuf:"varint,6,opt,name=started_ms,json=startedMs,proto3" json:"startedMs,omitempty"`
+	EndedMs       int64       `protobuf:"varint,7,opt,name=ended_ms,json=endedMs,proto3" json:"endedMs,omitempty"`
+	Flow          string      `protobuf:"bytes,8,opt,name=flow,proto3" json:"flow,omitempty"`
+	ClientKey     string      `protobuf:"bytes,9,opt,name=client_key,json=clientKey,proto3" json:"clientKey,omitempty"`
+	Pending       bool        `protobuf:"varint,10,opt,name=pending,proto3" json:"pending,omitempty"`
+	Variables     []*Variable `protobuf:"bytes,11,rep,name=variables,proto3" json:"variables,omitempty"` // those a Query named, ascending by name
 }
 
 func (x *QueryAnswer) Reset() {
@@ -1918,6 +1929,13 @@ func (x *QueryAnswer) GetPending() bool {
 		return x.Pending
 	}
 	return false
+}
+
+func (x *QueryAnswer) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
 }
 
 // InDoubt: the effect may or may not have happened, and its endpoint must not be
@@ -4609,6 +4627,15 @@ func (m *Query) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.Variables) > 0 {
+		for iNdEx := len(m.Variables) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Variables[iNdEx])
+			copy(dAtA[i:], m.Variables[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Variables[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
 	if len(m.ClientKey) > 0 {
 		i -= len(m.ClientKey)
 		copy(dAtA[i:], m.ClientKey)
@@ -5825,6 +5852,18 @@ func (m *QueryAnswer) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Variables) > 0 {
+		for iNdEx := len(m.Variables) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Variables[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x5a
+		}
 	}
 	if m.Pending {
 		i--
@@ -8094,6 +8133,12 @@ func (m *Query) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	if len(m.Variables) > 0 {
+		for _, s := range m.Variables {
+			l = len(s)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -8618,6 +8663,12 @@ func (m *QueryAnswer) SizeVT() (n int) {
 	}
 	if m.Pending {
 		n += 2
+	}
+	if len(m.Variables) > 0 {
+		for _, e := range m.Variables {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
 	}
 	n += len(m.unknownFields)
 	return n
@@ -12320,6 +12371,28 @@ func (m *Query) UnmarshalVT(dAtA []byte) error {
 			}
 			m.ClientKey = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Variables", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Variables = append(m.Variables, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -14453,6 +14526,32 @@ func (m *QueryAnswer) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			m.Pending = bool(v != 0)
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Variables", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Variables = append(m.Variables, &Variable{})
+			if err := m.Variables[len(m.Variables)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
