@@ -74,7 +74,8 @@
 //	answer published            "answer published duplicate"
 //	answer payment UUID         of query and await-result; may be followed by lines
 //	                            state, result, code, flow, client-key, started and
-//	                            ended (RFC 3339)
+//	                            ended (RFC 3339), and by a line "var NAME JSON" for
+//	                            each variable the query named
 //	answer not-found            of query and await-result
 //	answer pending UUID         of await-result
 //	answer sequence N
@@ -97,7 +98,7 @@
 //	N start-payment FLOW            client-key, request-digest, uuid-variable, var
 //	N publish NAME                  key, id, ttl, var
 //	N await-result UUID             timeout
-//	N query                         payment, client-key
+//	N query                         payment, client-key, variable (one for each named)
 //	N sleep DURATION
 //	N sequence NAME
 //	N emit NAME                     json
