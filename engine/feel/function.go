@@ -1,0 +1,129 @@
+package feel
+
+// function is a value that can be called: built in, or defined in an expression
+// together with the environment it was defined in.
+type function struct {
+	builtin *builtin
+	params  []string
+	types   []*typeName
+	body    code
+	env     *env
+}
+
+func (n *functionNode) compile(c *compiler) code {
+	body := c.with(n.body, n.params...)
+	params, types, external := n.params, n.types, n.external
+	return func(e *env) Value {
+		if external {
+			return e.run.warn("an external function")
+		}
+		return Value{kind: KindFunction, ref: &function{params: params, types: types, body: body, env: e}}
+	}
+}
+
+func (n *callNode) compile(c *compiler) code {
+	args := make([]code, len(n.args))
+	for i := range n.args {
+		args[i] = n.args[i].compile(c)
+	}
+	names := n.names
+	if name, ok := n.callee.(*nameNode); ok && !c.local(name.name) {
+		if b := builtins[name.name]; b != nil && c.filters == 0 {
+			return n.builtin(b, args)
+		} else if b == nil && c.filters == 0 {
+			c.unknown = append(c.unknown, name.name)
+		}
+	}
+	callee := n.callee.compile(c)
+	return func(e *env) Value {
+		f, ok := callee(e).ref.(*function)
+		if !ok {
+			return e.run.warn("calling what is no function")
+		}
+		values := make([]Value, len(args))
+		for i := range args {
+			values[i] = args[i](e)
+		}
+		return f.call(e.run, names, values)
+	}
+}
+
+// builtin binds a call of a built-in function as far as can be done beforehand.
+func (n *callNode) builtin(b *builtin, args []code) code {
+	order, ok := b.order(n.names, len(args))
+	width := len(args)
+	if len(n.names) > 0 {
+		width = 0
+		for _, at := range order {
+			width = max(width, at+1)
+		}
+	}
+	return func(e *env) Value {
+		if !ok {
+			return e.run.warn("the arguments of ", b.name, " do not fit")
+		}
+		values := make([]Value, width)
+		for i := range args {
+			at := i
+			if order != nil {
+				at = order[i]
+			}
+			values[at] = args[i](e)
+		}
+		return b.call(e.run, values)
+	}
+}
+
+// call runs a function on arguments given by position, or by name if there are
+// names.
+func (f *function) call(r *run, names []string, args []Value) Value {
+	if !r.spend(1) {
+		return Null
+	}
+	if b := f.builtin; b != nil {
+		order, ok := b.order(names, len(args))
+		if !ok {
+			return r.warn("the arguments of ", b.name, " do not fit")
+		}
+		if order != nil {
+			placed := make([]Value, 0, len(args))
+			for i, at := range order {
+				for len(placed) <= at {
+					placed = append(placed, Null)
+				}
+				placed[at] = args[i]
+			}
+			args = placed
+		}
+		return b.call(r, args)
+	}
+	if len(args) != len(f.params) {
+		return r.warn("a function called with the wrong number of arguments")
+	}
+	if r.calls++; r.calls > maxCalls {
+		r.calls--
+		return r.warn("function calls nested too deeply")
+	}
+	defer func() { r.calls-- }()
+	e := f.env
+	for i, param := range f.params {
+		at := i
+		if len(names) > 0 {
+			at = -1
+			for j := range names {
+				if names[j] == param {
+					at = j
+				}
+			}
+			if at < 0 {
+				return r.warn("a function called without its argument ", param)
+			}
+		}
+		value, ok := f.types[i].conform(args[at])
+		if !ok {
+			return r.warn("the argument ", param, " is a ", args[at].kind.String())
+		}
+		e = e.bind(param, value)
+	}
+	return f.body(e)
+}
