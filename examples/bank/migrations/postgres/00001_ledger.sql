@@ -1,0 +1,104 @@
+-- +goose Up
+
+-- Amounts are minor units of the row's currency. Times are milliseconds since
+-- 1970-01-01 UTC. A text that is absent is empty, never null.
+CREATE TABLE accounts (
+    id          TEXT PRIMARY KEY,
+    institution TEXT NOT NULL,
+    role        TEXT NOT NULL CHECK (role IN ('customer', 'settlement', 'fees', 'cash')),
+    name        TEXT NOT NULL,
+    currency    TEXT NOT NULL,
+    state       TEXT NOT NULL CHECK (state IN ('open', 'blocked')),
+    balance     BIGINT NOT NULL DEFAULT 0,
+    held        BIGINT NOT NULL DEFAULT 0 CHECK (held >= 0),
+    opened_ms   BIGINT NOT NULL,
+    CHECK (role <> 'customer' OR balance - held >= 0)
+);
+
+-- An institution has one account of its own per role and currency.
+CREATE UNIQUE INDEX accounts_by_role ON accounts (institution, role, currency) WHERE role <> 'customer';
+
+CREATE TABLE identifiers (
+    institution TEXT NOT NULL,
+    type        TEXT NOT NULL,
+    value       TEXT NOT NULL,
+    currency    TEXT NOT NULL,
+    account_id  TEXT NOT NULL REFERENCES accounts (id),
+    PRIMARY KEY (institution, type, value, currency)
+);
+CREATE INDEX identifiers_by_account ON identifiers (account_id);
+
+CREATE TABLE tariffs (
+    institution  TEXT NOT NULL,
+    direction    TEXT NOT NULL CHECK (direction IN ('outgoing', 'incoming')),
+    currency     TEXT NOT NULL,
+    fixed        BIGINT NOT NULL CHECK (fixed >= 0),
+    basis_points BIGINT NOT NULL CHECK (basis_points BETWEEN 0 AND 10000),
+    PRIMARY KEY (institution, direction, currency)
+);
+
+CREATE TABLE holds (
+    id         TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id),
+    amount     BIGINT NOT NULL CHECK (amount > 0),
+    fee        BIGINT NOT NULL CHECK (fee >= 0),
+    state      TEXT NOT NULL CHECK (state IN ('open', 'booked', 'released')),
+    reference  TEXT NOT NULL,
+    purpose    TEXT NOT NULL,
+    placed_ms  BIGINT NOT NULL,
+    closed_ms  BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX holds_by_reference ON holds (reference);
+CREATE INDEX holds_open ON holds (account_id) WHERE state = 'open';
+
+CREATE TABLE bookings (
+    id        TEXT PRIMARY KEY,
+    kind      TEXT NOT NULL CHECK (kind IN ('payment', 'deposit', 'transfer', 'opening')),
+    hold_id   TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    purpose   TEXT NOT NULL,
+    booked_ms BIGINT NOT NULL
+);
+CREATE INDEX bookings_by_reference ON bookings (reference);
+CREATE UNIQUE INDEX bookings_by_hold ON bookings (hold_id) WHERE hold_id <> '';
+
+-- The journal: a booking's entries add up to zero in each currency. A positive
+-- amount is a credit to the account.
+CREATE TABLE entries (
+    id            BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    booking_id    TEXT NOT NULL REFERENCES bookings (id),
+    account_id    TEXT NOT NULL REFERENCES accounts (id),
+    amount        BIGINT NOT NULL CHECK (amount <> 0),
+    currency      TEXT NOT NULL,
+    balance_after BIGINT NOT NULL
+);
+CREATE INDEX entries_by_booking ON entries (booking_id);
+CREATE INDEX entries_by_account ON entries (account_id, id);
+
+-- +goose StatementBegin
+CREATE FUNCTION entries_never_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'entries are never changed or deleted';
+END $$;
+-- +goose StatementEnd
+CREATE TRIGGER entries_never_change BEFORE UPDATE OR DELETE ON entries
+    FOR EACH ROW EXECUTE FUNCTION entries_never_change();
+
+-- The answer to each idempotency key, written by the transaction that did the deed.
+CREATE TABLE operations (
+    key         TEXT PRIMARY KEY,
+    digest      BYTEA NOT NULL,
+    status      BIGINT NOT NULL,
+    answer      BYTEA NOT NULL,
+    performed_ms BIGINT NOT NULL
+);
+
+-- +goose Down
+DROP TABLE operations;
+DROP TABLE entries;
+DROP FUNCTION entries_never_change;
+DROP TABLE bookings;
+DROP TABLE holds;
+DROP TABLE tariffs;
+DROP TABLE identifiers;
+DROP TABLE accounts;
