@@ -2027,7 +2027,8 @@ type Event struct {
 	Digest      []byte      `protobuf:"bytes,28,opt,name=digest,proto3" json:"digest,omitempty"`
 	Endpoint    string      `protobuf:"bytes,29,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	Mode        Mode        `protobuf:"varint,30,opt,name=mode,proto3" json:"mode,omitempty"`
-	Name        string      `protobuf:"bytes,31,opt,name=name,proto3" json:"name,omitempty"` // element name, file name
+	Name        string      `protobuf:"bytes,31,opt,name=name,proto3" json:"name,omitempty"`    // element name, file name, connector version, node
+	Value       uint64      `protobuf:"varint,32,opt,name=value,proto3" json:"value,omitempty"` // sequence number, epoch
 }
 
 func (x *Event) Reset() {
@@ -2251,6 +2252,13 @@ func (x *Event) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *Event) GetValue() uint64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
 }
 
 // Variable is a name and its value as canonical JSON text.
@@ -2733,6 +2741,9 @@ type Instance struct {
 	Result        Result `protobuf:"varint,16,opt,name=result,proto3" json:"result,omitempty"`
 	Code          string `protobuf:"bytes,17,opt,name=code,proto3" json:"code,omitempty"`
 	RequestDigest []byte `protobuf:"bytes,18,opt,name=request_digest,json=requestDigest,proto3" json:"requestDigest,omitempty"`
+	EndElement    string `protobuf:"bytes,19,opt,name=end_element,json=endElement,proto3" json:"endElement,omitempty"`
+	// A command on the payment could not be applied; it waits for an operator.
+	Quarantined bool `protobuf:"varint,20,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
 }
 
 func (x *Instance) Reset() {
@@ -2867,6 +2878,20 @@ func (x *Instance) GetRequestDigest() []byte {
 	return nil
 }
 
+func (x *Instance) GetEndElement() string {
+	if x != nil {
+		return x.EndElement
+	}
+	return ""
+}
+
+func (x *Instance) GetQuarantined() bool {
+	if x != nil {
+		return x.Quarantined
+	}
+	return false
+}
+
 type ConnectorPin struct {
 	unknownFields []byte
 	Connector     string `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
@@ -2893,7 +2918,8 @@ func (x *ConnectorPin) GetDigest() []byte {
 	return nil
 }
 
-// Scope holds variables: the root, or a called flow.
+// Scope holds variables: of the root, of a called flow, or (local) of one activity
+// with input or output mappings.
 type Scope struct {
 	unknownFields []byte
 	N             uint32      `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
@@ -2902,6 +2928,7 @@ type Scope struct {
 	Flow          string      `protobuf:"bytes,4,opt,name=flow,proto3" json:"flow,omitempty"`
 	FlowVersion   uint32      `protobuf:"varint,5,opt,name=flow_version,json=flowVersion,proto3" json:"flowVersion,omitempty"`
 	Variables     []*Variable `protobuf:"bytes,6,rep,name=variables,proto3" json:"variables,omitempty"` // ascending by name
+	Local         bool        `protobuf:"varint,7,opt,name=local,proto3" json:"local,omitempty"`
 }
 
 func (x *Scope) Reset() {
@@ -2952,6 +2979,13 @@ func (x *Scope) GetVariables() []*Variable {
 	return nil
 }
 
+func (x *Scope) GetLocal() bool {
+	if x != nil {
+		return x.Local
+	}
+	return false
+}
+
 // Token stands on one element.
 type Token struct {
 	unknownFields []byte
@@ -2961,7 +2995,8 @@ type Token struct {
 	Job           uint32  `protobuf:"varint,4,opt,name=job,proto3" json:"job,omitempty"`
 	Incident      uint32  `protobuf:"varint,5,opt,name=incident,proto3" json:"incident,omitempty"`
 	Waits         []*Wait `protobuf:"bytes,6,rep,name=waits,proto3" json:"waits,omitempty"`                          // timers and subscriptions open for this token
-	ArrivedBy     uint32  `protobuf:"varint,7,opt,name=arrived_by,json=arrivedBy,proto3" json:"arrivedBy,omitempty"` // at a joining gateway: index of the incoming flow + 1
+	ArrivedBy     uint32  `protobuf:"varint,7,opt,name=arrived_by,json=arrivedBy,proto3" json:"arrivedBy,omitempty"` // index of the flow it came by + 1
+	Joining       bool    `protobuf:"varint,8,opt,name=joining,proto3" json:"joining,omitempty"`                     // waits at a parallel gateway for the others
 }
 
 func (x *Token) Reset() {
@@ -3017,6 +3052,13 @@ func (x *Token) GetArrivedBy() uint32 {
 		return x.ArrivedBy
 	}
 	return 0
+}
+
+func (x *Token) GetJoining() bool {
+	if x != nil {
+		return x.Joining
+	}
+	return false
 }
 
 // Wait is a timer or a subscription of a token.
@@ -3722,6 +3764,7 @@ type StartID struct {
 	RequestDigest []byte `protobuf:"bytes,3,opt,name=request_digest,json=requestDigest,proto3" json:"requestDigest,omitempty"`
 	StartedMs     int64  `protobuf:"varint,4,opt,name=started_ms,json=startedMs,proto3" json:"startedMs,omitempty"`
 	Tenant        string `protobuf:"bytes,5,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Payment       uint64 `protobuf:"varint,6,opt,name=payment,proto3" json:"payment,omitempty"`
 }
 
 func (x *StartID) Reset() {
@@ -3763,6 +3806,13 @@ func (x *StartID) GetTenant() string {
 		return x.Tenant
 	}
 	return ""
+}
+
+func (x *StartID) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
 }
 
 // Incident is why a payment stands still, and what may be done.
@@ -6808,6 +6858,13 @@ func (m *Event) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Value != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Value))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x80
+	}
 	if len(m.Name) > 0 {
 		i -= len(m.Name)
 		copy(dAtA[i:], m.Name)
@@ -7657,6 +7714,27 @@ func (m *Instance) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Quarantined {
+		i--
+		if m.Quarantined {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa0
+	}
+	if len(m.EndElement) > 0 {
+		i -= len(m.EndElement)
+		copy(dAtA[i:], m.EndElement)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.EndElement)))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x9a
+	}
 	if len(m.RequestDigest) > 0 {
 		i -= len(m.RequestDigest)
 		copy(dAtA[i:], m.RequestDigest)
@@ -7887,6 +7965,16 @@ func (m *Scope) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Local {
+		i--
+		if m.Local {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
 	if len(m.Variables) > 0 {
 		for iNdEx := len(m.Variables) - 1; iNdEx >= 0; iNdEx-- {
 			size, err := m.Variables[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
@@ -7958,6 +8046,16 @@ func (m *Token) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Joining {
+		i--
+		if m.Joining {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x40
 	}
 	if m.ArrivedBy != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.ArrivedBy))
@@ -8901,6 +8999,11 @@ func (m *StartID) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x30
 	}
 	if len(m.Tenant) > 0 {
 		i -= len(m.Tenant)
@@ -10476,6 +10579,9 @@ func (m *Event) SizeVT() (n int) {
 	if l > 0 {
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	if m.Value != 0 {
+		n += 2 + protobuf_go_lite.SizeOfVarint(uint64(m.Value))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -10821,6 +10927,13 @@ func (m *Instance) SizeVT() (n int) {
 	if l > 0 {
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	l = len(m.EndElement)
+	if l > 0 {
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Quarantined {
+		n += 3
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -10871,6 +10984,9 @@ func (m *Scope) SizeVT() (n int) {
 			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 		}
 	}
+	if m.Local {
+		n += 2
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -10904,6 +11020,9 @@ func (m *Token) SizeVT() (n int) {
 	}
 	if m.ArrivedBy != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.ArrivedBy))
+	}
+	if m.Joining {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -11316,6 +11435,9 @@ func (m *StartID) SizeVT() (n int) {
 	l = len(m.Tenant)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -16378,6 +16500,15 @@ func (m *Event) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Name = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 32:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Value", wireType)
+			}
+			m.Value = 0
+			m.Value, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -17963,6 +18094,40 @@ func (m *Instance) UnmarshalVT(dAtA []byte) error {
 				m.RequestDigest = []byte{}
 			}
 			iNdEx = postIndex
+		case 19:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EndElement", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.EndElement = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 20:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Quarantined", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Quarantined = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -18179,6 +18344,18 @@ func (m *Scope) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Local", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Local = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -18301,6 +18478,18 @@ func (m *Token) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Joining", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Joining = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -20086,6 +20275,15 @@ func (m *StartID) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Tenant = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

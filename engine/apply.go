@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"fmt"
+
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// Engine applies commands. It holds nothing but caches that rows can rebuild: two
+// engines over equal rows behave alike. It is not safe for concurrent use.
+type Engine struct {
+	flows  map[flowKey]*flow
+	minter minter
+	secret string
+}
+
+// New returns an engine with empty caches.
+func New() *Engine {
+	return &Engine{flows: make(map[flowKey]*flow)}
+}
+
+// Apply carries out one command. It never fails: a refusal is a Reply of kind
+// REJECTED whose code says why, and then nothing has changed.
+func (e *Engine) Apply(tx Tx, stamp Stamp, cmd *enginev1.Command) (res Result) {
+	a := &application{engine: e, tx: tx, stamp: stamp}
+	meta, found := get[*enginev1.Meta](a, Key{Table: TableMeta})
+	if !found {
+		meta = &enginev1.Meta{}
+	}
+	a.meta = meta
+	if s := string(meta.Secret); s != e.secret {
+		e.secret, e.minter = s, newMinter(meta.Secret)
+	}
+	if !found && cmd.GetBootstrap() == nil && cmd.GetCount() == nil {
+		return Result{Reply: a.refusal(CodeNotBootstrapped, "The cluster has not been bootstrapped yet.")}
+	}
+	var reply *enginev1.Event
+	if f := a.guard(func() { reply = a.carryOut(cmd) }); f != nil {
+		if f.payment != 0 {
+			a.quarantine(f)
+		}
+		return Result{Reply: a.refusal(f.code, f.text), Events: a.events, Hints: a.hints}
+	}
+	return Result{Reply: reply, Events: a.events, Hints: a.hints}
+}
+
+func (a *application) carryOut(cmd *enginev1.Command) *enginev1.Event {
+	switch v := cmd.Verb.(type) {
+	case *enginev1.Command_StartPayment:
+		return a.startPayment(v.StartPayment)
+	case *enginev1.Command_Publish:
+		return a.publish(v.Publish)
+	case *enginev1.Command_FinishJob:
+		return a.finishJob(v.FinishJob)
+	case *enginev1.Command_Intend:
+		return a.intend(v.Intend)
+	case *enginev1.Command_Answer:
+		return a.answer(v.Answer)
+	case *enginev1.Command_FireTimers:
+		return a.fireTimers(v.FireTimers)
+	case *enginev1.Command_Exported:
+		return a.exported(v.Exported)
+	case *enginev1.Command_Sequence:
+		return a.sequence(v.Sequence)
+	case *enginev1.Command_Emit:
+		return a.emitOwn(v.Emit)
+	case *enginev1.Command_Sleep:
+		return a.sleep(v.Sleep)
+	case *enginev1.Command_Checkpoint:
+		return a.checkpoint(v.Checkpoint)
+	case *enginev1.Command_Expire:
+		return a.expire(v.Expire)
+	case *enginev1.Command_ResolveIncident:
+		return a.resolveIncident(v.ResolveIncident)
+	case *enginev1.Command_CancelPayment:
+		return a.cancelPayment(v.CancelPayment)
+	case *enginev1.Command_Deploy:
+		return a.deploy(v.Deploy)
+	case *enginev1.Command_InstallConnector:
+		return a.installConnector(v.InstallConnector)
+	case *enginev1.Command_ActivateConnector:
+		return a.activateConnector(v.ActivateConnector)
+	case *enginev1.Command_PutTenant:
+		return a.putTenant(v.PutTenant)
+	case *enginev1.Command_Bootstrap:
+		return a.bootstrap(v.Bootstrap)
+	case *enginev1.Command_LeaderStarted:
+		return a.leaderStarted(v.LeaderStarted)
+	case *enginev1.Command_SetVersion:
+		return a.setVersion(v.SetVersion)
+	case *enginev1.Command_RaiseIncarnation:
+		return a.raiseIncarnation(v.RaiseIncarnation)
+	case *enginev1.Command_ReleaseEffects:
+		return a.releaseEffects(v.ReleaseEffects)
+	case *enginev1.Command_Count:
+		return a.count()
+	}
+	a.refuse(CodeBadCommand, "This node does not know the command; it may come from a newer version.")
+	return nil
+}
+
+// application is one command being carried out: where it reads and writes, what
+// it has made so far, and how to take it back.
+type application struct {
+	engine *Engine
+	tx     Tx
+	stamp  Stamp
+	meta   *enginev1.Meta // immutable; setMeta replaces it
+	events []*enginev1.Event
+	hints  []Hint
+	undo   []undoRow
+	open   []*payment // payments loaded by this command
+	steps  int        // elements entered, against limitSteps
+}
+
+type undoRow struct {
+	key Key
+	row Row // nil: there was none
+}
+
+// fault is the panic by which a command ends early: a refusal, or, where payment
+// is set, a reason to quarantine that payment.
+type fault struct {
+	code, text string
+	payment    uint64
+}
+
+// refuse ends the command: it is undone and answered with the code.
+func (a *application) refuse(code, text string) {
+	panic(&fault{code: code, text: text})
+}
+
+// guard runs part of a command. If it refuses or panics, everything it wrote,
+// told and hinted is taken back and the fault is returned. A panic that is no
+// refusal is blamed on the payment that was being worked on.
+func (a *application) guard(part func()) (f *fault) {
+	undo, events, hints, open := len(a.undo), len(a.events), len(a.hints), len(a.open)
+	meta, steps := a.meta, a.steps
+	a.steps = 0
+	defer func() {
+		a.steps = steps
+		r := recover()
+		if r == nil {
+			return
+		}
+		known, ok := r.(*fault)
+		if !ok {
+			known = &fault{code: CodeInternal, text: fmt.Sprintf("The engine could not apply the command: %v.", r)}
+			if len(a.open) > open {
+				known.payment = a.open[open].row.Payment
+			}
+		}
+		for i := len(a.undo) - 1; i >= undo; i-- {
+			if u := a.undo[i]; u.row == nil {
+				a.tx.Delete(u.key)
+			} else {
+				a.tx.Put(u.key, u.row)
+			}
+		}
+		clear(a.events[events:])
+		a.undo, a.events, a.hints, a.open = a.undo[:undo], a.events[:events], a.hints[:hints], a.open[:open]
+		a.meta = meta
+		f = known
+	}()
+	part()
+	a.close(open)
+	return nil
+}
+
+// closeAll writes back every payment the command has open, so that a part of it
+// that is guarded on its own begins from rows.
+func (a *application) closeAll() { a.close(0) }
+
+func (a *application) close(from int) {
+	for _, p := range a.open[from:] {
+		p.save()
+	}
+	clear(a.open[from:])
+	a.open = a.open[:from]
+}
+
+func (a *application) put(k Key, r Row) {
+	old, _ := a.tx.Get(k)
+	a.undo = append(a.undo, undoRow{k, old})
+	a.tx.Put(k, r)
+}
+
+func (a *application) delete(k Key) {
+	old, found := a.tx.Get(k)
+	if !found {
+		return
+	}
+	a.undo = append(a.undo, undoRow{k, old})
+	a.tx.Delete(k)
+}
+
+func (a *application) setMeta(change func(*enginev1.Meta)) {
+	meta := copyOf(a.meta)
+	change(meta)
+	a.put(Key{Table: TableMeta}, meta)
+	a.meta = meta
+}
+
+func (a *application) hint(h Hint) { a.hints = append(a.hints, h) }
+
+// tell adds an event to what the world will hear.
+func (a *application) tell(ev *enginev1.Event) *enginev1.Event {
+	a.frame(ev)
+	ev.N = a.stamp.N + uint32(len(a.events))
+	a.events = append(a.events, ev)
+	return ev
+}
+
+// frame fills in where and when; a reply that is not told carries it too.
+func (a *application) frame(ev *enginev1.Event) *enginev1.Event {
+	ev.Cluster, ev.Incarnation = a.meta.Cluster, a.meta.Incarnation
+	ev.Index, ev.TimeMs = a.stamp.Index, a.stamp.TimeMS
+	return ev
+}
+
+func (a *application) refusal(code, text string) *enginev1.Event {
+	return a.frame(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_REJECTED, Code: code, Text: text})
+}
+
+// get reads a row of a known type; it reports false when there is none.
+func get[R Row](a *application, k Key) (R, bool) {
+	row, found := a.tx.Get(k)
+	if !found {
+		var none R
+		return none, false
+	}
+	return row.(R), true
+}
+
+// copyOf makes a changeable copy of an immutable row. The slices are shared:
+// whoever changes one copies it first.
+func copyOf[T any](row *T) *T {
+	c := *row
+	return &c
+}

@@ -1,0 +1,77 @@
+package engine
+
+import enginev1 "github.com/railhead-hub/railhead/engine/v1"
+
+// The codes of refusals (Event.code of a REJECTED reply). Callers switch on them;
+// the event's text is for people.
+const (
+	CodeBadCommand       = "bad-command"       // the command lacks something or contradicts itself
+	CodeBootstrapped     = "bootstrapped"      // the cluster already has its first command
+	CodeNotBootstrapped  = "not-bootstrapped"  // nothing may happen before the first command
+	CodeStale            = "stale"             // another attempt, epoch or state has overtaken this result
+	CodeTenantUnknown    = "tenant-unknown"    //
+	CodeAliasTaken       = "alias-taken"       // another tenant has this alias
+	CodeFlowUnknown      = "flow-unknown"      //
+	CodeFlowRefused      = "flow-refused"      // the file has faults, named in the text
+	CodeJobTypeUnserved  = "job-type-unserved" // strict deployment: no active connector serves a job type
+	CodeConnectorUnknown = "connector-unknown" // no such connector or digest is installed
+	CodeJobTypeTaken     = "job-type-taken"    // another connector of the tenant serves the job type
+	CodeConflict         = "conflict"          // the client key was used with another request
+	CodePaymentUnknown   = "payment-unknown"   // never started, or past retention
+	CodePaymentEnded     = "payment-ended"     //
+	CodeIncidentUnknown  = "incident-unknown"  //
+	CodeTermsDiffer      = "terms-differ"      // the effect key was used with other terms
+	CodeEffectsHeld      = "effects-held"      // after a raise: an operator must release outside effects
+	CodeMoneyMoved       = "money-moved"       // cancelling would leave a money effect behind
+	CodeQuarantined      = "quarantined"       // the payment waits for an operator
+	CodeBufferFull       = "buffer-full"       // the tenant's message buffer is at its limit
+	CodeTooLarge         = "too-large"         // a limit of limit.go
+	CodeInternal         = "internal"          // a fault of the engine; the command was undone
+)
+
+// The codes of incidents (Event.code of INCIDENT_OPENED).
+const (
+	IncidentNoConnector   = "no-connector"    // no active connector serves the job type
+	IncidentJobFailed     = "job-failed"      // no attempts are left, or the failure was final
+	IncidentInDoubt       = "in-doubt"        // an outside effect of unknown outcome
+	IncidentUncaughtError = "uncaught-error"  // a BPMN error nobody catches
+	IncidentNoFlow        = "no-flow-matched" // an exclusive gateway without a way out
+	IncidentExpression    = "expression"      // a job type, key, timer or name did not evaluate
+	IncidentCalledFlow    = "called-flow"     // a call activity names an unknown flow
+	IncidentQuarantined   = "quarantined"     // the engine could not apply a command to the payment
+	IncidentLoop          = "loop-without-wait"
+	IncidentTooLarge      = "too-large"
+)
+
+// The limits that keep a command and a payment bounded whatever a flow or a
+// connector asks for.
+const (
+	limitSteps     = 10_000   // elements entered by one command
+	limitTokens    = 1_000    // tokens of one payment
+	limitDepth     = 32       // flows calling flows
+	limitVariables = 4 << 20  // bytes of variables of one payment
+	limitHistory   = 64       // entries between checkpoints
+	limitState     = 64 << 10 // bytes of a checkpoint's state
+	limitWaiting   = 1_000    // subscriptions and messages under one correlation
+	limitSleepMS   = 366 * 24 * 3600 * 1000
+)
+
+// Audit reports whether events of the kind belong on the audit topic
+// (railhead.audit.v1); the others belong on the payments' topic
+// (railhead.events.v1).
+func Audit(kind enginev1.EventKind) bool {
+	switch kind {
+	case enginev1.EventKind_EVENT_KIND_TENANT_PUT,
+		enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED,
+		enginev1.EventKind_EVENT_KIND_CONNECTOR_INSTALLED,
+		enginev1.EventKind_EVENT_KIND_CONNECTOR_ACTIVATED,
+		enginev1.EventKind_EVENT_KIND_LEADER_STARTED,
+		enginev1.EventKind_EVENT_KIND_BOOTSTRAPPED,
+		enginev1.EventKind_EVENT_KIND_VERSION_SET,
+		enginev1.EventKind_EVENT_KIND_INCARNATION_RAISED,
+		enginev1.EventKind_EVENT_KIND_EFFECTS_RELEASED,
+		enginev1.EventKind_EVENT_KIND_ACTED:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,399 @@
+package engine
+
+import (
+	"slices"
+
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// payment is a running instance while a command works on it: a changeable copy
+// of its row, written back when the command is done.
+type payment struct {
+	a     *application
+	row   *enginev1.Instance
+	ended bool
+	// queue holds tokens that have to go on; they are moved one after another so
+	// that a long flow needs no deep stack.
+	queue []move
+}
+
+// move sends a token to an element.
+type move struct {
+	token   uint32
+	element int
+}
+
+func instanceKey(payment uint64) Key { return Key{Table: TableInstance, A: payment} }
+
+// load opens a running payment for change; nil when it does not run.
+func (a *application) load(key uint64) *payment {
+	for _, p := range a.open {
+		if p.row.Payment == key && !p.ended {
+			return p
+		}
+	}
+	row, found := get[*enginev1.Instance](a, instanceKey(key))
+	if !found {
+		return nil
+	}
+	row = copyOf(row)
+	row.Tokens = cloneAll(row.Tokens)
+	row.Scopes = cloneAll(row.Scopes)
+	row.Pins = slices.Clone(row.Pins)
+	row.EffectKeys = slices.Clone(row.EffectKeys)
+	row.Incidents = slices.Clone(row.Incidents)
+	p := &payment{a: a, row: row}
+	a.open = append(a.open, p)
+	return p
+}
+
+func cloneAll[T any](rows []*T) []*T {
+	out := make([]*T, len(rows))
+	for i, r := range rows {
+		out[i] = copyOf(r)
+	}
+	return out
+}
+
+// mustLoad is load for commands that name a payment: it refuses when the payment
+// has ended or never was.
+func (a *application) mustLoad(key uint64) *payment {
+	p := a.load(key)
+	if p == nil {
+		if _, ended := get[*enginev1.Receipt](a, receiptKey(key)); ended {
+			a.refuse(CodePaymentEnded, "The payment has already ended.")
+		}
+		a.refuse(CodePaymentUnknown, "There is no such payment, or it is past its retention.")
+	}
+	if p.quarantined() {
+		a.refuse(CodeQuarantined, "The payment waits behind an incident for an operator; resolve the incident first.")
+	}
+	return p
+}
+
+func (p *payment) save() {
+	if p.ended {
+		return
+	}
+	p.a.put(instanceKey(p.row.Payment), p.row)
+}
+
+// nextN names the next thing that belongs to the payment.
+func (p *payment) nextN() uint32 {
+	p.row.NextN++
+	return p.row.NextN
+}
+
+// tell puts an event on the payment's timeline.
+func (p *payment) tell(ev *enginev1.Event) *enginev1.Event {
+	p.row.LastSeq++
+	ev.Seq = p.row.LastSeq
+	ev.Payment = p.row.Payment
+	ev.Tenant = p.row.Tenant
+	return p.a.tell(ev)
+}
+
+// startPayment is idempotent by (tenant, channel, client key) with a request
+// digest: the same digest gets the first answer again, another is a conflict.
+func (a *application) startPayment(c *enginev1.StartPayment) *enginev1.Event {
+	if o := c.Origin; o != nil {
+		return a.asEffect(o, func(job *enginev1.Job) *enginev1.Event {
+			return a.startOnce(c, job.Tenant)
+		})
+	}
+	return a.startOnce(c, c.Tenant)
+}
+
+func (a *application) startOnce(c *enginev1.StartPayment, tenant string) *enginev1.Event {
+	if _, found := get[*enginev1.Tenant](a, tenantKey(tenant)); !found {
+		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(tenant)+".")
+	}
+	var high, low uint64
+	if c.ClientKey != "" {
+		high, low = idHash(tenant, c.Channel, c.ClientKey)
+		if row, found := a.tx.Get(Key{Table: TableStartIndex, A: high, B: low}); found {
+			return a.startAgain(c, row.(*enginev1.StartID), tenant)
+		}
+	}
+	f := a.flow(tenant, c.Flow, c.Version)
+	if f == nil {
+		a.refuse(CodeFlowUnknown, "No flow "+quote(c.Flow)+" is deployed for tenant "+quote(tenant)+".")
+	}
+	if len(f.process.Start) == 0 {
+		a.refuse(CodeFlowUnknown, "Flow "+quote(c.Flow)+" has no none start event; it is started by a message or a timer.")
+	}
+	p := a.begin(f, tenant, f.process.Start[0], c.Variables, func(row *enginev1.Instance) {
+		row.Channel, row.ClientKey, row.RequestDigest = c.Channel, c.ClientKey, c.RequestDigest
+		row.UuidVariable = c.UuidVariable
+	})
+	if c.ClientKey != "" {
+		a.put(Key{Table: TableStartID, A: p.row.Payment}, &enginev1.StartID{
+			HashHigh: high, HashLow: low, RequestDigest: c.RequestDigest,
+			StartedMs: a.stamp.TimeMS, Tenant: tenant, Payment: p.row.Payment,
+		})
+	}
+	started := p.started
+	p.run()
+	return started
+}
+
+func (a *application) startAgain(c *enginev1.StartPayment, id *enginev1.StartID, tenant string) *enginev1.Event {
+	if !slices.Equal(id.RequestDigest, c.RequestDigest) {
+		a.refuse(CodeConflict, "The client key "+quote(c.ClientKey)+" was already used with another request.")
+	}
+	return a.frame(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_START_REPEATED, Tenant: tenant, Payment: id.Payment,
+		Uuid: a.engine.minter.mint(UUID{Payment: id.Payment, Kind: UUIDPayment}), Key: c.ClientKey,
+	})
+}
+
+// begin makes the instance with one token on its start event; run moves it.
+func (a *application) begin(f *flow, tenant string, start int, vars []*enginev1.Variable, fill func(*enginev1.Instance)) *startedPayment {
+	if variablesSize(vars) > limitVariables {
+		a.refuse(CodeTooLarge, "The start variables are larger than 4 MiB.")
+	}
+	counter := a.meta.NextPayment + 1
+	a.setMeta(func(m *enginev1.Meta) { m.NextPayment = counter })
+	row := &enginev1.Instance{
+		Payment: paymentKey(a.meta.Cluster, a.meta.Incarnation, counter),
+		Tenant:  tenant, Flow: f.process.ID, FlowVersion: f.row.Version,
+		StartedMs: a.stamp.TimeMS,
+	}
+	fill(row)
+	p := &payment{a: a, row: row}
+	a.open = append(a.open, p)
+	uuid := a.engine.minter.mint(UUID{Payment: row.Payment, Kind: UUIDPayment})
+	scope := &enginev1.Scope{N: p.nextN(), Flow: row.Flow, FlowVersion: row.FlowVersion}
+	row.Scopes = append(row.Scopes, scope)
+	scope.Variables = mergeVariables(nil, vars)
+	if row.UuidVariable != "" {
+		scope.Variables = mergeVariables(scope.Variables, []*enginev1.Variable{
+			{Name: row.UuidVariable, Json: []byte(`"` + uuid + `"`)},
+		})
+	}
+	started := p.tell(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_PAYMENT_STARTED, Uuid: uuid,
+		Type: row.Flow, Number: row.FlowVersion, Key: row.ClientKey, Name: row.Channel,
+		Element: f.process.Elements[start].ID, Variables: scope.Variables,
+	})
+	token := p.newToken(scope.N)
+	p.queue = append(p.queue, move{token.N, start})
+	return &startedPayment{payment: p, started: started}
+}
+
+type startedPayment struct {
+	*payment
+	started *enginev1.Event
+}
+
+func (p *payment) newToken(scope uint32) *enginev1.Token {
+	if len(p.row.Tokens) >= limitTokens {
+		panic(&fault{code: IncidentTooLarge, text: "The payment has more than 1,000 tokens.", payment: p.row.Payment})
+	}
+	t := &enginev1.Token{N: p.nextN(), Scope: scope}
+	p.row.Tokens = append(p.row.Tokens, t)
+	return t
+}
+
+func (p *payment) token(n uint32) *enginev1.Token {
+	for _, t := range p.row.Tokens {
+		if t.N == n {
+			return t
+		}
+	}
+	return nil
+}
+
+// mustToken is token for rows that point at one; a missing one is a row the
+// engine cannot explain, which quarantines the payment.
+func (p *payment) mustToken(n uint32) *enginev1.Token {
+	t := p.token(n)
+	if t == nil {
+		panic(&fault{code: IncidentQuarantined, text: "A row points at a token that is not there.", payment: p.row.Payment})
+	}
+	return t
+}
+
+func (p *payment) removeToken(n uint32) {
+	p.row.Tokens = slices.DeleteFunc(p.row.Tokens, func(t *enginev1.Token) bool { return t.N == n })
+}
+
+func (p *payment) scope(n uint32) *enginev1.Scope {
+	for _, s := range p.row.Scopes {
+		if s.N == n {
+			return s
+		}
+	}
+	panic(&fault{code: IncidentQuarantined, text: "A row points at a scope that is not there.", payment: p.row.Payment})
+}
+
+// flowOf is the flow that a scope runs in.
+func (p *payment) flowOf(scope *enginev1.Scope) *flow {
+	f := p.a.flow(p.row.Tenant, scope.Flow, scope.FlowVersion)
+	if f == nil {
+		panic(&fault{code: IncidentQuarantined, text: "The payment's flow version is not there.", payment: p.row.Payment})
+	}
+	return f
+}
+
+// body is the scope of a flow itself: the scope, or the one above it when it only
+// holds an activity's local variables.
+func (p *payment) body(n uint32) *enginev1.Scope {
+	s := p.scope(n)
+	for s.Local {
+		s = p.scope(s.Parent)
+	}
+	return s
+}
+
+// run moves tokens until all of them wait or are gone.
+func (p *payment) run() {
+	for len(p.queue) > 0 && !p.ended {
+		m := p.queue[0]
+		p.queue = p.queue[1:]
+		token := p.token(m.token)
+		if token == nil {
+			continue // consumed by a terminate end or an interruption
+		}
+		if p.a.steps++; p.a.steps > limitSteps {
+			panic(&fault{code: IncidentLoop, payment: p.row.Payment,
+				text: "The flow went through 10,000 elements without waiting once."})
+		}
+		f := p.flowOf(p.body(token.Scope))
+		token.Element = uint32(m.element)
+		p.enter(f, token)
+	}
+	if p.variablesSize() > limitVariables {
+		panic(&fault{code: IncidentTooLarge, payment: p.row.Payment, text: "The payment's variables are larger than 4 MiB."})
+	}
+}
+
+// leave sends a token along all outgoing flows of the element it stands on; with
+// none it is consumed.
+func (p *payment) leave(f *flow, token *enginev1.Token) {
+	el := &f.process.Elements[token.Element]
+	p.take(f, token, el.Outgoing)
+}
+
+// take sends a token along the given sequence flows: the first by itself, the
+// others as new tokens.
+func (p *payment) take(f *flow, token *enginev1.Token, flows []int) {
+	if len(flows) == 0 {
+		p.consume(token)
+		return
+	}
+	for i, index := range flows {
+		t := token
+		if i > 0 {
+			t = p.newToken(token.Scope)
+		}
+		t.ArrivedBy = uint32(index) + 1
+		p.queue = append(p.queue, move{t.N, f.process.Flows[index].Target})
+	}
+}
+
+// consume ends a token; a scope without tokens is complete.
+func (p *payment) consume(token *enginev1.Token) {
+	scope := p.body(token.Scope)
+	p.removeToken(token.N)
+	for _, t := range p.row.Tokens {
+		if p.body(t.Scope).N == scope.N {
+			return
+		}
+	}
+	p.completeScope(scope)
+}
+
+func (p *payment) completeScope(scope *enginev1.Scope) {
+	if scope.Parent == 0 {
+		p.end()
+		return
+	}
+	p.returnCall(scope)
+}
+
+// end turns the payment into its receipt.
+func (p *payment) end() {
+	a, row := p.a, p.row
+	for _, n := range row.Incidents {
+		a.delete(incidentKey(row.Payment, n))
+	}
+	if row.Result == enginev1.Result_RESULT_UNSPECIFIED {
+		row.Result = enginev1.Result_RESULT_UNKNOWN
+	}
+	p.tell(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED, Result: row.Result, Code: row.Code,
+		Element: row.EndElement, Type: row.Flow, Number: row.FlowVersion, Key: row.ClientKey,
+		Uuid: a.engine.minter.mint(UUID{Payment: row.Payment, Kind: UUIDPayment}),
+	})
+	receipt := &enginev1.Receipt{
+		Payment: row.Payment, Tenant: row.Tenant, Flow: row.Flow, FlowVersion: row.FlowVersion,
+		Result: row.Result, Code: row.Code, StartedMs: row.StartedMs, EndedMs: a.stamp.TimeMS,
+		Channel: row.Channel, ClientKey: row.ClientKey, RequestDigest: row.RequestDigest,
+		LastSeq: row.LastSeq, EndElement: row.EndElement,
+	}
+	for _, key := range row.EffectKeys {
+		k := effectKey(row.Payment, key)
+		if effect, found := get[*enginev1.Effect](a, k); found {
+			// The request has served its purpose; the answer may have to be repeated.
+			kept := copyOf(effect)
+			kept.Request = nil
+			receipt.Effects = append(receipt.Effects, kept)
+			a.delete(k)
+		}
+	}
+	a.delete(instanceKey(row.Payment))
+	a.put(receiptKey(row.Payment), receipt)
+	p.ended = true
+	a.hint(Hint{Kind: HintEnded, Payment: row.Payment})
+}
+
+// cancelPayment ends a payment at an operator's word, unless money has moved or
+// may have.
+func (a *application) cancelPayment(c *enginev1.CancelPayment) *enginev1.Event {
+	p := a.load(c.Payment)
+	if p == nil {
+		p = a.mustLoad(c.Payment) // refuses with the right code
+	}
+	for _, key := range p.row.EffectKeys {
+		effect, found := get[*enginev1.Effect](a, effectKey(c.Payment, key))
+		if found && effect.State != enginev1.EffectState_EFFECT_STATE_REFUSED {
+			a.refuse(CodeMoneyMoved, "The money effect "+quote(key)+" is done or in doubt; cancelling would leave it behind.")
+		}
+	}
+	for len(p.row.Tokens) > 0 {
+		p.drop(p.row.Tokens[0])
+	}
+	p.queue = nil
+	p.row.Result, p.row.Code, p.row.EndElement = enginev1.Result_RESULT_CANCELLED, "cancelled", ""
+	p.end()
+	a.tell(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: "cancel-payment",
+		Tenant: p.row.Tenant, Payment: c.Payment, Actor: c.Actor,
+	})
+	return a.events[len(a.events)-1]
+}
+
+// drop removes a token and everything it waits for.
+func (p *payment) drop(token *enginev1.Token) {
+	p.closeWaits(token)
+	p.cancelJob(token)
+	p.dropIncident(token)
+	p.removeToken(token.N)
+	// A called flow ends with the activity that called it.
+	for _, s := range slices.Clone(p.row.Scopes) {
+		if s.Token == token.N {
+			p.dropScope(s)
+		}
+	}
+}
+
+// dropScope removes a scope with all its tokens and the scopes below it.
+func (p *payment) dropScope(scope *enginev1.Scope) {
+	for _, t := range slices.Clone(p.row.Tokens) {
+		if t.Scope == scope.N && p.token(t.N) != nil && t.N != scope.Token {
+			p.drop(t)
+		}
+	}
+	p.row.Scopes = slices.DeleteFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.N == scope.N })
+}

@@ -1,0 +1,355 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/railhead-hub/railhead/engine/bpmn"
+	"github.com/railhead-hub/railhead/engine/feel"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+func jobKey(payment uint64, n uint32) Key { return Key{Table: TableJob, A: payment, B: uint64(n)} }
+
+// createJob activates a task: it picks the connector, pins its digest and tells
+// the leader.
+func (p *payment) createJob(f *flow, token *enginev1.Token) {
+	a, el := p.a, &f.process.Elements[token.Element]
+	jobType, ok := el.JobType.Eval(sight{p: p, from: token.Scope})
+	if !ok {
+		p.openIncident(token, IncidentExpression, "The job type of "+quote(el.ID)+" did not evaluate to a text.")
+		return
+	}
+	connector, digest, found := p.route(jobType)
+	if !found {
+		p.openIncident(token, IncidentNoConnector, "No active connector serves job type "+quote(jobType)+".")
+		return
+	}
+	retries, ok := retriesOf(el.Retries, sight{p: p, from: token.Scope})
+	if !ok {
+		p.openIncident(token, IncidentExpression, "The retries of "+quote(el.ID)+" did not evaluate to a number from 0 to 1,000.")
+		return
+	}
+	tenant, _ := get[*enginev1.Tenant](a, tenantKey(p.row.Tenant))
+	job := &enginev1.Job{
+		Payment: p.row.Payment, N: p.nextN(), Token: token.N, Type: jobType, Connector: connector,
+		Digest: digest, ConfigVersion: tenant.Version, Attempt: 1, Retries: retries - 1,
+		State: enginev1.JobState_JOB_STATE_READY, CreatedMs: a.stamp.TimeMS, Element: el.ID, Tenant: p.row.Tenant,
+	}
+	for _, h := range el.Headers {
+		job.Headers = append(job.Headers, &enginev1.Header{Key: h.Key, Value: h.Value})
+	}
+	token.Job = job.N
+	a.put(jobKey(job.Payment, job.N), job)
+	p.tell(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_JOB_CREATED, Element: el.ID, Name: el.Name, Token: token.N,
+		Job: job.N, Attempt: 1, Type: jobType, Endpoint: connector, Digest: digest,
+	})
+	a.hint(Hint{Kind: HintJob, Payment: job.Payment, N: job.N})
+}
+
+// retriesOf is how many attempts a job may have; Zeebe's default is three.
+func retriesOf(t bpmn.Text, scope feel.Scope) (uint32, bool) {
+	if !t.IsSet() {
+		return 3, true
+	}
+	value := t.Value(scope)
+	if text, isText := value.Text(); isText {
+		value, _ = feel.FromJSON([]byte(text))
+	}
+	n, ok := value.Int64()
+	if !ok || n < 0 || n > 1000 {
+		return 0, false
+	}
+	return uint32(max(n, 1)), true
+}
+
+// fence lets a job's command pass only for the current attempt of the current
+// term, so that a result of an earlier leader or attempt counts for nothing.
+func (a *application) fence(o *enginev1.Origin) (*payment, *enginev1.Job) {
+	if o == nil {
+		a.refuse(CodeBadCommand, "The command does not say which job it comes from.")
+	}
+	if o.Epoch != a.meta.Epoch {
+		a.refuse(CodeStale, "The result comes from an earlier leader.")
+	}
+	row, found := get[*enginev1.Job](a, jobKey(o.Payment, o.Job))
+	if !found || row.Attempt != o.Attempt || row.State != enginev1.JobState_JOB_STATE_READY {
+		a.refuse(CodeStale, "The job has gone on without this result.")
+	}
+	p := a.mustLoad(o.Payment)
+	job := copyOf(row)
+	job.History = slices.Clip(job.History)
+	for _, e := range o.Since {
+		if a.entry(job, e.Ordinal) == nil {
+			a.remember(job, e)
+		}
+	}
+	return p, job
+}
+
+// remember appends to a job's history within its bounds.
+func (a *application) remember(job *enginev1.Job, e *enginev1.HistoryEntry) {
+	if len(job.History) >= limitHistory {
+		a.refuse(CodeTooLarge, "A job may take 64 steps between two checkpoints.")
+	}
+	job.History = append(slices.Clip(job.History), e)
+}
+
+func (a *application) entry(job *enginev1.Job, ordinal uint32) *enginev1.HistoryEntry {
+	for _, e := range job.History {
+		if e.Ordinal == ordinal {
+			return e
+		}
+	}
+	return nil
+}
+
+// asEffect carries out an effect of a job that is itself a command, once per
+// (job, attempt, ordinal), and remembers its reply in the job's history.
+func (a *application) asEffect(o *enginev1.Origin, do func(*enginev1.Job) *enginev1.Event) *enginev1.Event {
+	_, job := a.fence(o)
+	if e := a.entry(job, o.Ordinal); e != nil {
+		reply := &enginev1.Event{}
+		if err := reply.UnmarshalVT(e.Reply); err != nil || e.Digest != o.Digest {
+			a.refuse(CodeStale, "The job's history has another effect at this ordinal.")
+		}
+		return reply
+	}
+	// The entry is there before the deed: the deed may move the payment on and
+	// take this very job away.
+	a.remember(job, &enginev1.HistoryEntry{
+		Ordinal: o.Ordinal, Digest: o.Digest, TimeMs: a.stamp.TimeMS, Answered: true,
+	})
+	a.put(jobKey(job.Payment, job.N), job)
+	a.closeAll()
+	reply := do(job)
+	row, found := get[*enginev1.Job](a, jobKey(job.Payment, job.N))
+	if !found || row.Attempt != o.Attempt {
+		return reply
+	}
+	encoded, err := (&enginev1.Event{
+		Kind: reply.Kind, Payment: reply.Payment, Uuid: reply.Uuid, Code: reply.Code,
+		Value: reply.Value, Index: reply.Index, TimeMs: reply.TimeMs,
+	}).MarshalVTStrict()
+	if err != nil {
+		panic(err)
+	}
+	job = copyOf(row)
+	job.History = slices.Clone(job.History)
+	last := copyOf(job.History[len(job.History)-1])
+	last.Reply = encoded
+	job.History[len(job.History)-1] = last
+	a.put(jobKey(job.Payment, job.N), job)
+	return reply
+}
+
+// finishJob ends an attempt with the connector's outcome.
+func (a *application) finishJob(c *enginev1.FinishJob) *enginev1.Event {
+	p, job := a.fence(c.Origin)
+	if c.LastAnswer != nil {
+		p.takeAnswer(job, c.LastAnswer)
+	}
+	for _, s := range c.Settlements {
+		p.settle(job, s)
+	}
+	switch o := c.Outcome.(type) {
+	case *enginev1.FinishJob_Complete:
+		return p.completeJob(job, o.Complete)
+	case *enginev1.FinishJob_Fail:
+		return p.failJob(job, o.Fail)
+	case *enginev1.FinishJob_BpmnError:
+		return p.jobError(job, o.BpmnError)
+	case *enginev1.FinishJob_Doubt:
+		return p.doubtJob(job, o.Doubt)
+	}
+	a.refuse(CodeBadCommand, "The job's outcome is missing.")
+	return nil
+}
+
+func (p *payment) completeJob(job *enginev1.Job, o *enginev1.Complete) *enginev1.Event {
+	a := p.a
+	token := p.mustToken(job.Token)
+	if variablesSize(o.Variables) > limitVariables {
+		a.refuse(CodeTooLarge, "The job's variables are larger than 4 MiB.")
+	}
+	done := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_COMPLETED, job))
+	done.Variables = o.Variables
+	a.delete(jobKey(job.Payment, job.N))
+	token.Job = 0
+	f := p.flowOf(p.body(token.Scope))
+	p.closeWaits(token)
+	p.closeLocal(f, token, o.Variables)
+	p.leave(f, token)
+	p.run()
+	return done
+}
+
+func (p *payment) jobEvent(kind enginev1.EventKind, job *enginev1.Job) *enginev1.Event {
+	return &enginev1.Event{
+		Kind: kind, Element: job.Element, Token: job.Token, Job: job.N, Attempt: job.Attempt,
+		Type: job.Type, Endpoint: job.Connector,
+	}
+}
+
+// failJob ends an attempt: the next one follows at once or after the back-off,
+// or, when none is left or the failure is final, a person has to look.
+func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
+	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_FAILED, job))
+	failed.Code, failed.Text = o.Code, clip(o.Reason)
+	job.Reason = clip(o.Reason)
+	if !o.Retryable || job.Retries == 0 {
+		p.holdJob(job, IncidentJobFailed, failed.Text)
+		return failed
+	}
+	job.Retries--
+	p.nextAttempt(job)
+	if backoff := min(max(o.BackoffMs, 0), limitSleepMS); backoff > 0 {
+		job.State = enginev1.JobState_JOB_STATE_WAITING
+		job.DueMs = p.a.stamp.TimeMS + backoff
+		failed.DueMs = job.DueMs
+		p.a.addTimer(job.DueMs, job.Payment, &enginev1.Due{Kind: enginev1.TimerKind_TIMER_KIND_JOB, N: job.N})
+	} else {
+		p.a.hint(Hint{Kind: HintJob, Payment: job.Payment, N: job.N})
+	}
+	p.a.put(jobKey(job.Payment, job.N), job)
+	return failed
+}
+
+// nextAttempt begins again with an empty history, but for the money effects that
+// are in doubt.
+func (p *payment) nextAttempt(job *enginev1.Job) {
+	job.Prior = slices.Clone(job.Prior)
+	for _, e := range job.History {
+		if e.Key == "" || slices.Contains(job.Prior, e.Key) {
+			continue
+		}
+		effect, found := get[*enginev1.Effect](p.a, effectKey(job.Payment, e.Key))
+		if found && effect.State == enginev1.EffectState_EFFECT_STATE_OPEN {
+			job.Prior = append(job.Prior, e.Key)
+		}
+	}
+	job.History = nil
+	job.Attempt++
+	job.State = enginev1.JobState_JOB_STATE_READY
+	job.DueMs = 0
+}
+
+// holdJob stops a job behind an incident.
+func (p *payment) holdJob(job *enginev1.Job, code, text string) {
+	job.State = enginev1.JobState_JOB_STATE_INCIDENT
+	p.a.put(jobKey(job.Payment, job.N), job)
+	p.openIncident(p.mustToken(job.Token), code, text)
+}
+
+func (p *payment) jobError(job *enginev1.Job, o *enginev1.BpmnError) *enginev1.Event {
+	thrown := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_ERROR, job))
+	thrown.Code, thrown.Text, thrown.Variables = o.Code, clip(o.Message), o.Variables
+	job.Reason = clip(o.Message)
+	p.holdJob(job, IncidentUncaughtError, "The error "+quote(o.Code)+" is caught by no event: "+clip(o.Message))
+	return thrown
+}
+
+// doubtJob leaves an effect of unknown outcome to a person; nothing is repeated.
+func (p *payment) doubtJob(job *enginev1.Job, o *enginev1.Doubt) *enginev1.Event {
+	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT, job))
+	failed.Key, failed.Text = o.Key, clip(o.Reason)
+	job.Reason = clip(o.Reason)
+	p.holdJob(job, IncidentInDoubt, "It is unknown whether "+quote(o.Key)+" happened: "+clip(o.Reason))
+	return failed
+}
+
+// cancelJob takes the job away from a token whose element is left without it.
+func (p *payment) cancelJob(token *enginev1.Token) {
+	if token.Job == 0 {
+		return
+	}
+	k := jobKey(p.row.Payment, token.Job)
+	if job, found := get[*enginev1.Job](p.a, k); found {
+		p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_CANCELLED, job))
+		if job.State == enginev1.JobState_JOB_STATE_WAITING {
+			p.a.removeTimer(job.DueMs, job.Payment, enginev1.TimerKind_TIMER_KIND_JOB, job.N)
+		}
+		p.a.delete(k)
+	}
+	token.Job = 0
+}
+
+// sleep parks a job until its time comes.
+func (a *application) sleep(c *enginev1.Sleep) *enginev1.Event {
+	_, job := a.fence(c.Origin)
+	if c.DurationMs < 0 || c.DurationMs > limitSleepMS {
+		a.refuse(CodeBadCommand, "A sleep lasts from 0 to 366 days.")
+	}
+	a.remember(job, &enginev1.HistoryEntry{Ordinal: c.Origin.Ordinal, Digest: c.Origin.Digest})
+	job.State = enginev1.JobState_JOB_STATE_WAITING
+	job.DueMs = a.stamp.TimeMS + c.DurationMs
+	a.addTimer(job.DueMs, job.Payment, &enginev1.Due{Kind: enginev1.TimerKind_TIMER_KIND_JOB, N: job.N})
+	a.put(jobKey(job.Payment, job.N), job)
+	return a.frame(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_SLEPT, DueMs: job.DueMs})
+}
+
+// wakeJob ends a back-off or a sleep.
+func (a *application) wakeJob(payment uint64, n uint32) {
+	row, found := get[*enginev1.Job](a, jobKey(payment, n))
+	if !found || row.State != enginev1.JobState_JOB_STATE_WAITING {
+		return
+	}
+	job := copyOf(row)
+	job.State, job.DueMs = enginev1.JobState_JOB_STATE_READY, 0
+	if last := len(job.History) - 1; last >= 0 && !job.History[last].Answered && job.History[last].Request == nil {
+		woken := copyOf(job.History[last])
+		reply, err := (&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_SLEPT, TimeMs: a.stamp.TimeMS}).MarshalVTStrict()
+		if err != nil {
+			panic(err)
+		}
+		woken.Answered, woken.TimeMs, woken.Reply = true, a.stamp.TimeMS, reply
+		job.History = append(slices.Clone(job.History[:last]), woken)
+	}
+	a.put(jobKey(payment, n), job)
+	a.hint(Hint{Kind: HintJob, Payment: payment, N: n})
+}
+
+// checkpoint replaces a job's history by the state the connector gave.
+func (a *application) checkpoint(c *enginev1.Checkpoint) *enginev1.Event {
+	_, job := a.fence(c.Origin)
+	if len(c.State) > limitState {
+		a.refuse(CodeTooLarge, "A checkpoint's state is at most 64 KiB.")
+	}
+	job.History = []*enginev1.HistoryEntry{{
+		Ordinal: c.Origin.Ordinal, Digest: c.Origin.Digest, TimeMs: a.stamp.TimeMS, Answered: true, State: c.State,
+	}}
+	a.put(jobKey(job.Payment, job.N), job)
+	return a.frame(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_CHECKPOINTED})
+}
+
+// emitOwn puts a connector's own event on the timeline.
+func (a *application) emitOwn(c *enginev1.Emit) *enginev1.Event {
+	own := func(p *payment, tenant, element string) *enginev1.Event {
+		ev := &enginev1.Event{
+			Kind: enginev1.EventKind_EVENT_KIND_EMITTED, Tenant: tenant, Element: element, Name: clip(c.Name),
+			Variables: []*enginev1.Variable{{Name: "data", Json: c.Json}},
+		}
+		if p != nil {
+			return p.tell(ev)
+		}
+		return a.tell(ev)
+	}
+	if len(c.Json) > limitState {
+		a.refuse(CodeTooLarge, "An emitted event is at most 64 KiB.")
+	}
+	if c.Origin == nil {
+		return own(nil, c.Tenant, "")
+	}
+	return a.asEffect(c.Origin, func(job *enginev1.Job) *enginev1.Event {
+		return own(a.mustLoad(job.Payment), job.Tenant, job.Element)
+	})
+}
+
+// clip keeps texts from outside short enough for a timeline.
+func clip(s string) string {
+	const most = 2000
+	if len(s) > most {
+		return s[:most] + "…"
+	}
+	return s
+}

@@ -1,0 +1,368 @@
+package engine
+
+import (
+	"slices"
+
+	"github.com/railhead-hub/railhead/engine/bpmn"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// Messages meet subscriptions under (tenant, name, key). A message is taken once
+// by every flow that waits for it; until its time to live is over it is kept for
+// flows that may still come to it. Which of several payments of one flow with the
+// same key takes it is decided by age: the oldest subscription.
+
+const defaultBufferedMax = 100_000
+
+func correlationKey(tenant, name, key string) Key {
+	return Key{Table: TableCorrelation, S: tenant + "\x00" + name + "\x00" + key}
+}
+
+func messageNameKey(tenant, name string) Key {
+	return Key{Table: TableMessageName, S: tenant + "\x00" + name}
+}
+
+// bufferedKey counts a tenant's buffered messages; no sequence has an empty name.
+func bufferedKey(tenant string) Key { return Key{Table: TableCounter, S: tenant + "\x00"} }
+
+// publish offers a message: to subscriptions that wait, to flows it starts, and,
+// within its time to live, to those that come later.
+func (a *application) publish(c *enginev1.Publish) *enginev1.Event {
+	if o := c.Origin; o != nil {
+		return a.asEffect(o, func(job *enginev1.Job) *enginev1.Event { return a.publishOnce(c, job.Tenant) })
+	}
+	return a.publishOnce(c, c.Tenant)
+}
+
+func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.Event {
+	t, found := get[*enginev1.Tenant](a, tenantKey(tenant))
+	if !found {
+		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(tenant)+".")
+	}
+	if c.Name == "" || len(c.Name)+len(c.Key)+len(c.MessageId) > 2000 {
+		a.refuse(CodeBadCommand, "A message has a name; name, key and id together are at most 2,000 bytes.")
+	}
+	if variablesSize(c.Variables) > limitVariables {
+		a.refuse(CodeTooLarge, "The message's variables are larger than 4 MiB.")
+	}
+	n := a.stamp.Index<<16 | uint64(a.stamp.N+uint32(len(a.events)))&0xffff
+	published := &enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_MESSAGE_PUBLISHED, Tenant: tenant, Type: c.Name, Key: c.Key, Value: n,
+	}
+	if c.MessageId != "" {
+		high, low := idHash(tenant, c.Name, c.Key, c.MessageId)
+		if _, again := a.tx.Get(Key{Table: TableMessageIndex, A: high, B: low}); again {
+			published.Code = "duplicate"
+			return a.frame(published)
+		}
+		a.put(Key{Table: TableMessageID, A: n}, &enginev1.MessageID{
+			HashHigh: high, HashLow: low, PublishedMs: a.stamp.TimeMS, Tenant: tenant,
+		})
+	}
+	a.tell(published)
+	k := correlationKey(tenant, c.Name, c.Key)
+	row, _ := get[*enginev1.Correlation](a, k)
+	if row == nil {
+		row = &enginev1.Correlation{}
+	} else {
+		row = copyOf(row)
+	}
+	msg := &enginev1.BufferedMessage{
+		N: n, MessageId: c.MessageId, ExpiresMs: a.stamp.TimeMS + c.TtlMs, Variables: c.Variables,
+	}
+	// Who takes it is settled before anybody moves: moving opens and closes
+	// subscriptions, perhaps under this very key.
+	takers := firstOfEachFlow(row.Subscriptions)
+	for _, s := range takers {
+		msg.TakenBy = append(msg.TakenBy, s.Flow)
+	}
+	names, _ := get[*enginev1.MessageName](a, messageNameKey(tenant, c.Name))
+	if names != nil {
+		msg.TakenBy = append(msg.TakenBy, names.Starters...)
+	}
+	if c.TtlMs > 0 && !a.exhausted(names, msg) {
+		most := uint64(t.BufferedMax)
+		if most == 0 {
+			most = defaultBufferedMax
+		}
+		if len(msg.TakenBy) == 0 && (a.count64(bufferedKey(tenant), 1) > most || len(row.Messages) >= limitWaiting) {
+			a.refuse(CodeBufferFull, "The tenant's buffer of messages that nobody has taken is full.")
+		}
+		row.Messages = append(slices.Clip(row.Messages), msg)
+		a.put(k, row)
+		a.addTimer(msg.ExpiresMs, dueOfMessages, &enginev1.Due{
+			Kind: enginev1.TimerKind_TIMER_KIND_MESSAGE, Subject: k.S, Message: n,
+		})
+		published.DueMs = msg.ExpiresMs
+	}
+	for _, s := range takers {
+		a.correlate(s, c.Name, c.Key, c.Variables)
+	}
+	if names != nil {
+		for _, id := range names.Starters {
+			a.startByMessage(tenant, id, c)
+		}
+	}
+	return published
+}
+
+// exhausted reports whether every flow that catches the message has taken it.
+func (a *application) exhausted(names *enginev1.MessageName, msg *enginev1.BufferedMessage) bool {
+	if names == nil || len(msg.TakenBy) == 0 {
+		return false
+	}
+	for _, id := range names.Catchers {
+		if !slices.Contains(msg.TakenBy, id) {
+			return false
+		}
+	}
+	return true
+}
+
+func firstOfEachFlow(subs []*enginev1.Subscription) []*enginev1.Subscription {
+	var first []*enginev1.Subscription
+	for _, s := range subs {
+		if !slices.ContainsFunc(first, func(f *enginev1.Subscription) bool { return f.Flow == s.Flow }) {
+			first = append(first, s)
+		}
+	}
+	return first
+}
+
+// correlate hands a message to one waiting payment. If that payment cannot take
+// it, the payment is quarantined; publisher and other takers do not notice.
+func (a *application) correlate(s *enginev1.Subscription, name, key string, vars []*enginev1.Variable) {
+	f := a.guard(func() {
+		p := a.load(s.Payment)
+		if p == nil || p.quarantined() {
+			return
+		}
+		token := p.token(s.Token)
+		if token == nil {
+			return
+		}
+		i := slices.IndexFunc(token.Waits, func(w *enginev1.Wait) bool { return w.N == s.Wait })
+		if i < 0 {
+			return
+		}
+		p.takeMessage(token, token.Waits[i], name, key, vars)
+		p.run()
+	})
+	if f != nil {
+		f.payment = s.Payment
+		a.quarantine(f)
+	}
+}
+
+func (p *payment) takeMessage(token *enginev1.Token, w *enginev1.Wait, name, key string, vars []*enginev1.Variable) {
+	f := p.flowOf(p.body(token.Scope))
+	el := &f.process.Elements[w.Element]
+	p.tell(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_MESSAGE_CORRELATED, Element: el.ID, Name: el.Name,
+		Token: token.N, Type: name, Key: key, Variables: vars,
+	})
+	p.trigger(f, token, w, vars)
+}
+
+// subscribe opens a subscription for a wait, after taking what came early. It
+// reports whether a message has moved the token on; a non-interrupting boundary
+// event takes all that are there and goes on waiting.
+func (p *payment) subscribe(f *flow, token *enginev1.Token, w *enginev1.Wait) (movedOn bool) {
+	a := p.a
+	el := &f.process.Elements[w.Element]
+	k := correlationKey(p.row.Tenant, w.Name, w.Key)
+	id := f.process.ID
+	for {
+		m := a.takeBuffered(k, p.row.Tenant, w.Name, id)
+		if m == nil {
+			break
+		}
+		p.takeMessage(token, w, w.Name, w.Key, m.Variables)
+		if !slices.Contains(token.Waits, w) {
+			return true
+		}
+	}
+	row := &enginev1.Correlation{}
+	if old, found := get[*enginev1.Correlation](a, k); found {
+		row = copyOf(old)
+	}
+	if len(row.Subscriptions) >= limitWaiting {
+		panic(&fault{code: IncidentTooLarge, payment: p.row.Payment,
+			text: "More than 1,000 payments wait for message " + quote(w.Name) + " under one key."})
+	}
+	row.Subscriptions = append(slices.Clip(row.Subscriptions), &enginev1.Subscription{
+		Payment: p.row.Payment, Token: token.N, Wait: w.N, Flow: id,
+	})
+	a.put(k, row)
+	p.tell(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_SUBSCRIBED, Element: el.ID, Name: el.Name, Token: token.N,
+		Type: w.Name, Key: w.Key,
+	})
+	return false
+}
+
+// takeBuffered takes the oldest message that the flow has not taken yet.
+func (a *application) takeBuffered(k Key, tenant, name, flow string) *enginev1.BufferedMessage {
+	row, found := get[*enginev1.Correlation](a, k)
+	if !found {
+		return nil
+	}
+	i := slices.IndexFunc(row.Messages, func(m *enginev1.BufferedMessage) bool {
+		return m.ExpiresMs > a.stamp.TimeMS && !slices.Contains(m.TakenBy, flow)
+	})
+	if i < 0 {
+		return nil
+	}
+	row = copyOf(row)
+	m := copyOf(row.Messages[i])
+	if len(m.TakenBy) == 0 {
+		a.count64(bufferedKey(tenant), -1)
+	}
+	m.TakenBy = append(slices.Clip(m.TakenBy), flow)
+	row.Messages = slices.Clone(row.Messages)
+	row.Messages[i] = m
+	if names, _ := get[*enginev1.MessageName](a, messageNameKey(tenant, name)); a.exhausted(names, m) {
+		row.Messages = slices.Delete(row.Messages, i, i+1)
+		a.removeMessageTimer(m, k.S)
+	}
+	a.putCorrelation(k, row)
+	return m
+}
+
+func (a *application) unsubscribe(tenant string, payment uint64, w *enginev1.Wait) {
+	k := correlationKey(tenant, w.Name, w.Key)
+	row, found := get[*enginev1.Correlation](a, k)
+	if !found {
+		return
+	}
+	i := slices.IndexFunc(row.Subscriptions, func(s *enginev1.Subscription) bool {
+		return s.Payment == payment && s.Wait == w.N
+	})
+	if i < 0 {
+		return
+	}
+	row = copyOf(row)
+	row.Subscriptions = slices.Delete(slices.Clone(row.Subscriptions), i, i+1)
+	a.putCorrelation(k, row)
+}
+
+func (a *application) putCorrelation(k Key, row *enginev1.Correlation) {
+	if len(row.Subscriptions) == 0 && len(row.Messages) == 0 {
+		a.delete(k)
+	} else {
+		a.put(k, row)
+	}
+}
+
+// expireMessage ends a message's time to live. One that nobody took is told, on
+// the timeline of the payment its key names when it names one.
+func (a *application) expireMessage(d *enginev1.Due) {
+	k := Key{Table: TableCorrelation, S: d.Subject}
+	row, found := get[*enginev1.Correlation](a, k)
+	if !found {
+		return
+	}
+	i := slices.IndexFunc(row.Messages, func(m *enginev1.BufferedMessage) bool { return m.N == d.Message })
+	if i < 0 {
+		return
+	}
+	m := row.Messages[i]
+	row = copyOf(row)
+	row.Messages = slices.Delete(slices.Clone(row.Messages), i, i+1)
+	a.putCorrelation(k, row)
+	if len(m.TakenBy) > 0 {
+		return
+	}
+	tenant, name, key := splitCorrelation(d.Subject)
+	a.count64(bufferedKey(tenant), -1)
+	expired := &enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_MESSAGE_EXPIRED, Tenant: tenant, Type: name, Key: key,
+		Value: m.N, Variables: m.Variables, Text: "Nobody took the message by the end of its time to live.",
+	}
+	u, ours := a.engine.minter.parse(key)
+	if !ours {
+		a.tell(expired)
+		return
+	}
+	if p := a.load(u.Payment); p != nil {
+		p.tell(expired)
+		return
+	}
+	if receipt, found := get[*enginev1.Receipt](a, receiptKey(u.Payment)); found {
+		receipt = copyOf(receipt)
+		receipt.LastSeq++
+		a.put(receiptKey(u.Payment), receipt)
+		expired.Payment, expired.Seq = u.Payment, receipt.LastSeq
+	}
+	a.tell(expired)
+}
+
+// registerMessages notes which flows know which messages; a new version of a flow
+// no longer starts by a message that only its old version knew.
+func (a *application) registerMessages(tenant string, p *bpmn.Process) {
+	note := func(name string, change func(*enginev1.MessageName)) {
+		k := messageNameKey(tenant, name)
+		row := &enginev1.MessageName{}
+		if old, found := get[*enginev1.MessageName](a, k); found {
+			row = copyOf(old)
+		}
+		change(row)
+		a.put(k, row)
+	}
+	if version, found := get[*enginev1.FlowLatest](a, latestKey(tenant, p.ID)); found && version.Version > 1 {
+		if old := a.flow(tenant, p.ID, version.Version-1); old != nil {
+			for _, i := range old.process.MessageStart {
+				note(old.process.Elements[i].Message.Name.Static, func(row *enginev1.MessageName) {
+					row.Starters = slices.DeleteFunc(slices.Clone(row.Starters), func(id string) bool { return id == p.ID })
+				})
+			}
+		}
+	}
+	for _, el := range p.Elements {
+		if el.Message == nil || el.Message.Name.Static == "" {
+			continue
+		}
+		note(el.Message.Name.Static, func(row *enginev1.MessageName) {
+			if el.Kind == bpmn.KindStart {
+				row.Starters = withName(row.Starters, p.ID)
+			} else {
+				row.Catchers = withName(row.Catchers, p.ID)
+			}
+		})
+	}
+}
+
+func withName(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(slices.Clip(names), name)
+}
+
+// startByMessage starts a flow by its message start event.
+func (a *application) startByMessage(tenant, id string, c *enginev1.Publish) {
+	f := a.flow(tenant, id, 0)
+	if f == nil {
+		return
+	}
+	for _, i := range f.process.MessageStart {
+		if f.process.Elements[i].Message.Name.Static == c.Name {
+			a.startFrom(f, tenant, i, c.Variables)
+		}
+	}
+}
+
+// startFrom starts a flow at a start event that is not the none start event; a
+// payment that cannot be started leaves no trace but its refusal.
+func (a *application) startFrom(f *flow, tenant string, start int, vars []*enginev1.Variable) {
+	fault := a.guard(func() {
+		p := a.begin(f, tenant, start, vars, func(*enginev1.Instance) {})
+		p.run()
+	})
+	if fault != nil {
+		a.tell(&enginev1.Event{
+			Kind: enginev1.EventKind_EVENT_KIND_REJECTED, Tenant: tenant, Type: f.process.ID,
+			Code: fault.code, Text: fault.text,
+		})
+	}
+}

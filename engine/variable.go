@@ -1,0 +1,194 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/railhead-hub/railhead/engine/feel"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// Variables are (name, canonical JSON) pairs, ascending by name, unique within a
+// scope. A slice of them is never changed in place: rows share it.
+
+// mergeVariables returns base with changes laid over it. Later changes win over
+// earlier ones of the same name.
+func mergeVariables(base, changes []*enginev1.Variable) []*enginev1.Variable {
+	if len(changes) == 0 {
+		return base
+	}
+	out := make([]*enginev1.Variable, len(base), len(base)+len(changes))
+	copy(out, base)
+	for _, v := range changes {
+		i, found := findVariable(out, v.Name)
+		if found {
+			out[i] = v
+		} else {
+			out = slices.Insert(out, i, v)
+		}
+	}
+	return out
+}
+
+func findVariable(vars []*enginev1.Variable, name string) (int, bool) {
+	return slices.BinarySearchFunc(vars, name, func(v *enginev1.Variable, name string) int {
+		return strings.Compare(v.Name, name)
+	})
+}
+
+func variablesSize(vars []*enginev1.Variable) int {
+	n := 0
+	for _, v := range vars {
+		n += len(v.Name) + len(v.Json)
+	}
+	return n
+}
+
+func (p *payment) variablesSize() int {
+	n := 0
+	for _, s := range p.row.Scopes {
+		n += variablesSize(s.Variables)
+	}
+	return n
+}
+
+// setVariables propagates results upward from a scope as Zeebe does: a variable
+// changes where it already lives, and a new one is made at the top of the flow.
+// It never leaves a called flow.
+func (p *payment) setVariables(from uint32, vars []*enginev1.Variable) {
+	for _, v := range vars {
+		s := p.scope(from)
+		for s.Local {
+			if _, here := findVariable(s.Variables, v.Name); here {
+				break
+			}
+			s = p.scope(s.Parent)
+		}
+		s.Variables = mergeVariables(s.Variables, []*enginev1.Variable{v})
+	}
+}
+
+// visible returns every variable that an element in the scope sees, the nearest
+// winning.
+func (p *payment) visible(from uint32) []*enginev1.Variable {
+	s := p.scope(from)
+	if !s.Local {
+		return s.Variables
+	}
+	return mergeVariables(p.visible(s.Parent), s.Variables)
+}
+
+// sight is what an expression evaluated in a scope can see.
+type sight struct {
+	p    *payment
+	from uint32
+	over []*enginev1.Variable // seen first
+}
+
+func (s sight) Lookup(name string) (feel.Value, bool) {
+	if i, found := findVariable(s.over, name); found {
+		return decodeVariable(s.over[i])
+	}
+	scope := s.p.scope(s.from)
+	for {
+		if i, found := findVariable(scope.Variables, name); found {
+			return decodeVariable(scope.Variables[i])
+		}
+		if !scope.Local {
+			return feel.Null, false
+		}
+		scope = s.p.scope(scope.Parent)
+	}
+}
+
+func decodeVariable(v *enginev1.Variable) (feel.Value, bool) {
+	value, err := feel.FromJSON(v.Json)
+	if err != nil {
+		// Only core lets variables in, and it checks them; one that is no JSON counts
+		// as null rather than stopping the payment.
+		return feel.Null, true
+	}
+	return value, true
+}
+
+// openLocal gives an activity with mappings a scope of its own and fills it from
+// the input mappings.
+func (p *payment) openLocal(f *flow, token *enginev1.Token) {
+	el := &f.process.Elements[token.Element]
+	if len(el.Inputs) == 0 && len(el.Outputs) == 0 {
+		return
+	}
+	local := &enginev1.Scope{N: p.nextN(), Parent: token.Scope, Token: token.N, Local: true}
+	p.row.Scopes = append(p.row.Scopes, local)
+	token.Scope = local.N
+	for _, m := range el.Inputs {
+		value := m.Source.Value(sight{p: p, from: local.N})
+		local.Variables = mergeVariables(local.Variables, assign(local.Variables, m.Target, value))
+	}
+}
+
+// closeLocal ends an activity's scope: its results go up, through the output
+// mappings where there are some.
+func (p *payment) closeLocal(f *flow, token *enginev1.Token, results []*enginev1.Variable) {
+	local := p.scope(token.Scope)
+	if !local.Local {
+		p.setVariables(token.Scope, results)
+		return
+	}
+	el := &f.process.Elements[token.Element]
+	token.Scope = local.Parent
+	if len(el.Outputs) == 0 {
+		p.removeScope(local)
+		p.setVariables(token.Scope, results)
+		return
+	}
+	local.Variables = mergeVariables(local.Variables, results)
+	for _, m := range el.Outputs {
+		value := m.Source.Value(sight{p: p, from: local.N})
+		p.setVariables(token.Scope, assign(p.visible(token.Scope), m.Target, value))
+	}
+	p.removeScope(local)
+}
+
+// dropLocal ends an activity's scope without results.
+func (p *payment) dropLocal(token *enginev1.Token) {
+	if local := p.scope(token.Scope); local.Local {
+		token.Scope = local.Parent
+		p.removeScope(local)
+	}
+}
+
+func (p *payment) removeScope(scope *enginev1.Scope) {
+	p.row.Scopes = slices.DeleteFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.N == scope.N })
+}
+
+// assign sets a mapping's target, a.b.c writing into the context a, and returns
+// the variable that changes.
+func assign(vars []*enginev1.Variable, target []string, value feel.Value) []*enginev1.Variable {
+	if len(target) > 1 {
+		var base feel.Value
+		if i, found := findVariable(vars, target[0]); found {
+			base, _ = decodeVariable(vars[i])
+		}
+		value = withPath(base, target[1:], value)
+	}
+	return []*enginev1.Variable{{Name: target[0], Json: value.AppendJSON(nil)}}
+}
+
+// withPath returns a context with the value set at a path; what is no context on
+// the way becomes one.
+func withPath(base feel.Value, path []string, value feel.Value) feel.Value {
+	if len(path) == 0 {
+		return value
+	}
+	inner, _ := base.Get(path[0])
+	entries := append(slices.Clone(base.Entries()), feel.Entry{Key: path[0], Value: withPath(inner, path[1:], value)})
+	return feel.NewContext(entries...)
+}
+
+func quote(s string) string {
+	if len(s) > 100 {
+		s = s[:100] + "…"
+	}
+	return "“" + s + "”"
+}
