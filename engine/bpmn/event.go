@@ -1,0 +1,231 @@
+package bpmn
+
+import (
+	"strings"
+
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// definition is the event definition of an event: nil for a none event. ok is false
+// if the event has several or refers to one kept elsewhere, which is refused.
+func (p *parser) definition(t *tag, e *Element) (definition *tag, ok bool) {
+	for _, c := range t.children {
+		if c.space != nsModel || !strings.HasSuffix(c.name, "ventDefinition") && c.name != "eventDefinitionRef" {
+			continue
+		}
+		if definition != nil {
+			p.fail(e.ID, "unsupported-event", "this build does not execute events with several definitions")
+			return nil, false
+		}
+		definition = c
+	}
+	if definition != nil && definition.name == "eventDefinitionRef" {
+		p.fail(e.ID, "unsupported-event", "this build does not execute events that refer to a shared definition")
+		return nil, false
+	}
+	return definition, true
+}
+
+// unsupported refuses an event definition at this place.
+func (p *parser) unsupported(t, definition *tag, e *Element) {
+	what := "none"
+	if definition != nil {
+		what = strings.TrimSuffix(definition.name, "EventDefinition")
+	}
+	p.fail(e.ID, "unsupported-event", "this build does not execute a %s %s", what, t.name)
+}
+
+func (p *parser) startEvent(t *tag, e *Element) {
+	e.Kind = KindStart
+	process := p.current
+	p.extensions(t, e.ID, "ioMapping")
+	p.mappings(t, e)
+	definition, ok := p.definition(t, e)
+	switch {
+	case !ok:
+	case definition == nil:
+		process.Start = append(process.Start, e.Index)
+	case definition.name == "messageEventDefinition":
+		e.Message = p.message(definition.attr("messageRef"), e.ID, false)
+		process.MessageStart = append(process.MessageStart, e.Index)
+	case definition.name == "timerEventDefinition":
+		e.Timer = p.timer(definition, e.ID)
+		process.TimerStart = append(process.TimerStart, e.Index)
+	default:
+		p.unsupported(t, definition, e)
+	}
+}
+
+func (p *parser) endEvent(t *tag, e *Element) {
+	e.Kind = KindEnd
+	p.extensions(t, e.ID, "ioMapping")
+	p.mappings(t, e)
+	definition, ok := p.definition(t, e)
+	if ok && definition != nil {
+		if e.Terminate = definition.name == "terminateEventDefinition"; !e.Terminate {
+			p.unsupported(t, definition, e)
+		}
+	}
+	p.result(t, e)
+}
+
+// results are the values of the property railhead:result.
+var results = map[string]enginev1.Result{
+	"completed": enginev1.Result_RESULT_COMPLETED,
+	"failed":    enginev1.Result_RESULT_FAILED,
+	"reversed":  enginev1.Result_RESULT_REVERSED,
+	"returned":  enginev1.Result_RESULT_RETURNED,
+	"rejected":  enginev1.Result_RESULT_REJECTED,
+}
+
+// result reads the marks of an end event, which Camunda Modeler edits as extension
+// properties.
+func (p *parser) result(t *tag, e *Element) {
+	properties := t.extension("properties")
+	if properties == nil {
+		return
+	}
+	for _, c := range properties.children {
+		name, ours := strings.CutPrefix(c.attr("name"), "railhead:")
+		if !c.is(nsZeebe, "property") || !ours {
+			continue
+		}
+		switch name {
+		case "result":
+			var ok bool
+			if e.Result, ok = results[c.attr("value")]; !ok {
+				p.fail(e.ID, "bad-result", "railhead:result %q is none of completed, failed, reversed, returned, rejected", clip(c.attr("value")))
+			}
+		case "code":
+			if e.Code = c.attr("value"); len(e.Code) > 64 {
+				p.fail(e.ID, "bad-result", "railhead:code is longer than 64 bytes")
+			}
+		default:
+			p.fail(e.ID, "bad-property", "there is no property railhead:%s", clip(name))
+		}
+	}
+	if e.Code != "" && e.Result == enginev1.Result_RESULT_UNSPECIFIED {
+		p.fail(e.ID, "bad-result", "railhead:code without railhead:result")
+	}
+}
+
+func (p *parser) catchEvent(t *tag, e *Element) {
+	e.Kind = KindCatch
+	p.extensions(t, e.ID, "ioMapping")
+	p.mappings(t, e)
+	definition, ok := p.definition(t, e)
+	switch {
+	case !ok:
+	case definition == nil:
+		p.fail(e.ID, "missing-event-definition", "an intermediateCatchEvent that waits for nothing")
+	case definition.name == "messageEventDefinition":
+		e.Message = p.message(definition.attr("messageRef"), e.ID, true)
+	case definition.name == "timerEventDefinition":
+		if e.Timer = p.timer(definition, e.ID); e.Timer != nil && e.Timer.Kind == TimerCycle {
+			p.fail(e.ID, "bad-timer", "a cycle at an intermediate catch event, which fires once")
+		}
+	case definition.name == "linkEventDefinition":
+		e.Kind, e.LinkName = KindLinkCatch, definition.attr("name")
+	default:
+		p.unsupported(t, definition, e)
+	}
+}
+
+func (p *parser) throwEvent(t *tag, e *Element) {
+	e.Kind = KindThrow
+	p.extensions(t, e.ID, "ioMapping")
+	p.mappings(t, e)
+	definition, ok := p.definition(t, e)
+	switch {
+	case !ok || definition == nil:
+	case definition.name == "linkEventDefinition":
+		e.Kind, e.LinkName = KindLinkThrow, definition.attr("name")
+	default:
+		p.unsupported(t, definition, e)
+	}
+}
+
+func (p *parser) boundaryEvent(t *tag, e *Element) {
+	e.Kind = KindBoundary
+	e.Interrupting = t.attr("cancelActivity") != "false"
+	p.extensions(t, e.ID, "ioMapping")
+	p.mappings(t, e)
+	definition, ok := p.definition(t, e)
+	switch {
+	case !ok:
+	case definition == nil:
+		p.fail(e.ID, "missing-event-definition", "a boundaryEvent that waits for nothing")
+	case definition.name == "messageEventDefinition":
+		e.Message = p.message(definition.attr("messageRef"), e.ID, true)
+	case definition.name == "timerEventDefinition":
+		if e.Timer = p.timer(definition, e.ID); e.Timer != nil && e.Timer.Kind == TimerCycle && e.Interrupting {
+			p.fail(e.ID, "bad-timer", "a cycle at an interrupting boundary event, which fires once")
+		}
+	default:
+		p.unsupported(t, definition, e)
+	}
+}
+
+// message resolves a reference to a message. keyed says whether it must have a
+// correlation key, as all but start events need.
+func (p *parser) message(ref, element string, keyed bool) *Message {
+	if ref == "" {
+		p.fail(element, "missing-message", "no messageRef says which message this waits for")
+		return nil
+	}
+	t, ok := p.messages[ref]
+	if !ok {
+		p.fail(element, "unknown-message", "messageRef %q is no message of this file", clip(ref))
+		return nil
+	}
+	if strings.TrimSpace(t.attr("name")) == "" {
+		p.fail(element, "missing-message-name", "the message %s has no name", clip(ref))
+		return nil
+	}
+	m := &Message{Name: p.textOr(element, "bad-message-name", "the name of message "+clip(ref), t.attr("name"))}
+	subscription := t.extension("subscription")
+	switch {
+	case subscription == nil || subscription.attr("correlationKey") == "":
+		if keyed {
+			p.fail(element, "missing-correlation-key", "the message %s has no zeebe:subscription with a correlationKey", clip(ref))
+		}
+	default:
+		key := subscription.attr("correlationKey")
+		if keyed || strings.HasPrefix(key, "=") {
+			m.CorrelationKey = p.expression(element, "bad-correlation-key", "the correlation key of message "+clip(ref), key)
+		}
+	}
+	return m
+}
+
+func (p *parser) timer(definition *tag, element string) *Timer {
+	var timer *Timer
+	for _, c := range definition.children {
+		kind, ok := timerKinds[c.name]
+		if c.space != nsModel || !ok {
+			continue
+		}
+		if timer != nil {
+			p.fail(element, "bad-timer", "a timer has one of timeDuration, timeDate and timeCycle, not several")
+			return nil
+		}
+		timer = &Timer{Kind: kind, Text: p.textOr(element, "bad-timer", "the timer", c.text)}
+		switch {
+		case timer.Text.Expr != nil || strings.HasPrefix(c.text, "="):
+		case timer.Text.Static == "":
+			p.fail(element, "bad-timer", "the %s is empty", c.name)
+		default:
+			if err := checkTimer(kind, timer.Text.Static); err != nil {
+				p.fail(element, "bad-timer", "%v", err)
+			}
+		}
+	}
+	if timer == nil {
+		p.fail(element, "bad-timer", "a timer without timeDuration, timeDate or timeCycle")
+	}
+	return timer
+}
+
+var timerKinds = map[string]TimerKind{
+	"timeDuration": TimerDuration, "timeDate": TimerDate, "timeCycle": TimerCycle,
+}

@@ -1,0 +1,307 @@
+package bpmn
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/railhead-hub/railhead/engine/feel"
+)
+
+// Parse reads every executable process of a file. If any problem is an error there
+// are no processes. Processes, elements and problems come in document order.
+func Parse(file []byte) ([]*Process, []Problem) {
+	root, err := read(file)
+	if err != nil {
+		return nil, []Problem{{Error, "", "bad-xml", err.Error()}}
+	}
+	p := &parser{ids: map[string]bool{}, messages: map[string]*tag{}}
+	if !root.is(nsModel, "definitions") {
+		p.fail("", "not-bpmn", "the root element is {%s}%s, not BPMN 2.0 definitions", clip(root.space), clip(root.name))
+		return nil, p.problems
+	}
+	p.undeclared(root)
+	p.id(root)
+	for _, t := range root.children {
+		if t.is(nsModel, "process") {
+			continue
+		}
+		p.register(t)
+		if t.is(nsModel, "message") {
+			p.messages[t.attr("id")] = t
+		}
+	}
+	var processes []*Process
+	for _, t := range root.children {
+		if t.is(nsModel, "process") {
+			if process := p.process(t); process != nil {
+				processes = append(processes, process)
+			}
+		}
+	}
+	if len(processes) == 0 {
+		p.fail("", "no-executable-process", "no process has isExecutable=\"true\"")
+	}
+	if Refused(p.problems) {
+		return nil, p.problems
+	}
+	return processes, p.problems
+}
+
+// parser collects the problems of one file.
+type parser struct {
+	problems []Problem
+	count    [Warning + 1]int
+	ids      map[string]bool
+	messages map[string]*tag
+
+	current *Process
+	tags    []*tag // of the current process's elements, by index
+}
+
+// maxProblems bounds the answer to a file that is wrong everywhere: so many errors,
+// and so many warnings.
+const maxProblems = 200
+
+func (p *parser) fail(element, code, format string, args ...any) {
+	p.add(Problem{Error, element, code, fmt.Sprintf(format, args...)})
+}
+
+func (p *parser) warn(element, code, format string, args ...any) {
+	p.add(Problem{Warning, element, code, fmt.Sprintf(format, args...)})
+}
+
+func (p *parser) add(problem Problem) {
+	// Errors and warnings are counted apart: no number of warnings may hide an error.
+	if p.count[problem.Severity]++; p.count[problem.Severity] <= maxProblems {
+		p.problems = append(p.problems, problem)
+	}
+}
+
+// undeclared finds prefixes that no namespace was declared for: such elements would
+// otherwise pass as decoration of an unknown vendor.
+func (p *parser) undeclared(t *tag) {
+	if t.space == "bpmn" || t.space == "bpmn2" || t.space == "zeebe" {
+		p.fail(t.attr("id"), "undeclared-prefix", "the prefix %s of %s is not declared", t.space, t.name)
+		return
+	}
+	for _, c := range t.children {
+		p.undeclared(c)
+	}
+}
+
+// id notes the id of a BPMN element, which must be the only one of its file.
+func (p *parser) id(t *tag) {
+	id := t.attr("id")
+	if id == "" || t.space != nsModel {
+		return
+	}
+	if p.ids[id] {
+		p.fail(id, "duplicate-id", "two elements have this id")
+	}
+	p.ids[id] = true
+}
+
+func (p *parser) register(t *tag) {
+	p.id(t)
+	for _, c := range t.children {
+		p.register(c)
+	}
+}
+
+// decoration is what may stand in a process without being executed.
+var decoration = map[string]bool{
+	"association": true, "auditing": true, "correlationSubscription": true, "dataObject": true,
+	"dataObjectReference": true, "dataStoreReference": true, "documentation": true, "extensionElements": true,
+	"group": true, "ioSpecification": true, "laneSet": true, "monitoring": true, "property": true,
+	"supports": true, "textAnnotation": true,
+}
+
+func (p *parser) process(t *tag) *Process {
+	p.register(t)
+	if t.attr("isExecutable") != "true" {
+		return nil
+	}
+	process := &Process{ID: t.attr("id"), Name: t.attr("name"), elements: map[string]int{}, flows: map[string]int{}}
+	if process.ID == "" {
+		p.fail("", "missing-id", "an executable process has no id")
+	}
+	p.current, p.tags = process, nil
+	p.extensions(t, process.ID, "properties", "userTaskForm", "versionTag")
+	var flows []*tag
+	for _, c := range t.children {
+		switch {
+		case c.space != nsModel || decoration[c.name]:
+		case c.name == "sequenceFlow":
+			flows = append(flows, c)
+		default:
+			p.element(c)
+		}
+	}
+	for _, c := range flows {
+		p.flow(c)
+	}
+	p.graph()
+	return process
+}
+
+// flow reads one sequence flow, once all elements are known.
+func (p *parser) flow(t *tag) {
+	process := p.current
+	id := t.attr("id")
+	if id == "" {
+		p.fail(t.attr("sourceRef"), "missing-id", "a sequence flow from here has no id")
+		return
+	}
+	source, sourceOK := process.elements[t.attr("sourceRef")]
+	target, targetOK := process.elements[t.attr("targetRef")]
+	if !sourceOK {
+		p.fail(id, "dangling-flow", "sourceRef %q is no element of this process", clip(t.attr("sourceRef")))
+	}
+	if !targetOK {
+		p.fail(id, "dangling-flow", "targetRef %q is no element of this process", clip(t.attr("targetRef")))
+	}
+	f := SequenceFlow{Index: len(process.Flows), ID: id, Name: t.attr("name"), Source: source, Target: target}
+	if c := t.child(nsModel, "conditionExpression"); c != nil {
+		f.Condition = p.expression(id, "bad-condition", "the condition", c.text)
+	}
+	if !sourceOK || !targetOK {
+		return
+	}
+	process.flows[id] = f.Index
+	process.Flows = append(process.Flows, f)
+	process.Elements[source].Outgoing = append(process.Elements[source].Outgoing, f.Index)
+	process.Elements[target].Incoming = append(process.Elements[target].Incoming, f.Index)
+}
+
+// element reads one flow node.
+func (p *parser) element(t *tag) {
+	process := p.current
+	e := Element{
+		Index: len(process.Elements), ID: t.attr("id"), Name: t.attr("name"),
+		Default: -1, AttachedTo: -1, LinkTo: -1,
+	}
+	if e.ID == "" {
+		p.fail(process.ID, "missing-id", "a %s has no id", t.name)
+		return
+	}
+	read := elements[t.name]
+	if read == nil {
+		what := "this build does not execute a %s"
+		if t.name == "subProcess" && t.attr("triggeredByEvent") == "true" {
+			what = "this build does not execute an event %s"
+		}
+		p.fail(e.ID, "unsupported-element", what, t.name)
+		e.Kind = kindUnsupported
+	} else {
+		p.modifiers(t, &e)
+		read(p, t, &e)
+	}
+	process.elements[e.ID] = e.Index
+	process.Elements = append(process.Elements, e)
+	p.tags = append(p.tags, t)
+}
+
+// elements are the readers of flow nodes by their BPMN name. What is missing here is
+// refused.
+var elements = map[string]func(*parser, *tag, *Element){
+	"startEvent":             (*parser).startEvent,
+	"endEvent":               (*parser).endEvent,
+	"intermediateCatchEvent": (*parser).catchEvent,
+	"intermediateThrowEvent": (*parser).throwEvent,
+	"boundaryEvent":          (*parser).boundaryEvent,
+	"serviceTask":            (*parser).jobTask,
+	"sendTask":               (*parser).jobTask,
+	"receiveTask":            (*parser).receiveTask,
+	"task":                   (*parser).passTask,
+	"manualTask":             (*parser).passTask,
+	"callActivity":           (*parser).callActivity,
+	"exclusiveGateway":       gateway(KindExclusive),
+	"parallelGateway":        gateway(KindParallel),
+	"eventBasedGateway":      gateway(KindEventBased),
+}
+
+// modifiers refuses attributes and children that change how any element executes.
+func (p *parser) modifiers(t *tag, e *Element) {
+	for _, c := range t.children {
+		if c.space != nsModel {
+			continue
+		}
+		switch c.name {
+		case "multiInstanceLoopCharacteristics", "standardLoopCharacteristics":
+			p.fail(e.ID, "unsupported-loop", "this build does not execute %s", c.name)
+		}
+	}
+	if t.attr("isForCompensation") == "true" {
+		p.fail(e.ID, "unsupported-compensation", "this build does not execute compensation handlers")
+	}
+	for _, name := range []string{"startQuantity", "completionQuantity"} {
+		if t.has(name) && t.attr(name) != "1" {
+			p.fail(e.ID, "unsupported-attribute", "this build executes no %s but 1", name)
+		}
+	}
+	for _, name := range []string{"instantiate", "parallelMultiple"} {
+		if t.attr(name) == "true" {
+			p.fail(e.ID, "unsupported-attribute", "this build does not execute %s=\"true\"", name)
+		}
+	}
+	if kind := t.attr("eventGatewayType"); kind != "" && kind != "Exclusive" {
+		p.fail(e.ID, "unsupported-attribute", "this build does not execute an event-based gateway of type %s", clip(kind))
+	}
+}
+
+// extensions refuses Zeebe extensions that an element of this kind does not execute.
+// Element templates' properties are allowed everywhere.
+func (p *parser) extensions(t *tag, id string, allowed ...string) {
+	ext := t.child(nsModel, "extensionElements")
+	if ext == nil {
+		return
+	}
+next:
+	for _, c := range ext.children {
+		if c.space != nsZeebe || c.name == "properties" {
+			continue
+		}
+		for _, name := range allowed {
+			if c.name == name {
+				continue next
+			}
+		}
+		p.fail(id, "unsupported-extension", "this build does not execute zeebe:%s on a %s", clip(c.name), t.name)
+	}
+}
+
+// expression compiles what must be FEEL. The leading "=" that marks FEEL is required,
+// as Zeebe requires it: without it the same text is a plain string there.
+func (p *parser) expression(id, code, what, text string) *feel.Expr {
+	text = strings.TrimSpace(text)
+	if text == "" || text == "=" {
+		p.fail(id, code, "%s is empty", what)
+		return nil
+	}
+	src, ok := strings.CutPrefix(text, "=")
+	if !ok {
+		p.fail(id, code, "%s is plain text; an expression begins with \"=\": write =%s", what, clip(modern(text)))
+		return nil
+	}
+	x, err := feel.Compile(src)
+	if err != nil {
+		p.fail(id, code, "%s %q is not FEEL: %v", what, clip(text), err)
+		return nil
+	}
+	for _, name := range x.UnknownFunctions() {
+		p.fail(id, code, "%s %q calls %s, which is no function", what, clip(text), clip(name))
+	}
+	return x
+}
+
+// modern rewrites the operators of the expression language Zeebe had before FEEL.
+var modern = strings.NewReplacer("==", "=", "&&", "and", "||", "or").Replace
+
+// textOr is static text, or an expression if it begins with "=".
+func (p *parser) textOr(id, code, what, text string) Text {
+	text = strings.TrimSpace(text)
+	if strings.HasPrefix(text, "=") {
+		return Text{Expr: p.expression(id, code, what, text)}
+	}
+	return Text{Static: text}
+}
