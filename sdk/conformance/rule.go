@@ -1,0 +1,245 @@
+package conformance
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/railhead-hub/railhead/sdk/abi"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// Rule is something every connector of a kind must keep, whatever its vectors
+// say.
+type Rule struct {
+	Name string
+	// Kinds are the connector kinds it is for; nil means all.
+	Kinds []string
+	Text  string
+	// broken says how a reply breaks the rule, or "". It is nil for rules that
+	// are probed (see probe.go).
+	broken func(*sdkv1.Manifest, *sdkv1.StepRequest, *sdkv1.StepReply) string
+}
+
+// Rules are all the rules. Those with a check look at every reply of every
+// vector; the others are probed with triggers and answers made up on the spot.
+var Rules = []Rule{
+	{Name: "one-answer", broken: oneAnswer,
+		Text: "a reply is effects, an outcome, a mismatch or an error, and never two of them"},
+	{Name: "consecutive", broken: consecutive,
+		Text: "ordinals go on where the history ends, without gaps"},
+	{Name: "outcome-fits", broken: outcomeFits,
+		Text: "a job ends with complete, fail, bpmn-error or doubt, a request with a reply of status 100 to 599"},
+	{Name: "declared", broken: declared,
+		Text: "endpoints, links, keys and secrets are declared in the manifest"},
+	{Name: "money", broken: money,
+		Text: "a money effect has terms with a decimal amount and a currency, and its endpoint is not declared safe"},
+	{Name: "requests", broken: requests,
+		Text: "a request from outside uses repeatable effects, start-payment, publish, emit, sequence and await-result only"},
+	{Name: "json", broken: jsonRule,
+		Text: "variables and event fields are JSON, and a variable is given once"},
+	{Name: "covered",
+		Text: "every job type and every route of the manifest has a vector, and no vector is for another"},
+	{Name: "answers-all",
+		Text: "a job without variables, and a request without parameters, is answered without a trap or panic"},
+	{Name: "unknown",
+		Text: "a job type it does not serve ends with a fail that is not retryable, an unknown route with a 4xx"},
+	{Name: "hard-world",
+		Text: "whatever a call is answered (unreachable, busy, 500, not JSON), the connector comes to an outcome"},
+	{Name: "doubt", Kinds: []string{"ams"},
+		Text: "while a money effect is in doubt and enquiry is silent, the job neither completes nor raises a BPMN error"},
+	{Name: "garbage", Kinds: []string{"channel", "scheme"},
+		Text: "a request whose body is garbage starts and publishes nothing"},
+}
+
+func (r *Rule) isFor(kind string) bool { return r.Kinds == nil || slices.Contains(r.Kinds, kind) }
+
+func oneAnswer(_ *sdkv1.Manifest, _ *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
+	n := 0
+	for _, set := range []bool{len(reply.Effects) > 0, reply.Outcome != nil, reply.Mismatch != nil, reply.Error != ""} {
+		if set {
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return "the reply is empty"
+	case n > 1:
+		return "the reply holds two answers"
+	case len(reply.Effects) > abi.EffectsMax:
+		return "too many effects at once"
+	}
+	return ""
+}
+
+func consecutive(_ *sdkv1.Manifest, request *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
+	next := uint32(1)
+	if n := len(request.History); n > 0 {
+		next = request.History[n-1].Ordinal + 1
+	}
+	for _, e := range reply.Effects {
+		if e.GetOrdinal() != next || e.GetKind() == nil {
+			return "the effects are not numbered on from the history, or one is empty"
+		}
+		next++
+	}
+	return ""
+}
+
+func outcomeFits(_ *sdkv1.Manifest, request *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
+	if reply.Outcome == nil {
+		return ""
+	}
+	ok := false
+	switch kind := reply.Outcome.Kind.(type) {
+	case *sdkv1.Outcome_Complete, *sdkv1.Outcome_Fail, *sdkv1.Outcome_BpmnError, *sdkv1.Outcome_Doubt:
+		ok = request.Trigger.GetJob() != nil || request.Trigger.GetSchedule() != nil
+	case *sdkv1.Outcome_Reply:
+		ok = request.Trigger.GetHttp() != nil && kind.Reply.Status >= 100 && kind.Reply.Status <= 599
+	case *sdkv1.Outcome_Frames:
+		ok = request.Trigger.GetFrame() != nil
+	case *sdkv1.Outcome_MatchKey:
+		ok = request.Trigger.GetFrameKey() != nil
+	}
+	if !ok {
+		return "the outcome does not fit the trigger"
+	}
+	return ""
+}
+
+var secretReference = regexp.MustCompile(`\{\{secret:([^}]*)\}\}`)
+
+func declared(m *sdkv1.Manifest, _ *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
+	endpoint := func(name string) bool {
+		return slices.ContainsFunc(m.Endpoints, func(e *sdkv1.Endpoint) bool { return e.Name == name })
+	}
+	link := func(name string) bool {
+		return slices.ContainsFunc(m.Links, func(l *sdkv1.Link) bool { return l.Name == name })
+	}
+	for _, e := range reply.Effects {
+		switch kind := e.Kind.(type) {
+		case *sdkv1.Effect_Http:
+			if !endpoint(kind.Http.Endpoint) {
+				return "endpoint " + kind.Http.Endpoint + " is not declared"
+			}
+			written := []string{kind.Http.Path, string(kind.Http.Body)}
+			for _, h := range kind.Http.Headers {
+				written = append(written, h.Value)
+			}
+			for _, ref := range secretReference.FindAllStringSubmatch(strings.Join(written, "\n"), -1) {
+				if !slices.Contains(m.Secrets, ref[1]) {
+					return "secret " + ref[1] + " is not declared"
+				}
+			}
+		case *sdkv1.Effect_RoundTrip:
+			if !link(kind.RoundTrip.Link) {
+				return "link " + kind.RoundTrip.Link + " is not declared"
+			}
+		case *sdkv1.Effect_Send:
+			if !link(kind.Send.Link) {
+				return "link " + kind.Send.Link + " is not declared"
+			}
+		case *sdkv1.Effect_Forward:
+			if !link(kind.Forward.Link) {
+				return "link " + kind.Forward.Link + " is not declared"
+			}
+		}
+		if ref, ok := keyRef(e); ok && !slices.Contains(m.Keys, ref) {
+			return "key " + ref + " is not declared"
+		}
+	}
+	return ""
+}
+
+func keyRef(e *sdkv1.Effect) (string, bool) {
+	switch kind := e.Kind.(type) {
+	case *sdkv1.Effect_Sign:
+		return kind.Sign.KeyRef, true
+	case *sdkv1.Effect_Verify:
+		return kind.Verify.KeyRef, true
+	case *sdkv1.Effect_Mac:
+		return kind.Mac.KeyRef, true
+	case *sdkv1.Effect_Encrypt:
+		return kind.Encrypt.KeyRef, true
+	}
+	return "", false
+}
+
+var decimal = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?$`)
+
+func money(m *sdkv1.Manifest, _ *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
+	for _, e := range reply.Effects {
+		key, terms := e.GetHttp().GetKey(), e.GetHttp().GetTerms()
+		if r := e.GetRoundTrip(); r != nil {
+			key, terms = r.Key, r.Terms
+		}
+		switch {
+		case key == "" && terms == nil:
+			continue
+		case key == "":
+			return "terms without a key"
+		case !decimal.MatchString(terms.GetAmount()):
+			return "money effect " + key + " has no decimal amount"
+		case len(terms.GetCurrency()) != 3:
+			return "money effect " + key + " has no currency"
+		case mode(m, e.GetHttp().GetEndpoint()) == "safe":
+			return "money effect " + key + " goes to an endpoint declared safe"
+		}
+	}
+	return ""
+}
+
+func mode(m *sdkv1.Manifest, endpoint string) string {
+	for _, e := range m.Endpoints {
+		if e.Name == endpoint {
+			return e.Mode
+		}
+	}
+	return ""
+}
+
+func requests(m *sdkv1.Manifest, request *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
+	if request.Trigger.GetHttp() == nil {
+		return ""
+	}
+	for _, e := range reply.Effects {
+		switch kind := e.Kind.(type) {
+		case *sdkv1.Effect_Http:
+			if mode(m, kind.Http.Endpoint) != "safe" {
+				return "a call of endpoint " + kind.Http.Endpoint + ", which is not declared safe"
+			}
+		case *sdkv1.Effect_Sleep, *sdkv1.Effect_Checkpoint, *sdkv1.Effect_RoundTrip, *sdkv1.Effect_Send, *sdkv1.Effect_Forward:
+			return "an effect that only a job may use"
+		}
+	}
+	return ""
+}
+
+func jsonRule(_ *sdkv1.Manifest, _ *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
+	sets := [][]*sdkv1.Variable{
+		reply.Outcome.GetComplete().GetVariables(),
+		reply.Outcome.GetBpmnError().GetVariables(),
+	}
+	for _, e := range reply.Effects {
+		sets = append(sets, e.GetStartPayment().GetVariables(), e.GetPublish().GetVariables())
+		if emit := e.GetEmit(); emit != nil && !json.Valid(emit.Json) {
+			return "the fields of event " + emit.Name + " are not JSON"
+		}
+	}
+	for _, set := range sets {
+		seen := map[string]bool{}
+		for _, v := range set {
+			switch {
+			case v.Name == "":
+				return "a variable without a name"
+			case seen[v.Name]:
+				return "variable " + v.Name + " is given twice"
+			case !json.Valid(v.Json):
+				return "variable " + v.Name + " is not JSON"
+			}
+			seen[v.Name] = true
+		}
+	}
+	return ""
+}

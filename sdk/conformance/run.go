@@ -1,0 +1,210 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/railhead-hub/railhead/sdk/abi"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// Problem is one way in which a connector is not as it should be.
+type Problem struct {
+	// Where is a vector's name, or what was probed.
+	Where string
+	// What broke: cold, warm, shuffled, again, or the name of a rule.
+	What string
+	Text string
+}
+
+func (p Problem) String() string { return p.Where + ": " + p.What + ": " + p.Text }
+
+// Check runs the vectors in every way that the package comment names, and holds
+// the connector to the rules. The error is for what kept it from running at all.
+func Check(ctx context.Context, subject Subject, vectors []*Vector) ([]Problem, error) {
+	r := &run{ctx: ctx, subject: subject}
+	for _, pass := range []func([]*Vector) error{r.cold, r.warm, r.shuffled, r.again} {
+		if err := pass(vectors); err != nil {
+			return nil, err
+		}
+		if len(r.problems) > 0 {
+			return r.problems, nil // the later passes would only say it again
+		}
+	}
+	if err := r.rules(vectors); err != nil {
+		return nil, err
+	}
+	return r.problems, nil
+}
+
+type run struct {
+	ctx      context.Context
+	subject  Subject
+	problems []Problem
+	// observed is what a cold run saw, by block.
+	observed map[*block]string
+}
+
+func (r *run) problem(where, what, format string, args ...any) {
+	r.problems = append(r.problems, Problem{where, what, fmt.Sprintf(format, args...)})
+}
+
+// with runs f in an instance of its own.
+func (r *run) with(f func(Instance) error) error {
+	instance, err := r.subject.Open(r.ctx)
+	if err != nil {
+		return fmt.Errorf("conformance: opening an instance: %w", err)
+	}
+	defer instance.Close(r.ctx)
+	return f(instance)
+}
+
+// cold gives each step an instance of its own.
+func (r *run) cold(vectors []*Vector) error {
+	r.observed = map[*block]string{}
+	for _, v := range vectors {
+		p := playing(v)
+		for !p.done {
+			if err := r.with(func(i Instance) error { p.next(r, "cold", i); return nil }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// warm runs one vector after the other in one instance, twice, since state may
+// leak from the last into the first.
+func (r *run) warm(vectors []*Vector) error {
+	return r.with(func(i Instance) error {
+		for range 2 {
+			for _, v := range vectors {
+				for p := playing(v); !p.done; {
+					p.next(r, "warm", i)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// shuffled interleaves the steps of all vectors.
+func (r *run) shuffled(vectors []*Vector) error {
+	return r.with(func(i Instance) error {
+		random := rand.New(rand.NewPCG(1, 2))
+		var open []*play
+		for _, v := range vectors {
+			open = append(open, playing(v))
+		}
+		for len(open) > 0 {
+			n := random.IntN(len(open))
+			if open[n].next(r, "shuffled", i); open[n].done {
+				open = append(open[:n], open[n+1:]...)
+			}
+		}
+		return nil
+	})
+}
+
+// again replays each vector's histories, the longest first, as a new leader may
+// take up any of them.
+func (r *run) again(vectors []*Vector) error {
+	return r.with(func(i Instance) error {
+		for _, v := range vectors {
+			p := playing(v)
+			var requests []*sdkv1.StepRequest
+			for !p.done {
+				p.next(r, "again", i)
+				requests = append(requests, p.snapshot())
+			}
+			for n := len(requests) - 1; n >= 0; n-- {
+				reply, err := step(r.ctx, i, requests[n])
+				if err != nil {
+					r.problem(v.Name(), "again", "%v", err)
+					break
+				}
+				if got := Render(reply); got != v.blocks[n].want() {
+					r.problem(v.Name(), "again", "replayed after a longer history, it differs\n%s", difference(v.blocks[n].want(), got))
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// play is a vector being run.
+type play struct {
+	*conversation
+	vector *Vector
+	block  int
+	done   bool
+}
+
+func playing(v *Vector) *play { return &play{conversation: begin(v.request), vector: v} }
+
+// next runs one step and compares it with the file. A problem ends the play.
+func (p *play) next(r *run, pass string, instance Instance) {
+	fail := func(format string, args ...any) {
+		r.problem(p.vector.Name(), pass, format, args...)
+		p.done = true
+	}
+	b := p.vector.blocks[p.block]
+	if p.block > 0 {
+		if len(b.answers) != len(p.pending) {
+			fail("line %d: %d answers to %d effects", b.line, len(b.answers), len(p.pending))
+			return
+		}
+		for _, a := range b.answers {
+			p.answer(a)
+		}
+	}
+	if err := p.step(r.ctx, instance); err != nil {
+		fail("line %d: %v", b.line, err)
+		return
+	}
+	got := Render(p.last)
+	if pass == "cold" {
+		r.observed[b] = got
+	}
+	if got != b.want() {
+		r.problem(p.vector.Name(), pass, "line %d:\n%s", b.line, difference(b.want(), got))
+		p.done = pass != "cold" // a cold run goes on, so that all of it can be rewritten
+	}
+	p.block++
+	switch more := p.block < len(p.vector.blocks); {
+	case p.ended():
+		if more {
+			fail("line %d: answers are left over: the connector has ended", p.vector.blocks[p.block].line)
+		}
+		p.done = true
+	case !more:
+		fail("it ends before an outcome: an answer is missing")
+	case len(p.request.History) > abi.StepsMax:
+		fail("more than %d steps without a checkpoint", abi.StepsMax)
+	}
+}
+
+// snapshot is the request of the step just run.
+func (p *play) snapshot() *sdkv1.StepRequest {
+	r := *p.request
+	return &r
+}
+
+// difference shows two texts, line by line, where they part.
+func difference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	var out strings.Builder
+	for len(w) > 0 && len(g) > 0 && w[0] == g[0] {
+		out.WriteString("  " + w[0] + "\n")
+		w, g = w[1:], g[1:]
+	}
+	for _, line := range w {
+		out.WriteString("- " + line + "\n")
+	}
+	for _, line := range g {
+		out.WriteString("+ " + line + "\n")
+	}
+	return strings.TrimSuffix(out.String(), "\n")
+}

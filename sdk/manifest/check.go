@@ -1,0 +1,145 @@
+package manifest
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/railhead-hub/railhead/sdk/abi"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// Limits on a manifest's own size.
+const (
+	// MaxBytes bounds the encoded manifest.
+	MaxBytes = 256 << 10
+	// ListMax bounds each of its lists.
+	ListMax = 1000
+	// BodyMaxBytes bounds what a route may take.
+	BodyMaxBytes = 8 << 20
+)
+
+var (
+	kebab  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	ident  = regexp.MustCompile(`^[a-z][a-z0-9]*([_-][a-z0-9]+)*$`)
+	semver = regexp.MustCompile(`^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)` +
+		`(-[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$`)
+	jobType = regexp.MustCompile(`^([A-Za-z0-9_.-]|\{tenant\})+$`)
+	segment = regexp.MustCompile(`^(\{[A-Za-z][A-Za-z0-9_]*\}|[A-Za-z0-9_.~!$&'()*+,;=:@%-]+)$`)
+	token   = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
+	field   = regexp.MustCompile(`^[^\x00-\x1f]{1,128}$`)
+)
+
+// Check says what is wrong with a manifest, if anything.
+func Check(m *sdkv1.Manifest) error {
+	c := checker{}
+	c.must(kebab.MatchString(m.Name) && len(m.Name) <= 64, "name %q is not kebab-case of at most 64 characters", m.Name)
+	c.must(semver.MatchString(m.Version) && len(m.Version) <= 64, "version %q is not a semantic version", m.Version)
+	switch m.Kind {
+	case "ams", "channel", "scheme", "notify":
+	default:
+		c.must(false, "kind %q is none of ams, channel, scheme, notify", m.Kind)
+	}
+	c.must(len(m.Description) <= 1000, "description is longer than 1000 bytes")
+	c.must(len(m.Jobs)+len(m.Routes)+len(m.Links) > 0, "it serves no jobs, routes or links")
+
+	for _, j := range list(&c, "jobs", m.Jobs) {
+		c.must(jobType.MatchString(j.GetType()) && len(j.GetType()) <= 128, "job type %q is not a job type", j.GetType())
+		c.once("job type", j.GetType())
+		for _, v := range list(&c, "inputs", j.GetInputs()) {
+			c.must(field.MatchString(v), "job type %s: input %q is not a variable name", j.GetType(), v)
+		}
+	}
+	shapes := map[string]string{}
+	for _, r := range list(&c, "routes", m.Routes) {
+		c.route(r, shapes)
+	}
+	for _, e := range list(&c, "endpoints", m.Endpoints) {
+		c.must(ident.MatchString(e.GetName()), "endpoint name %q is not lower case", e.GetName())
+		c.once("endpoint", e.GetName())
+		switch e.GetMode() {
+		case "safe", "keyed", "ask", "never":
+		default:
+			c.must(false, "endpoint %s: mode %q is none of safe, keyed, ask, never", e.GetName(), e.GetMode())
+		}
+		c.must(e.GetKeyHeader() == "" || token.MatchString(e.GetKeyHeader()), "endpoint %s: key_header is not a header name", e.GetName())
+	}
+	for _, l := range list(&c, "links", m.Links) {
+		c.must(ident.MatchString(l.GetName()), "link name %q is not lower case", l.GetName())
+		c.once("link", l.GetName())
+	}
+	for _, s := range list(&c, "secrets", m.Secrets) {
+		c.must(ident.MatchString(s), "secret name %q is not lower case", s)
+		c.once("secret", s)
+	}
+	for _, k := range list(&c, "keys", m.Keys) {
+		c.must(ident.MatchString(k), "key name %q is not lower case", k)
+		c.once("key", k)
+	}
+	for _, s := range list(&c, "sensitive", m.Sensitive) {
+		c.must(field.MatchString(s), "sensitive name %q is not a field name", s)
+		c.once("sensitive", s)
+	}
+	limits := m.Limits
+	if limits == nil {
+		limits = new(sdkv1.Limits)
+	}
+	c.must(limits.MemoryMaxBytes <= abi.MemoryMaxBytes, "limits.memory_max_bytes is above %d", abi.MemoryMaxBytes)
+	c.must(limits.StepMsMax <= abi.StepMaxMillis, "limits.step_ms_max is above %d", abi.StepMaxMillis)
+	return c.err
+}
+
+// checker keeps the first complaint.
+type checker struct {
+	err  error
+	seen map[string]bool
+}
+
+func (c *checker) must(ok bool, format string, args ...any) {
+	if !ok && c.err == nil {
+		c.err = fmt.Errorf("manifest: "+format, args...)
+	}
+}
+
+func (c *checker) once(what, name string) {
+	if c.seen == nil {
+		c.seen = map[string]bool{}
+	}
+	c.must(!c.seen[what+" "+name], "%s %q is declared twice", what, name)
+	c.seen[what+" "+name] = true
+}
+
+// list refuses a list that is too long before anything looks at it.
+func list[T any](c *checker, name string, l []T) []T {
+	c.must(len(l) <= ListMax, "%s has more than %d entries", name, ListMax)
+	return l[:min(len(l), ListMax)]
+}
+
+func (c *checker) route(r *sdkv1.Route, shapes map[string]string) {
+	name := r.GetName()
+	c.must(ident.MatchString(name), "route name %q is not lower case", name)
+	c.once("route", name)
+	switch r.GetMethod() {
+	case "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD":
+	default:
+		c.must(false, "route %s: method %q is not one in capitals", name, r.GetMethod())
+	}
+	path := r.GetPath()
+	c.must(strings.HasPrefix(path, "/") && len(path) <= 512, "route %s: path %q does not begin with /", name, path)
+	params := map[string]bool{}
+	shape := r.GetMethod()
+	for _, s := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
+		c.must(path == "/" || segment.MatchString(s), "route %s: %q is not a path segment or {name}", name, s)
+		if strings.HasPrefix(s, "{") {
+			c.must(!params[s], "route %s: %s stands twice", name, s)
+			params[s] = true
+			s = "{}"
+		}
+		shape += "/" + s
+	}
+	c.must(shapes[shape] == "", "routes %s and %s match the same requests", shapes[shape], name)
+	shapes[shape] = name
+	c.must(r.GetTenantHeader() == "" || token.MatchString(r.GetTenantHeader()), "route %s: tenant_header is not a header name", name)
+	c.must(r.GetTenantAlias() == "" || ident.MatchString(r.GetTenantAlias()), "route %s: tenant_alias is not lower case", name)
+	c.must(r.GetBodyMax() <= BodyMaxBytes, "route %s: body_max is above %d", name, BodyMaxBytes)
+}
