@@ -1,0 +1,118 @@
+package connector
+
+import (
+	"fmt"
+
+	"github.com/railhead-hub/railhead/core/egress"
+	"github.com/railhead-hub/railhead/engine"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// Binding is one connector as one version of a tenant's configuration has it.
+type Binding struct {
+	// Config is the JSON object the guest is given.
+	Config    []byte
+	connector string
+	endpoints map[string]*egress.Endpoint
+	faults    map[string]error
+}
+
+type bindingKey struct {
+	tenant  string
+	version uint64
+	digest  Digest
+}
+
+// Endpoint is an endpoint that the manifest declares and the tenant has bound.
+func (b *Binding) Endpoint(name string) (*egress.Endpoint, error) {
+	if e := b.endpoints[name]; e != nil {
+		return e, nil
+	}
+	if err := b.faults[name]; err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("the manifest of connector %s declares no endpoint %q", b.connector, name)
+}
+
+func (b *Binding) close() {
+	for _, e := range b.endpoints {
+		e.Close()
+	}
+}
+
+// Bind returns a module's binding under the version of the tenant's
+// configuration that a job is pinned to.
+func (r *Registry) Bind(tenant string, version uint64, m *Module) (*Binding, error) {
+	key := bindingKey{tenant, version, m.Digest}
+	r.mu.Lock()
+	b := r.bindings[key]
+	r.mu.Unlock()
+	if b != nil {
+		return b, nil
+	}
+	var text []byte
+	err := r.View(func(tx engine.Tx) error {
+		row, found := tx.Get(engine.Key{Table: engine.TableTenantVersion, S: tenant, A: version})
+		if !found {
+			return fmt.Errorf("tenant %s has no configuration version %d", tenant, version)
+		}
+		text = row.(*enginev1.TenantVersion).Config
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	b, err = r.bind(tenant, text, m)
+	if err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if first := r.bindings[key]; first != nil {
+		b.close()
+		return first, nil
+	}
+	r.bindings[key] = b
+	r.order = append(r.order, key)
+	if len(r.order) > bindingsMax {
+		// Whoever still uses it keeps it; only its idle connections go.
+		r.bindings[r.order[0]].close()
+		delete(r.bindings, r.order[0])
+		r.order = r.order[1:]
+	}
+	return b, nil
+}
+
+func (r *Registry) bind(tenant string, text []byte, m *Module) (*Binding, error) {
+	c, err := parseTenant(text)
+	if err != nil {
+		return nil, err
+	}
+	own := c.Connectors[m.manifest.Name]
+	b := &Binding{
+		Config: own.Config, connector: m.manifest.Name,
+		endpoints: make(map[string]*egress.Endpoint), faults: make(map[string]error),
+	}
+	if len(b.Config) == 0 {
+		b.Config = []byte("{}")
+	}
+	for name, declared := range m.endpoints {
+		bound, ok := own.Endpoints[name]
+		if !ok {
+			b.faults[name] = fmt.Errorf("tenant %s has not bound endpoint %s of connector %s", tenant, name, b.connector)
+			continue
+		}
+		config, err := bound.bind(tenant, b.connector, declared)
+		if err == nil {
+			b.endpoints[name], err = egress.New(config, r.Egress)
+		}
+		if err != nil {
+			// One bad endpoint does not take the others with it; whoever asks for it
+			// is told why.
+			delete(b.endpoints, name)
+			b.faults[name] = err
+			r.Logger.Error("an endpoint cannot be bound", "tenant", tenant, "err", err)
+		}
+	}
+	return b, nil
+}

@@ -1,0 +1,287 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/railhead-hub/railhead/core/egress"
+	"github.com/railhead-hub/railhead/engine"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// Stepper is a loaded module: sdk/host's, or a connector compiled into a test.
+type Stepper interface {
+	Step(ctx context.Context, tenant string, request *sdkv1.StepRequest) (*sdkv1.StepReply, error)
+	Manifest() *sdkv1.Manifest
+	Close(context.Context) error
+}
+
+// Config is what a Registry works with; all fields but Fetch must be set.
+type Config struct {
+	Dir string // where modules are kept
+	// Load verifies and compiles a module.
+	Load func(ctx context.Context, module []byte) (Stepper, error)
+	// View reads the engine's rows.
+	View func(func(engine.Tx) error) error
+	// Fetch asks the other nodes for a module; nil: there are none.
+	Fetch  func(ctx context.Context, digest Digest) ([]byte, error)
+	Egress egress.Surroundings
+	Logger *slog.Logger
+}
+
+// Registry holds what the rows point at. It is safe for concurrent use.
+type Registry struct {
+	Config
+	blobs   blobs
+	loading singleflight.Group
+	table   atomic.Pointer[routes]
+
+	mu       sync.Mutex
+	modules  map[Digest]*Module
+	bindings map[bindingKey]*Binding
+	order    []bindingKey // of bindings, the oldest first
+	// manifests are those of the rows, decoded once.
+	manifests map[*enginev1.Connector]*sdkv1.Manifest
+}
+
+// bindingsMax bounds the configurations kept ready; older ones are made again
+// when a job is still pinned to them.
+const bindingsMax = 4096
+
+// Open makes a Registry and reads which routes are active.
+func Open(c Config) (*Registry, error) {
+	b, err := newBlobs(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Registry{
+		Config: c, blobs: b,
+		modules: make(map[Digest]*Module), bindings: make(map[bindingKey]*Binding),
+		manifests: make(map[*enginev1.Connector]*sdkv1.Manifest),
+	}
+	r.table.Store(&routes{})
+	r.Refresh()
+	return r, nil
+}
+
+// Refresh reads tenants and activations again. What it cannot read it leaves as
+// it was.
+func (r *Registry) Refresh() {
+	var tenants []*enginev1.Tenant
+	var activations []*enginev1.Activation
+	installed := make(map[string]*enginev1.Connector)
+	err := r.View(func(tx engine.Tx) error {
+		tx.Ascend(engine.Key{Table: engine.TableTenant}, func(_ engine.Key, row engine.Row) bool {
+			tenants = append(tenants, row.(*enginev1.Tenant))
+			return true
+		})
+		tx.Ascend(engine.Key{Table: engine.TableActivation}, func(_ engine.Key, row engine.Row) bool {
+			activations = append(activations, row.(*enginev1.Activation))
+			return true
+		})
+		tx.Ascend(engine.Key{Table: engine.TableConnector}, func(k engine.Key, row engine.Row) bool {
+			installed[k.S] = row.(*enginev1.Connector)
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		r.Logger.Error("the active connectors cannot be read", "err", err)
+		return
+	}
+	r.table.Store(buildRoutes(tenants, activations, func(a *enginev1.Activation) *sdkv1.Manifest {
+		return r.manifest(installed[a.Connector+"\x00"+string(a.Digest)])
+	}))
+}
+
+func (r *Registry) manifest(row *enginev1.Connector) *sdkv1.Manifest {
+	if row == nil {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.manifests[row]
+	if m == nil {
+		m = new(sdkv1.Manifest)
+		if err := m.UnmarshalVT(row.Manifest); err != nil {
+			r.Logger.Error("a connector's manifest cannot be read", "connector", row.Name, "err", err)
+			return nil
+		}
+		r.manifests[row] = m
+	}
+	return m
+}
+
+// Find says which module serves an HTTP request, and for which tenant.
+func (r *Registry) Find(method, escapedPath string, header http.Header) (*Target, *RouteError) {
+	return r.table.Load().find(method, escapedPath, header)
+}
+
+// Module is an installed module, ready to be stepped.
+type Module struct {
+	Stepper
+	Digest    Digest
+	manifest  *sdkv1.Manifest
+	endpoints map[string]*sdkv1.Endpoint
+}
+
+// Job is how the manifest declares a tenant's job type; nil when it does not.
+func (m *Module) Job(tenant, jobType string) *sdkv1.JobType {
+	for _, j := range m.manifest.Jobs {
+		if strings.ReplaceAll(j.Type, "{tenant}", tenant) == jobType {
+			return j
+		}
+	}
+	return nil
+}
+
+// Module returns a module ready to be stepped. One that this node does not hold
+// is asked for at the others.
+func (r *Registry) Module(ctx context.Context, digest Digest) (*Module, error) {
+	if m := r.loaded(digest); m != nil {
+		return m, nil
+	}
+	// Compiling takes a while, so it is done once for all who wait; and since they
+	// wait for each other it must not end with the first one's context.
+	done := r.loading.DoChan(digest.String(), func() (any, error) {
+		if m := r.loaded(digest); m != nil {
+			return m, nil
+		}
+		return r.load(context.WithoutCancel(ctx), digest)
+	})
+	select {
+	case res := <-done:
+		if res.Err != nil {
+			return nil, res.Err
+		}
+		return res.Val.(*Module), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (r *Registry) loaded(digest Digest) *Module {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.modules[digest]
+}
+
+func (r *Registry) load(ctx context.Context, digest Digest) (*Module, error) {
+	blob, err := r.blobs.get(digest)
+	if errors.Is(err, ErrNoBlob) && r.Fetch != nil {
+		blob, err = r.Fetch(ctx, digest)
+		if err == nil {
+			var stored Digest
+			if stored, err = r.blobs.put(blob); err == nil && stored != digest {
+				err = fmt.Errorf("another node sent module %s in place of %s", stored, digest)
+			}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	stepper, err := r.Load(ctx, blob)
+	if err != nil {
+		return nil, fmt.Errorf("module %s: %w", digest, err)
+	}
+	return r.keep(digest, stepper), nil
+}
+
+func (r *Registry) keep(digest Digest, stepper Stepper) *Module {
+	m := &Module{
+		Stepper: stepper, Digest: digest, manifest: stepper.Manifest(),
+		endpoints: make(map[string]*sdkv1.Endpoint),
+	}
+	for _, e := range m.manifest.Endpoints {
+		m.endpoints[e.Name] = e
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.modules[digest] = m
+	return m
+}
+
+// Install verifies a module, compiles it and keeps it on this node. It returns
+// the row by which the log will know it; proposing that is the caller's.
+func (r *Registry) Install(ctx context.Context, module []byte) (*enginev1.Connector, error) {
+	if len(module) > ModuleMax {
+		return nil, fmt.Errorf("the module has %d bytes; %d are allowed", len(module), ModuleMax)
+	}
+	stepper, err := r.Load(ctx, module)
+	if err != nil {
+		return nil, err
+	}
+	m := stepper.Manifest()
+	encoded, err := m.MarshalVTStrict()
+	if err != nil {
+		return nil, fmt.Errorf("the manifest cannot be encoded: %w", err)
+	}
+	digest, err := r.blobs.put(module)
+	if err != nil {
+		return nil, errors.Join(err, stepper.Close(ctx))
+	}
+	if r.loaded(digest) == nil {
+		r.keep(digest, stepper)
+	} else if err := stepper.Close(ctx); err != nil {
+		r.Logger.Warn("a module that is loaded already could not be closed", "err", err)
+	}
+	row := &enginev1.Connector{
+		Name: m.Name, Kind: m.Kind, Version: m.Version, Digest: digest[:],
+		Manifest: encoded, Size: uint64(len(module)),
+	}
+	for _, j := range m.Jobs {
+		row.JobTypes = append(row.JobTypes, j.Type)
+	}
+	return row, nil
+}
+
+// Blob is a module's bytes, for another node.
+func (r *Registry) Blob(digest Digest) ([]byte, error) { return r.blobs.get(digest) }
+
+// Ready reports whether the module is compiled on this node.
+func (r *Registry) Ready(digest Digest) bool { return r.loaded(digest) != nil }
+
+// Prepare makes every active module ready, so that the first payment need not
+// wait for it. The errors are those of modules that cannot be had now.
+func (r *Registry) Prepare(ctx context.Context) error {
+	wanted := make(map[Digest]bool)
+	err := r.View(func(tx engine.Tx) error {
+		tx.Ascend(engine.Key{Table: engine.TableActivation}, func(_ engine.Key, row engine.Row) bool {
+			if digest, ok := ToDigest(row.(*enginev1.Activation).Digest); ok {
+				wanted[digest] = true
+			}
+			return true
+		})
+		return nil
+	})
+	for digest := range wanted {
+		if _, failed := r.Module(ctx, digest); failed != nil {
+			err = errors.Join(err, failed)
+		}
+	}
+	return err
+}
+
+// Close lets go of modules and connections. Nothing may be stepped any more.
+func (r *Registry) Close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var err error
+	for _, m := range r.modules {
+		err = errors.Join(err, m.Close(ctx))
+	}
+	for _, b := range r.bindings {
+		b.close()
+	}
+	r.modules, r.bindings, r.order = map[Digest]*Module{}, map[bindingKey]*Binding{}, nil
+	return err
+}

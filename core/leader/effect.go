@@ -1,0 +1,299 @@
+package leader
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/engine"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	"github.com/railhead-hub/railhead/sdk/abi"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// errSleeping ends the work on an attempt that sleeps; a timer wakes it.
+var errSleeping = errors.New("the job sleeps")
+
+// perform does one effect and adds its answer to the history.
+//
+//	repeatable (HTTP to a safe endpoint, Query)   at once; the answer stays in memory
+//	                                              until the next command carries it
+//	other HTTP                                    Intend, then the call, then Answer
+//	StartPayment, Publish, Sequence, Emit, Sleep, commands, unique by (job, attempt,
+//	Checkpoint                                    ordinal)
+func (a *attempt) perform(effect *sdkv1.Effect) error {
+	if a.history.last != nil {
+		// Asked for side by side with an effect that has just been answered.
+		if err := a.commitAnswer(); err != nil {
+			return err
+		}
+	}
+	digest := abi.EffectDigest(effect)
+	if doubt := a.history.doubt; doubt != nil && doubt.Ordinal == effect.Ordinal {
+		if doubt.Digest != digest {
+			return a.ended(a.fail(codeMismatch, "The connector asks for something else than it intended.", true))
+		}
+		a.history.doubt = nil
+		return a.inDoubt(doubt.Request, doubt.Mode, a.effectUUID(doubt.Key, doubt.Number, doubt.Ordinal), effect, digest)
+	}
+	switch k := effect.Kind.(type) {
+	case *sdkv1.Effect_Http:
+		return a.http(effect, digest, k.Http)
+	case *sdkv1.Effect_Query:
+		var answer *sdkv1.QueryAnswer
+		err := a.Log.View(func(tx engine.Tx) error {
+			answer = connector.Query(tx, a.job.Tenant, a.job.Connector, k.Query)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		a.since(effect, digest, &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: answer}})
+		return nil
+	case *sdkv1.Effect_Checkpoint:
+		return a.checkpoint(effect, digest, k.Checkpoint)
+	}
+	cmd, failure := a.command(effect, digest)
+	if failure != nil {
+		a.since(effect, digest, failure)
+		return nil
+	}
+	reply, err := a.propose(cmd)
+	if err != nil {
+		return err
+	}
+	if reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED {
+		return a.refusedEffect(effect, digest, reply)
+	}
+	a.history.committed()
+	if effect.GetSleep() != nil {
+		return errSleeping
+	}
+	a.history.add(effect.Ordinal, digest, reply.TimeMs, connector.ReplyAnswer(reply))
+	return nil
+}
+
+// ended passes on the result of ending an attempt to a loop that is to stop.
+func (a *attempt) ended(err error) error {
+	if err != nil {
+		return err
+	}
+	return errDropped
+}
+
+// since adds the answer of an effect that may be repeated, or that certainly did
+// not happen.
+func (a *attempt) since(effect *sdkv1.Effect, digest uint64, answer *sdkv1.Answer) {
+	a.history.addSince(effect.Ordinal, digest, a.Clock.NowMS(), answer)
+}
+
+// command is the log command that an effect stands for, or the failure to give
+// back when there is none.
+func (a *attempt) command(effect *sdkv1.Effect, digest uint64) (*enginev1.Command, *sdkv1.Answer) {
+	origin := a.origin(effect.Ordinal, digest)
+	switch k := effect.Kind.(type) {
+	case *sdkv1.Effect_StartPayment:
+		vars, err := connector.CheckVariables(k.StartPayment.GetVariables())
+		if err != nil {
+			return nil, connector.Failure(abi.FailureInvalid, err.Error())
+		}
+		return &enginev1.Command{Verb: &enginev1.Command_StartPayment{StartPayment: &enginev1.StartPayment{
+			Tenant: a.job.Tenant, Flow: k.StartPayment.GetFlow(), Channel: a.job.Connector,
+			ClientKey: k.StartPayment.GetClientKey(), RequestDigest: k.StartPayment.GetRequestDigest(),
+			Variables: vars, UuidVariable: k.StartPayment.GetUuidVariable(), Origin: origin,
+		}}}, nil
+	case *sdkv1.Effect_Publish:
+		vars, err := connector.CheckVariables(k.Publish.GetVariables())
+		if err != nil {
+			return nil, connector.Failure(abi.FailureInvalid, err.Error())
+		}
+		return &enginev1.Command{Verb: &enginev1.Command_Publish{Publish: &enginev1.Publish{
+			Tenant: a.job.Tenant, Name: k.Publish.GetName(), Key: k.Publish.GetKey(),
+			MessageId: k.Publish.GetMessageId(), TtlMs: k.Publish.GetTtlMs(), Variables: vars, Origin: origin,
+		}}}, nil
+	case *sdkv1.Effect_Sequence:
+		return &enginev1.Command{Verb: &enginev1.Command_Sequence{Sequence: &enginev1.Sequence{
+			Tenant: a.job.Tenant, Name: k.Sequence.GetName(), Origin: origin,
+		}}}, nil
+	case *sdkv1.Effect_Emit:
+		return &enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{
+			Tenant: a.job.Tenant, Name: k.Emit.GetName(), Json: k.Emit.GetJson(), Origin: origin,
+		}}}, nil
+	case *sdkv1.Effect_Sleep:
+		return &enginev1.Command{Verb: &enginev1.Command_Sleep{Sleep: &enginev1.Sleep{
+			DurationMs: k.Sleep.GetDurationMs(), Origin: origin,
+		}}}, nil
+	}
+	return nil, connector.Failure(abi.FailureUnsupported, "This host does not perform the effect for a job.")
+}
+
+// refusedEffect gives the engine's refusal of an effect to the connector, where
+// it is about the effect and not about the job.
+func (a *attempt) refusedEffect(effect *sdkv1.Effect, digest uint64, reply *enginev1.Event) error {
+	switch reply.Code {
+	case engine.CodeStale, engine.CodePaymentEnded, engine.CodeQuarantined, engine.CodeInternal, engine.CodeEffectsHeld:
+		return a.refused(reply)
+	}
+	a.since(effect, digest, connector.ReplyAnswer(reply))
+	return nil
+}
+
+func (a *attempt) checkpoint(effect *sdkv1.Effect, digest uint64, c *sdkv1.Checkpoint) error {
+	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_Checkpoint{Checkpoint: &enginev1.Checkpoint{
+		State: c.GetState(), Origin: a.origin(effect.Ordinal, digest),
+	}}})
+	if err != nil {
+		return err
+	}
+	if reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED {
+		return a.refusedEffect(effect, digest, reply)
+	}
+	a.history.committed()
+	a.history.restart(effect.Ordinal, digest, reply.TimeMs, c.GetState())
+	return nil
+}
+
+// http performs a call. Nothing but a call to a safe endpoint leaves the house
+// before it is intended.
+func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) error {
+	endpoint, err := a.binding.Endpoint(call.Endpoint)
+	if err != nil {
+		a.since(effect, digest, connector.Failure(abi.FailureEndpoint, err.Error()))
+		return nil
+	}
+	if (call.Key == "") != (call.Terms == nil) {
+		a.since(effect, digest, connector.Failure(abi.FailureInvalid, "a money effect has both a key and terms"))
+		return nil
+	}
+	mode := endpoint.Mode()
+	if mode == enginev1.Mode_MODE_SAFE && call.Key == "" {
+		out := endpoint.Do(a.ctx, call, "", false)
+		if a.ctx.Err() != nil {
+			return errDropped
+		}
+		a.since(effect, digest, out.Answer)
+		return nil
+	}
+	intend := &enginev1.Intend{
+		Origin: a.origin(effect.Ordinal, digest), Endpoint: call.Endpoint, Mode: mode,
+		Key: call.Key, Request: encode(effect),
+	}
+	if call.Terms != nil {
+		intend.Terms = encode(call.Terms)
+	}
+	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_Intend{Intend: intend}})
+	if err != nil {
+		return err
+	}
+	if reply.Kind != enginev1.EventKind_EVENT_KIND_REJECTED {
+		a.history.committed()
+		a.learnKey(call.Key)
+	}
+	switch reply.Kind {
+	case enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED:
+		out := endpoint.Do(a.ctx, call, reply.Uuid, false)
+		return a.answered(effect, digest, out.State, out.Answer, reply.Uuid, out.Reason)
+	case enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED:
+		answer := new(sdkv1.Answer)
+		if err := answer.UnmarshalVT(reply.Answer); err != nil {
+			return err
+		}
+		a.history.add(effect.Ordinal, digest, reply.TimeMs, answer)
+		return nil
+	case enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT:
+		request := reply.Request
+		if call.Key != "" {
+			request, err = a.storedRequest(call.Key, request)
+			if err != nil {
+				return err
+			}
+		}
+		return a.inDoubt(request, max(reply.Mode, mode), reply.Uuid, effect, digest)
+	}
+	return a.refusedEffect(effect, digest, reply)
+}
+
+// storedRequest is the request of a money effect as it may have been heard.
+func (a *attempt) storedRequest(key string, other []byte) ([]byte, error) {
+	request := other
+	err := a.Log.View(func(tx engine.Tx) error {
+		if row, found := tx.Get(engine.Key{Table: engine.TableEffect, S: key, A: a.job.Payment}); found {
+			request = row.(*enginev1.Effect).Request
+		}
+		return nil
+	})
+	return request, err
+}
+
+// inDoubt deals with an effect that may have happened. A keyed endpoint gets the
+// stored request again under the same key, which is harmless and brings the
+// first answer; any other must not be asked, so the connector has to enquire.
+func (a *attempt) inDoubt(request []byte, mode enginev1.Mode, uuid string, effect *sdkv1.Effect, digest uint64) error {
+	const open = enginev1.EffectState_EFFECT_STATE_OPEN
+	stored := new(sdkv1.Effect)
+	if err := stored.UnmarshalVT(request); err != nil || stored.GetHttp() == nil {
+		return a.answered(effect, digest, open, nil, uuid, "the stored request cannot be read")
+	}
+	endpoint, err := a.binding.Endpoint(stored.GetHttp().Endpoint)
+	if err != nil {
+		return a.answered(effect, digest, open, nil, uuid, err.Error())
+	}
+	if max(mode, endpoint.Mode()) > enginev1.Mode_MODE_KEYED || mode == enginev1.Mode_MODE_UNSPECIFIED {
+		return a.answered(effect, digest, open, nil, uuid, "no answer came before, and the endpoint may not be asked to do it again")
+	}
+	if a.meta.EffectsHeld {
+		a.history.doubt = nil
+		return errParked
+	}
+	out := endpoint.Do(a.ctx, stored.GetHttp(), uuid, true)
+	return a.answered(effect, digest, out.State, out.Answer, uuid, out.Reason)
+}
+
+// answered keeps the answer of an intended effect in memory: the next step shows
+// whether the outcome can carry it. Without an answer the connector is told that
+// the effect is in doubt.
+func (a *attempt) answered(effect *sdkv1.Effect, digest uint64, state enginev1.EffectState, answer *sdkv1.Answer, uuid, reason string) error {
+	if a.ctx.Err() != nil {
+		// The term has ended, perhaps in the middle of the call: the next leader
+		// finds the effect in doubt, and that is what it is.
+		return errDropped
+	}
+	if answer == nil {
+		answer = &sdkv1.Answer{Kind: &sdkv1.Answer_InDoubt{InDoubt: &sdkv1.InDoubt{IdempotencyKey: uuid, Reason: reason}}}
+	}
+	a.history.add(effect.Ordinal, digest, a.Clock.NowMS(), answer)
+	a.history.last = &enginev1.Answer{
+		Origin: a.origin(effect.Ordinal, digest), Answer: encode(answer), State: state,
+	}
+	return nil
+}
+
+// commitAnswer puts the last answer into the log by itself.
+func (a *attempt) commitAnswer() error {
+	last := a.history.last
+	last.Origin.Since = a.history.since
+	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_Answer{Answer: last}})
+	if err != nil {
+		return err
+	}
+	if reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED {
+		return a.refused(reply)
+	}
+	a.history.committed()
+	a.history.entries[len(a.history.entries)-1].TimeMs = reply.TimeMs
+	return nil
+}
+
+// effectUUID is the idempotency key of one of this attempt's effects.
+func (a *attempt) effectUUID(key string, number, ordinal uint32) string {
+	if key == "" {
+		return engine.CallUUID(a.meta, a.job.Payment, a.job.N, a.job.Attempt, ordinal)
+	}
+	return engine.EffectUUID(a.meta, a.job.Payment, uint32(slices.Index(a.keys, key)), number)
+}
+
+func (a *attempt) learnKey(key string) {
+	if key != "" && !slices.Contains(a.keys, key) {
+		a.keys = append(slices.Clone(a.keys), key)
+	}
+}

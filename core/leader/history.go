@@ -1,0 +1,93 @@
+package leader
+
+import (
+	"fmt"
+
+	"github.com/railhead-hub/railhead/core/connector"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// history is what an attempt's connector is shown: the entries in its job's row,
+// then the answers that are still only in this leader's memory.
+type history struct {
+	entries []*sdkv1.Entry
+	state   []byte // of the last checkpoint
+	// since are answers of repeatable effects that no command has carried yet.
+	since []*enginev1.HistoryEntry
+	// last is the answer of an intended effect that no command has carried yet.
+	last *enginev1.Answer
+	// doubt is an intended effect that has no answer: it was begun by an earlier
+	// leader, or by this one before it lost sight of its own proposal.
+	doubt *enginev1.HistoryEntry
+}
+
+// load makes the history of a job's row.
+func load(job *enginev1.Job) (*history, error) {
+	h := &history{}
+	for _, e := range job.History {
+		if !e.Answered {
+			if e.Request == nil {
+				return nil, fmt.Errorf("the job sleeps at ordinal %d and is not ready", e.Ordinal)
+			}
+			h.doubt = e
+			continue
+		}
+		answer := connector.Done()
+		switch {
+		case e.Reply != nil:
+			reply := new(enginev1.Event)
+			if err := reply.UnmarshalVT(e.Reply); err != nil {
+				return nil, fmt.Errorf("the reply at ordinal %d: %w", e.Ordinal, err)
+			}
+			answer = connector.ReplyAnswer(reply)
+		case e.Answer != nil:
+			answer = new(sdkv1.Answer)
+			if err := answer.UnmarshalVT(e.Answer); err != nil {
+				return nil, fmt.Errorf("the answer at ordinal %d: %w", e.Ordinal, err)
+			}
+		case e.State != nil:
+			h.state = e.State
+		}
+		h.entries = append(h.entries, &sdkv1.Entry{Ordinal: e.Ordinal, Digest: e.Digest, TimeMs: e.TimeMs, Answer: answer})
+	}
+	return h, nil
+}
+
+// add shows the connector one more answer.
+func (h *history) add(ordinal uint32, digest uint64, timeMS int64, answer *sdkv1.Answer) {
+	h.entries = append(h.entries, &sdkv1.Entry{Ordinal: ordinal, Digest: digest, TimeMs: timeMS, Answer: answer})
+}
+
+// addSince is add for an answer that the next command has to carry into the log.
+func (h *history) addSince(ordinal uint32, digest uint64, timeMS int64, answer *sdkv1.Answer) {
+	h.add(ordinal, digest, timeMS, answer)
+	h.since = append(h.since, &enginev1.HistoryEntry{
+		Ordinal: ordinal, Digest: digest, TimeMs: timeMS, Answered: true, Answer: encode(answer),
+	})
+}
+
+// committed notes that a command has carried everything so far.
+func (h *history) committed() {
+	h.since, h.last = nil, nil
+}
+
+func (h *history) restart(ordinal uint32, digest uint64, timeMS int64, state []byte) {
+	h.entries = nil
+	h.state = state
+	h.add(ordinal, digest, timeMS, connector.Done())
+}
+
+type strictMessage interface {
+	MarshalVTStrict() ([]byte, error)
+}
+
+// encode is the canonical encoding; the generated encoders fail for no value of
+// these types.
+func encode(m strictMessage) []byte {
+	b, err := m.MarshalVTStrict()
+	if err != nil {
+		panic("leader: a message does not encode: " + err.Error())
+	}
+	return b
+}
