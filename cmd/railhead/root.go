@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/railhead-hub/railhead/cmd/railhead/proc"
 	"github.com/railhead-hub/railhead/cmd/railhead/settings"
 )
 
@@ -25,6 +26,7 @@ type app struct {
 	settings settings.Settings
 
 	file    string
+	orphan  bool // stop when standard input closes
 	json    bool
 	timeout time.Duration
 	reason  string
@@ -67,6 +69,9 @@ before. "railhead config keys" lists them.
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if a.orphan {
+				cmd.SetContext(untilClosed(cmd.Context(), os.Stdin))
+			}
 			return a.load(cmd)
 		},
 	}
@@ -79,6 +84,8 @@ before. "railhead config keys" lists them.
 	flags.StringVar(&a.file, "config", os.Getenv("RAILHEAD_CONFIG"), "configuration `file` (YAML)")
 	flags.BoolVar(&a.json, "json", false, "write JSON, for programs")
 	flags.DurationVar(&a.timeout, "timeout", 30*time.Second, "how long to wait for an answer")
+	flags.BoolVar(&a.orphan, proc.ExitWithParent, false, "stop when standard input closes")
+	_ = flags.MarkHidden(proc.ExitWithParent)
 	settingFlags(flags, "client", "")
 	settingFlags(flags, "log", "log-")
 
@@ -96,6 +103,7 @@ before. "railhead config keys" lists them.
 
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
+		a.exampleCmd(),
 		a.configCmd(),
 		a.flowCmd(),
 		a.connectorCmd(),
@@ -134,6 +142,17 @@ func refuseStrangers(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		refuseStrangers(sub)
 	}
+}
+
+// untilClosed ends the context when the reader does. Nothing is ever written to
+// it: it is the end of a pipe that our parent holds.
+func untilClosed(ctx context.Context, r io.Reader) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		_, _ = io.Copy(io.Discard, r)
+		cancel()
+	}()
+	return ctx
 }
 
 // settingKey marks a flag that sets a key of the schema.
