@@ -14,7 +14,7 @@ import (
 
 func (a *app) flowCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "flow", Short: "Check and deploy flows", GroupID: "make"}
-	cmd.AddCommand(a.flowDeploy(), a.flowList())
+	cmd.AddCommand(a.flowLint(), a.flowDeploy(), a.flowList())
 	return cmd
 }
 
