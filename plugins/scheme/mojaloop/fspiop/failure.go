@@ -1,0 +1,93 @@
+package fspiop
+
+import (
+	"encoding/json"
+	"unicode/utf8"
+)
+
+// Failure is an FSPIOP error, from a callback or a refused request.
+type Failure struct {
+	Code        string // four digits
+	Description string
+}
+
+// ParseFailure reads {"errorInformation":{…}}. Anything beside the code and the
+// description is ignored, whatever its form: some peers send the extension list as
+// a bare array.
+func ParseFailure(body []byte) (Failure, bool) {
+	var in struct {
+		Information struct {
+			Code        string `json:"errorCode"`
+			Description string `json:"errorDescription"`
+		} `json:"errorInformation"`
+	}
+	if json.Unmarshal(body, &in) != nil || !validCode(in.Information.Code) {
+		return Failure{}, false
+	}
+	f := Failure{Code: in.Information.Code, Description: in.Information.Description}
+	for utf8.RuneCountInString(f.Description) > 128 {
+		_, size := utf8.DecodeLastRuneInString(f.Description)
+		f.Description = f.Description[:len(f.Description)-size]
+	}
+	return f, true
+}
+
+// JSON is the failure as a body, and as Payment Hub EE keeps it in the variable
+// errorInformation.
+func (f Failure) JSON() []byte {
+	type information struct {
+		Code        string `json:"errorCode"`
+		Description string `json:"errorDescription"`
+	}
+	out, err := json.Marshal(map[string]information{"errorInformation": {f.Code, f.Description}})
+	if err != nil {
+		panic(err) // two strings always marshal
+	}
+	return out
+}
+
+func validCode(code string) bool {
+	if len(code) != 4 || code[0] == '0' {
+		return false
+	}
+	for i := range 4 {
+		if code[i] < '0' || code[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// Verdict is what an error callback about a transfer proves.
+type Verdict int
+
+const (
+	// Doubtful: the transfer may still have been made, or be made.
+	Doubtful Verdict = iota
+	// Refused: the transfer was not made and will not be.
+	Refused
+	// Unknown: the hub does not know the transfer. That proves something only when
+	// the transfer can no longer arrive there.
+	Unknown
+)
+
+// OfTransfer judges an error callback to /transfers/{id}/error. enquired says that
+// we have asked for the transfer's state since sending it, so that the error may be
+// about the question instead of the transfer.
+//
+// Network and server errors (1xxx, 2xxx) prove nothing: the reference adapter sends
+// 2001 for a transfer it has credited. 3106 means that a transfer of this id exists
+// with other content.
+func (f Failure) OfTransfer(enquired bool) Verdict {
+	switch {
+	case f.Code == "3208":
+		return Unknown
+	case f.Code == "3106" || len(f.Code) != 4:
+		return Doubtful
+	case f.Code >= "3300" && f.Code <= "5999":
+		return Refused
+	case f.Code >= "3000" && f.Code <= "3299" && !enquired:
+		return Refused
+	}
+	return Doubtful
+}

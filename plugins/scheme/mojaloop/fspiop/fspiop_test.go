@@ -1,0 +1,158 @@
+package fspiop
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseTime(t *testing.T) {
+	want := time.Date(2026, 11, 20, 10, 0, 0, 5e6, time.UTC)
+	for _, good := range []string{"2026-11-20T10:00:00.005Z", "2026-11-20T12:00:00.005+02:00", "2026-11-20T05:30:00.005-04:30"} {
+		if got, ok := ParseTime(good); !ok || !got.Equal(want) {
+			t.Errorf("ParseTime(%q) = %v, %v", good, got, ok)
+		}
+	}
+	for _, bad := range []string{
+		"", "2026-11-20T10:00:00Z", "2026-11-20T10:00:00.5Z", "2026-11-20T10:00:00.0000Z", "2026-11-20T10:00:00,000Z",
+		"2026-11-20 10:00:00.000Z", "2026-11-20T10:00:00.000", "2026-02-30T10:00:00.000Z", "2026-11-20T24:00:00.000Z",
+		"2026-11-20T10:00:00.000z", "2026-11-20T10:00:00.000+0200", "２026-11-20T10:00:00.000Z",
+	} {
+		if got, ok := ParseTime(bad); ok {
+			t.Errorf("ParseTime(%q) = %v", bad, got)
+		}
+	}
+	if got := FormatTime(want.In(time.FixedZone("", 3600))); got != "2026-11-20T10:00:00.005Z" {
+		t.Errorf("FormatTime writes %s", got)
+	}
+}
+
+func TestValidID(t *testing.T) {
+	for s, want := range map[string]bool{
+		"b51ec534-ee48-4575-b6a9-ead2955b8069": true,
+		"b51ec534-ee48-1575-86a9-ead2955b8069": true,
+		"B51EC534-EE48-4575-B6A9-EAD2955B8069": false,
+		"b51ec534-ee48-7575-b6a9-ead2955b8069": false,
+		"b51ec534-ee48-4575-c6a9-ead2955b8069": false,
+		"b51ec534xee48-4575-b6a9-ead2955b8069": false,
+		"b51ec534-ee48-4575-b6a9-ead2955b806-": false,
+		"b51ec534-ee48-4575-b6a9-ead2955b806":  false,
+		"":                                     false,
+	} {
+		if ValidID(s) != want {
+			t.Errorf("ValidID(%q) = %v", s, !want)
+		}
+	}
+}
+
+func TestParty(t *testing.T) {
+	p := PartyIDInfo{Type: "MSISDN", ID: "+27/71", SubID: "a b"}
+	if p.Path() != "/parties/MSISDN/+27%2F71/a%20b" {
+		t.Errorf("path %s", p.Path())
+	}
+	if !p.Same(PartyIDInfo{Type: "MSISDN", ID: "27/71", SubID: "a b", FSP: "x"}) || p.Same(PartyIDInfo{Type: "MSISDN", ID: "27/71"}) ||
+		(PartyIDInfo{Type: "ALIAS", ID: "+1"}).Same(PartyIDInfo{Type: "ALIAS", ID: "1"}) {
+		t.Error("parties are mixed up")
+	}
+	for _, bad := range []PartyIDInfo{{}, {Type: "PHONE", ID: "1"}, {Type: "MSISDN"}, {Type: "MSISDN EMAIL", ID: "1"}, {Type: "MSISDN", ID: strings.Repeat("1", 129)}} {
+		if bad.Valid() {
+			t.Errorf("%+v is valid", bad)
+		}
+	}
+}
+
+func TestSpeaks(t *testing.T) {
+	for contentType, want := range map[string]bool{
+		"application/vnd.interoperability.quotes+json;version=1.1":                 true,
+		"application/vnd.interoperability.quotes+json; version=1.0; charset=utf-8": true,
+		"application/vnd.interoperability.quotes+json;version=1":                   true,
+		"application/vnd.interoperability.quotes+json;version=2.0":                 false,
+		"application/vnd.interoperability.quotes+json;version=10":                  false,
+		"application/vnd.interoperability.quotes+json":                             false,
+		"application/vnd.interoperability.transfers+json;version=1.1":              false,
+		"application/vnd.interoperability.iso20022.quotes+json;version=2.0":        false,
+		"application/json": false,
+		"":                 false,
+	} {
+		if Speaks(contentType, "quotes") != want {
+			t.Errorf("Speaks(%q) = %v", contentType, !want)
+		}
+	}
+}
+
+func TestParseFailure(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"errorInformation":{"errorCode":"3204","errorDescription":"x","extensionList":{"extension":[]}}}`: "3204",
+		`{"errorInformation":{"errorCode":"3204","extensionList":[]}}`:                                      "3204",
+		`{"errorInformation":{"errorCode":3204}}`:                                                           "",
+		`{"errorInformation":{"errorCode":"0204"}}`:                                                         "",
+		`{"errorInformation":{"errorCode":"32045"}}`:                                                        "",
+		`{"errorCode":"3204"}`:                                                                              "",
+		`[]`:                                                                                                "",
+		``:                                                                                                  "",
+	} {
+		if f, ok := ParseFailure([]byte(body)); f.Code != want || ok != (want != "") {
+			t.Errorf("%s: %+v %v", body, f, ok)
+		}
+	}
+	f, _ := ParseFailure([]byte(`{"errorInformation":{"errorCode":"3204","errorDescription":"` + strings.Repeat("é", 200) + `"}}`))
+	if f.Description != strings.Repeat("é", 128) {
+		t.Errorf("description of %d bytes", len(f.Description))
+	}
+}
+
+// TestOfTransfer is the table on which holds are released: Refused frees money.
+func TestOfTransfer(t *testing.T) {
+	for _, c := range []struct {
+		code           string
+		sent, enquired Verdict
+	}{
+		{"1000", Doubtful, Doubtful}, {"1001", Doubtful, Doubtful},
+		{"2001", Doubtful, Doubtful}, {"2003", Doubtful, Doubtful}, {"2004", Doubtful, Doubtful},
+		{"3000", Refused, Doubtful}, {"3100", Refused, Doubtful}, {"3106", Doubtful, Doubtful},
+		{"3203", Refused, Doubtful}, {"3205", Refused, Doubtful}, {"3208", Unknown, Unknown},
+		{"3302", Refused, Refused}, {"3303", Refused, Refused},
+		{"4001", Refused, Refused}, {"5105", Refused, Refused}, {"5999", Refused, Refused},
+		{"6000", Doubtful, Doubtful}, {"", Doubtful, Doubtful}, {"51050", Doubtful, Doubtful},
+	} {
+		f := Failure{Code: c.code}
+		if f.OfTransfer(false) != c.sent || f.OfTransfer(true) != c.enquired {
+			t.Errorf("%s: %v and %v, want %v and %v", c.code, f.OfTransfer(false), f.OfTransfer(true), c.sent, c.enquired)
+		}
+	}
+}
+
+var timestamp = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}(Z|[+-][0-9]{2}:[0-9]{2})$`)
+
+func FuzzParseTime(f *testing.F) {
+	f.Add("2026-11-20T10:00:00.000Z")
+	f.Add("2026-11-20T10:00:00.000+01:00")
+	f.Add("0000-01-10T00:00:00.+00Z") // which time.Parse accepts
+	f.Fuzz(func(t *testing.T, s string) {
+		got, ok := ParseTime(s)
+		if !ok {
+			return
+		}
+		if !timestamp.MatchString(s) {
+			t.Fatalf("%q is taken", s)
+		}
+		if y := got.UTC().Year(); y < 1 || y > 9999 {
+			return // a zone carries it out of what four digits can say
+		}
+		if again, ok := ParseTime(FormatTime(got)); !ok || !again.Equal(got) {
+			t.Fatalf("%q changes on the way", s)
+		}
+	})
+}
+
+func FuzzParseFailure(f *testing.F) {
+	f.Add([]byte(`{"errorInformation":{"errorCode":"3204","errorDescription":"x"}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if got, ok := ParseFailure(body); ok {
+			if again, ok := ParseFailure(got.JSON()); !ok || again != got {
+				t.Fatalf("%+v changes to %+v", got, again)
+			}
+		}
+	})
+}
