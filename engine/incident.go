@@ -111,6 +111,10 @@ func (a *application) resolveIncident(c *enginev1.ResolveIncident) *enginev1.Eve
 	case row.Job != 0:
 		p.retryJob(row.Job, c.Retries)
 	default:
+		// What was opened before the incident is closed, so that the element is
+		// entered as for the first time.
+		p.closeWaits(token)
+		p.dropLocal(token)
 		p.queue = append(p.queue, move{token.N, int(token.Element)})
 		p.run()
 	}
