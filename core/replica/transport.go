@@ -1,0 +1,181 @@
+package replica
+
+import (
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// The first byte of a connection says what it is for.
+const (
+	linkRaft  = 'r'
+	linkClock = 'c' // answered by the node's clock, 8 bytes of milliseconds
+)
+
+// linkTimeout bounds dialling, the handshake and the first byte.
+const linkTimeout = 10 * time.Second
+
+// links is the TCP connections between nodes, over TLS where configured. It
+// implements raft.StreamLayer for the connections that are Raft's and answers
+// the others itself.
+type links struct {
+	listener net.Listener
+	tls      *tls.Config
+	clock    func() int64
+
+	raft   chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+	done   sync.WaitGroup
+}
+
+func listenLinks(cfg *Config) (*links, error) {
+	listener := cfg.Listener
+	if listener == nil {
+		var err error
+		if listener, err = net.Listen("tcp", cfg.Bind); err != nil {
+			return nil, fmt.Errorf("replica: listen for the other nodes: %w", err)
+		}
+	}
+	l := &links{listener: listener, tls: cfg.TLS, clock: cfg.Clock, raft: make(chan net.Conn), closed: make(chan struct{})}
+	l.done.Add(1)
+	go l.accept()
+	return l, nil
+}
+
+func (l *links) accept() {
+	defer l.done.Done()
+	for {
+		conn, err := l.listener.Accept()
+		if err != nil {
+			select {
+			case <-l.closed:
+				return
+			default:
+			}
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			// Out of descriptors, most likely: let some be closed.
+			select {
+			case <-time.After(50 * time.Millisecond):
+			case <-l.closed:
+				return
+			}
+			continue
+		}
+		l.done.Add(1)
+		go l.serve(conn)
+	}
+}
+
+func (l *links) serve(conn net.Conn) {
+	defer l.done.Done()
+	if l.tls != nil {
+		conn = tls.Server(conn, l.tls)
+	}
+	// A stranger that says nothing must not keep the connection, nor the close.
+	conn.SetDeadline(time.Now().Add(linkTimeout))
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-l.closed:
+			conn.SetDeadline(time.Now())
+		case <-stop:
+		}
+	}()
+	var kind [1]byte
+	if _, err := io.ReadFull(conn, kind[:]); err != nil {
+		conn.Close()
+		return
+	}
+	switch kind[0] {
+	case linkRaft:
+		conn.SetDeadline(time.Time{})
+		select {
+		case l.raft <- conn:
+		case <-l.closed:
+			conn.Close()
+		}
+	case linkClock:
+		conn.Write(binary.BigEndian.AppendUint64(nil, uint64(l.clock())))
+		conn.Close()
+	default:
+		conn.Close()
+	}
+}
+
+func (l *links) dial(address string, timeout time.Duration, kind byte) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: timeout}
+	var conn net.Conn
+	var err error
+	if l.tls != nil {
+		conn, err = tls.DialWithDialer(dialer, "tcp", address, l.tls)
+	} else {
+		conn, err = dialer.Dial("tcp", address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write([]byte{kind}); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// peerClock asks a node for its clock and returns how far it is ahead of ours.
+// The reading is taken to be from half way between asking and hearing.
+func (l *links) peerClock(address string, timeout time.Duration) (time.Duration, error) {
+	asked := l.clock()
+	conn, err := l.dial(address, timeout, linkClock)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(timeout))
+	var reading [8]byte
+	if _, err := io.ReadFull(conn, reading[:]); err != nil {
+		return 0, err
+	}
+	heard := l.clock()
+	ahead := int64(binary.BigEndian.Uint64(reading[:])) - (asked + (heard-asked)/2)
+	return time.Duration(ahead) * time.Millisecond, nil
+}
+
+// Dial implements raft.StreamLayer.
+func (l *links) Dial(address raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	return l.dial(string(address), timeout, linkRaft)
+}
+
+// Accept implements net.Listener for Raft.
+func (l *links) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.raft:
+		return conn, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (l *links) Close() error {
+	var err error
+	l.once.Do(func() {
+		close(l.closed)
+		err = l.listener.Close()
+		l.done.Wait()
+	})
+	return err
+}
+
+// Addr implements net.Listener.
+func (l *links) Addr() net.Addr { return l.listener.Addr() }
