@@ -33,7 +33,7 @@ func (p *parser) graph() {
 		}
 		p.references(e, t)
 	}
-	p.unreachable()
+	p.ways()
 }
 
 func (p *parser) starts() {
@@ -93,16 +93,24 @@ func (p *parser) blamed(id string) bool {
 	return false
 }
 
-// unconditional: conditions and defaults on the ways out of anything but an exclusive
-// gateway would have to be executed and are not.
+// unconditional: conditions on the ways out of anything but an exclusive gateway would
+// have to be executed and are not. A default flow without conditions beside it says
+// nothing, but one of several flows may have been meant to be left out.
 func (p *parser) unconditional(e *Element, t *tag) {
+	if e.Kind == kindUnsupported {
+		return
+	}
 	for _, i := range e.Outgoing {
-		if f := &p.current.Flows[i]; f.Condition != nil && e.Kind != kindUnsupported {
+		if f := &p.current.Flows[i]; f.Condition != nil {
 			p.fail(f.ID, "unsupported-condition", "a condition on a flow out of a %s; conditions belong behind exclusive gateways", e.Kind)
 		}
 	}
-	if t.attr("default") != "" && e.Kind != kindUnsupported {
-		p.fail(e.ID, "unsupported-condition", "a default flow at a %s; it belongs to exclusive gateways", e.Kind)
+	if ref := t.attr("default"); ref != "" {
+		if len(e.Outgoing) > 1 {
+			p.fail(e.ID, "unsupported-condition", "a default flow at a %s with several ways out; it belongs to exclusive gateways", e.Kind)
+		} else {
+			p.warn(e.ID, "needless-default-flow", "a default flow at a %s means nothing", e.Kind)
+		}
 	}
 }
 
@@ -198,13 +206,18 @@ func (p *parser) references(e *Element, t *tag) {
 	}
 }
 
-// unreachable warns of elements no start event leads to.
-func (p *parser) unreachable() {
+// ways warns of elements no start event leads to, and of those that lead nowhere
+// though they are no end.
+func (p *parser) ways() {
 	process := p.current
 	reached := process.reachable()
 	for i := range process.Elements {
-		if e := &process.Elements[i]; !reached[i] && e.Kind != kindUnsupported {
+		e := &process.Elements[i]
+		if !reached[i] && e.Kind != kindUnsupported {
 			p.warn(e.ID, "unreachable", "no start event leads to this %s", e.Kind)
+		}
+		if len(e.Outgoing) == 0 && e.Kind != KindEnd && e.Kind != KindLinkThrow && e.Kind != kindUnsupported {
+			p.warn(e.ID, "no-way-out", "nothing follows this %s; a payment that comes here ends without a result", e.Kind)
 		}
 	}
 }

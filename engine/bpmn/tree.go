@@ -71,13 +71,52 @@ func (t *tag) extension(name string) *tag {
 	return nil
 }
 
+// decoder reads UTF-8 and the Latin-1 that older modellers write.
+func decoder(file []byte) *xml.Decoder {
+	d := xml.NewDecoder(bytes.NewReader(file))
+	d.CharsetReader = func(charset string, input io.Reader) (io.Reader, error) {
+		switch strings.ToLower(charset) {
+		case "utf-8", "us-ascii", "ascii":
+			return input, nil
+		case "iso-8859-1", "latin1":
+			return &latin1{input: input}, nil
+		}
+		return nil, fmt.Errorf("the encoding %q is not supported; save the file as UTF-8", clip(charset))
+	}
+	return d
+}
+
+// latin1 reads ISO 8859-1 as UTF-8. The decoder asks for small pieces, so one byte at
+// a time costs nothing that matters.
+type latin1 struct {
+	input io.Reader
+	rest  [1]byte // the second byte of a character that did not fit
+	held  bool
+}
+
+func (l *latin1) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if l.held {
+		p[0], l.held = l.rest[0], false
+		return 1, nil
+	}
+	n, err := l.input.Read(p[:1])
+	if n == 1 && p[0] >= 0x80 {
+		l.rest[0], l.held = p[0]&0x3F|0x80, true
+		p[0] = p[0]>>6 | 0xC0
+	}
+	return n, err
+}
+
 // read builds the tree of a file within the limits. Document type declarations are
 // refused, and with them every entity the file might define.
 func read(file []byte) (*tag, error) {
 	if len(file) > maxBytes {
 		return nil, fmt.Errorf("the file is larger than %d MiB", maxBytes>>20)
 	}
-	d := xml.NewDecoder(bytes.NewReader(file))
+	d := decoder(file)
 	var root *tag
 	var open []*tag
 	var text [][]byte // of each open element

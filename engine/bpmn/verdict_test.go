@@ -1,0 +1,179 @@
+package bpmn
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write testdata/paymenthub.txt anew; commit only differences you understand")
+
+// shared lists the shared test data matching a pattern. It skips the test when the
+// folder is not given and fails it when the data is not there.
+func shared(t testing.TB, pattern string) []string {
+	t.Helper()
+	root := os.Getenv("RAILHEAD_SHARED")
+	if root == "" {
+		t.Skip("needs RAILHEAD_SHARED, the folder of shared test data")
+	}
+	files, err := filepath.Glob(filepath.Join(root, pattern))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("RAILHEAD_SHARED is %s, and there is no %s (%v)", root, pattern, err)
+	}
+	sort.Strings(files)
+	return files
+}
+
+// TestPaymentHubFlows compares the verdict on every flow of Payment Hub EE with the
+// committed table testdata/paymenthub.txt.
+func TestPaymentHubFlows(t *testing.T) {
+	var table strings.Builder
+	table.WriteString(`# Payment Hub EE's flow files and whether they deploy, for the tenant greenbank: the
+# file, yes and the process ids or no, and below it every error and warning with its
+# element. A file is refused only for a fault that is in it. The test compares this
+# table; go test -run PaymentHubFlows -rewrite writes it.
+`)
+	for _, file := range shared(t, "flows/paymenthub/*.bpmn") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.Base(file)
+		// The part before "__" says which repository the file is from.
+		own := name[strings.LastIndex(name, "__")+2:]
+		processes, problems := Parse(ForTenant(own, text, "greenbank"))
+		verdict := "no"
+		if len(processes) > 0 {
+			verdict = "yes"
+		}
+		fmt.Fprintf(&table, "\n%s %s", name, verdict)
+		for _, p := range processes {
+			fmt.Fprintf(&table, " %s", p.ID)
+		}
+		table.WriteString("\n")
+		for _, p := range problems {
+			fmt.Fprintf(&table, "  %s\n", p)
+		}
+	}
+	const golden = "testdata/paymenthub.txt"
+	if *rewrite {
+		if err := os.WriteFile(golden, []byte(table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, expected := strings.Split(table.String(), "\n"), strings.Split(string(want), "\n")
+	for i := range max(len(got), len(expected)) {
+		if i >= len(got) || i >= len(expected) || got[i] != expected[i] {
+			t.Fatalf("line %d differs:\n got %s\nwant %s", i+1, at(got, i), at(expected, i))
+		}
+	}
+}
+
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return "(end)"
+}
+
+// TestReferenceModels: the BPMN working group's models use every element there is.
+// None of them is written for Zeebe, so all are refused, each with a reason.
+func TestReferenceModels(t *testing.T) {
+	for _, file := range shared(t, "miwg/*.bpmn") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		processes, problems := Parse(text)
+		if len(processes) > 0 || !Refused(problems) {
+			t.Errorf("%s: %d processes, problems %v", filepath.Base(file), len(processes), problems)
+		}
+		for _, p := range problems {
+			if p.Code == "bad-xml" || p.Code == "not-bpmn" {
+				t.Errorf("%s: %v", filepath.Base(file), p)
+			}
+		}
+	}
+}
+
+// FuzzParse: no file makes the parser panic, and what it accepts holds together.
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(transfer))
+	text, err := os.ReadFile("testdata/refusals.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, c := range strings.Split(string(text), "\n-- ")[1:] {
+		_, body, _ := strings.Cut(c, "\n")
+		f.Add(definitions(withoutComments(body)))
+	}
+	f.Fuzz(func(t *testing.T, file []byte) {
+		processes, problems := Parse(file)
+		if Refused(problems) == (len(processes) > 0) {
+			t.Fatalf("%d processes with problems %v", len(processes), problems)
+		}
+		for _, p := range processes {
+			whole(t, p)
+			Lint(p)
+		}
+		onlyProcess(file)
+	})
+}
+
+// whole checks the promises of Process and Element that the engine relies on.
+func whole(t *testing.T, p *Process) {
+	if len(p.Start)+len(p.MessageStart)+len(p.TimerStart) == 0 {
+		t.Fatal("no start event")
+	}
+	for i := range p.Elements {
+		e := &p.Elements[i]
+		if found, ok := p.Element(e.ID); !ok || found != e || e.Index != i {
+			t.Fatalf("element %d %s is not found by its id", i, e.ID)
+		}
+		switch e.Kind {
+		case KindJob:
+			if !e.JobType.IsSet() {
+				t.Fatalf("%s: job without a type", e.ID)
+			}
+		case KindReceive:
+			if e.Message == nil || e.Message.CorrelationKey == nil {
+				t.Fatalf("%s: receive task without a message and its key", e.ID)
+			}
+		case KindCatch, KindBoundary:
+			if (e.Message == nil) == (e.Timer == nil) {
+				t.Fatalf("%s: not one of message and timer", e.ID)
+			}
+			if e.Kind == KindBoundary && e.AttachedTo < 0 {
+				t.Fatalf("%s: attached to nothing", e.ID)
+			}
+		case KindLinkThrow:
+			if e.LinkTo < 0 {
+				t.Fatalf("%s: link to nothing", e.ID)
+			}
+		case KindCall:
+			if !e.CalledElement.IsSet() {
+				t.Fatalf("%s: calls nothing", e.ID)
+			}
+		case kindUnsupported:
+			t.Fatalf("%s: unsupported", e.ID)
+		}
+	}
+	for i := range p.Flows {
+		f := &p.Flows[i]
+		if found, ok := p.Flow(f.ID); !ok || found != f || f.Index != i {
+			t.Fatalf("flow %d %s is not found by its id", i, f.ID)
+		}
+		source := &p.Elements[f.Source]
+		if source.Kind == KindExclusive && len(source.Outgoing) > 1 && f.Condition == nil && source.Default != i {
+			t.Fatalf("flow %s has no condition", f.ID)
+		}
+	}
+}
