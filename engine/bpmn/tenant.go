@@ -35,9 +35,10 @@ func ForTenant(file string, text []byte, tenant string) []byte {
 var idAttribute = regexp.MustCompile(`\sid\s*=\s*(?:"([^"]*)"|'([^']*)')`)
 
 // onlyProcess finds the value of the id attribute of the only executable process; ok
-// is false if there is none, or more than one, or the file is not XML.
+// is false if there is none, or more than one, or the file is not XML in UTF-8, whose
+// offsets are those of the text.
 func onlyProcess(text []byte) (from, to int, ok bool) {
-	d := decoder(text)
+	d := xml.NewDecoder(bytes.NewReader(text))
 	for {
 		start := int(d.InputOffset())
 		token, err := d.Token()
