@@ -232,7 +232,7 @@ func (r *run) probe(where, rule string, i Instance, c *conversation) bool {
 			r.problem(where, rule, "%s", c.last.Error)
 			return false
 		case c.last.Outcome != nil:
-			if how := outcomeFits(nil, c.request, c.last); how != "" {
+			if how := contract(nil, c.request, c.last); how != "" {
 				r.problem(where, rule, "%s", how)
 				return false
 			}

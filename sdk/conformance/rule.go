@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/railhead-hub/railhead/sdk/abi"
+	"github.com/railhead-hub/railhead/sdk/host"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
@@ -25,12 +25,8 @@ type Rule struct {
 // Rules are all the rules. Those with a check look at every reply of every
 // vector; the others are probed with triggers and answers made up on the spot.
 var Rules = []Rule{
-	{Name: "one-answer", broken: oneAnswer,
-		Text: "a reply is effects, an outcome, a mismatch or an error, and never two of them"},
-	{Name: "consecutive", broken: consecutive,
-		Text: "ordinals go on where the history ends, without gaps"},
-	{Name: "outcome-fits", broken: outcomeFits,
-		Text: "a job ends with complete, fail, bpmn-error or doubt, a request with a reply of status 100 to 599"},
+	{Name: "contract", broken: contract,
+		Text: "a reply is effects, an outcome, a mismatch or an error; ordinals go on from the history; the outcome fits the trigger"},
 	{Name: "declared", broken: declared,
 		Text: "endpoints, links, keys and secrets are declared in the manifest"},
 	{Name: "money", broken: money,
@@ -55,55 +51,9 @@ var Rules = []Rule{
 
 func (r *Rule) isFor(kind string) bool { return r.Kinds == nil || slices.Contains(r.Kinds, kind) }
 
-func oneAnswer(_ *sdkv1.Manifest, _ *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
-	n := 0
-	for _, set := range []bool{len(reply.Effects) > 0, reply.Outcome != nil, reply.Mismatch != nil, reply.Error != ""} {
-		if set {
-			n++
-		}
-	}
-	switch {
-	case n == 0:
-		return "the reply is empty"
-	case n > 1:
-		return "the reply holds two answers"
-	case len(reply.Effects) > abi.EffectsMax:
-		return "too many effects at once"
-	}
-	return ""
-}
-
-func consecutive(_ *sdkv1.Manifest, request *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
-	next := uint32(1)
-	if n := len(request.History); n > 0 {
-		next = request.History[n-1].Ordinal + 1
-	}
-	for _, e := range reply.Effects {
-		if e.GetOrdinal() != next || e.GetKind() == nil {
-			return "the effects are not numbered on from the history, or one is empty"
-		}
-		next++
-	}
-	return ""
-}
-
-func outcomeFits(_ *sdkv1.Manifest, request *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
-	if reply.Outcome == nil {
-		return ""
-	}
-	ok := false
-	switch kind := reply.Outcome.Kind.(type) {
-	case *sdkv1.Outcome_Complete, *sdkv1.Outcome_Fail, *sdkv1.Outcome_BpmnError, *sdkv1.Outcome_Doubt:
-		ok = request.Trigger.GetJob() != nil || request.Trigger.GetSchedule() != nil
-	case *sdkv1.Outcome_Reply:
-		ok = request.Trigger.GetHttp() != nil && kind.Reply.Status >= 100 && kind.Reply.Status <= 599
-	case *sdkv1.Outcome_Frames:
-		ok = request.Trigger.GetFrame() != nil
-	case *sdkv1.Outcome_MatchKey:
-		ok = request.Trigger.GetFrameKey() != nil
-	}
-	if !ok {
-		return "the outcome does not fit the trigger"
+func contract(_ *sdkv1.Manifest, request *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
+	if err := host.CheckReply(request, reply); err != nil {
+		return err.Error()
 	}
 	return ""
 }

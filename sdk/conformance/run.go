@@ -120,7 +120,7 @@ func (r *run) again(vectors []*Vector) error {
 				requests = append(requests, p.snapshot())
 			}
 			for n := len(requests) - 1; n >= 0; n-- {
-				reply, err := step(r.ctx, i, requests[n])
+				reply, err := i.Step(r.ctx, requests[n])
 				if err != nil {
 					r.problem(v.Name(), "again", "%v", err)
 					break

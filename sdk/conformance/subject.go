@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
+	"github.com/railhead-hub/railhead/sdk/host"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
@@ -15,15 +16,15 @@ type Subject struct {
 	Open func(context.Context) (Instance, error)
 }
 
-// Instance runs steps: an encoded StepRequest in, an encoded StepReply out,
-// valid until the next step.
+// Instance runs steps.
 type Instance interface {
-	Step(ctx context.Context, request []byte) ([]byte, error)
+	Step(context.Context, *sdkv1.StepRequest) (*sdkv1.StepReply, error)
 	Close(context.Context) error
 }
 
-// Native is a Go connector run in process. Its instances share one memory, so
-// only the compiled module can show state that leaks from step to step.
+// Native is a Go connector run in process: step takes an encoded StepRequest and
+// returns an encoded StepReply. Its instances share one memory, so only the
+// compiled module can show state that leaks from step to step.
 func Native(m *sdkv1.Manifest, step func([]byte) []byte) Subject {
 	return Subject{
 		Manifest: m,
@@ -33,24 +34,26 @@ func Native(m *sdkv1.Manifest, step func([]byte) []byte) Subject {
 
 type native func([]byte) []byte
 
-func (n native) Step(_ context.Context, request []byte) ([]byte, error) { return n(request), nil }
-func (n native) Close(context.Context) error                            { return nil }
-
-// step runs one step and decodes its reply.
-func step(ctx context.Context, instance Instance, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+func (n native) Step(_ context.Context, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
 	encoded, err := request.MarshalVTStrict()
 	if err != nil {
 		return nil, fmt.Errorf("conformance: encoding the request: %w", err)
 	}
-	raw, err := instance.Step(ctx, encoded)
-	if err != nil {
-		return nil, err
-	}
 	reply := new(sdkv1.StepReply)
-	if err := reply.UnmarshalVT(raw); err != nil {
+	if err := reply.UnmarshalVT(n(encoded)); err != nil {
 		return nil, fmt.Errorf("conformance: the reply does not decode: %w", err)
 	}
 	return reply, nil
+}
+
+func (n native) Close(context.Context) error { return nil }
+
+// Module is a compiled connector.
+func Module(m *host.Module) Subject {
+	return Subject{
+		Manifest: m.Manifest,
+		Open:     func(ctx context.Context) (Instance, error) { return m.NewInstance(ctx) },
+	}
 }
 
 // conversation is a vector in progress, or one with made-up answers.
@@ -72,7 +75,7 @@ func begin(request *sdkv1.StepRequest) *conversation {
 func (c *conversation) ended() bool { return c.last != nil && len(c.pending) == 0 }
 
 func (c *conversation) step(ctx context.Context, instance Instance) error {
-	reply, err := step(ctx, instance, c.request)
+	reply, err := instance.Step(ctx, c.request)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,13 @@
+// Package host is the sandbox in which connectors run: it admits a module,
+// compiles it, keeps instances ready for each tenant, and runs steps. It is the
+// only importer of wazero. Begin with [Open] and [Module.Step].
+//
+// It performs no effects and keeps no history: it hands a request in and a
+// checked reply out. Who performs effects, and when, is core's affair.
+//
+// A connector is taken for hostile. What it may reach is one function,
+// railhead.log, and stand-ins for the parts of WASI that language runtimes
+// insist on (see wasi.go). Its memory, tables, running time, reply and log lines
+// are bounded. After a trap its instance is thrown away, since the state of a
+// guest that stopped in the middle of something is undefined.
+package host

@@ -1,0 +1,59 @@
+package host
+
+import "errors"
+
+// Code says what kind of thing went wrong. Codes are stable: callers switch on
+// them, and operators see them.
+type Code string
+
+// Codes of admission: the module can never run here.
+const (
+	NotWasm         Code = "not-wasm"         // it is not a WebAssembly core module
+	Malformed       Code = "malformed"        // it is broken, or uses features that are off
+	BadManifest     Code = "bad-manifest"     // the manifest is missing or wrong
+	MissingExport   Code = "missing-export"   // an export of the ABI is missing or of another type
+	ForbiddenExport Code = "forbidden-export" // it exports _start: a command, not a reactor
+	ForbiddenImport Code = "forbidden-import" // it imports what the host does not give
+	TooLarge        Code = "too-large"        // a size limit
+	InitFailed      Code = "init-failed"      // its start or _initialize trapped
+)
+
+// Codes of a step.
+const (
+	BadRequest Code = "bad-request" // the caller's request is over a limit
+	Trap       Code = "trap"        // the guest trapped
+	Exit       Code = "exit"        // the guest ended itself
+	Timeout    Code = "timeout"     // it did not answer within its limit
+	BadReply   Code = "bad-reply"   // the reply breaks the ABI or the contract
+	Guest      Code = "guest"       // the guest reports its own error, such as a panic
+	Cancelled  Code = "cancelled"   // the caller's context ended first
+	Closed     Code = "closed"      // the module is closed
+)
+
+// Error is every error of this package.
+type Error struct {
+	Code Code
+	// Module is the connector's name, or its digest while the name is unknown.
+	Module string
+	Text   string
+	Err    error // what is behind it, may be nil
+}
+
+func (e *Error) Error() string {
+	text := "connector " + e.Module + ": " + string(e.Code)
+	if e.Text != "" {
+		text += ": " + e.Text
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// CodeOf is the code of an error of this package, or "".
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}

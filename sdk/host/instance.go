@@ -1,0 +1,213 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/sys"
+
+	"github.com/railhead-hub/railhead/sdk/abi"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// initLimit bounds a module's start function and _initialize.
+const initLimit = 5 * time.Second
+
+// Instance is one instance of a module outside the pools, for conformance tests
+// and tools. It serves one step at a time.
+type Instance struct {
+	module *Module
+	guest  api.Module
+	memory api.Memory
+	buf    api.Function
+	stepFn api.Function
+
+	// The guest's input buffer, and the request encoded for it.
+	bufPtr, bufLen uint32
+	encoded        []byte
+	stack          [2]uint64
+
+	// What the stand-ins for clock and randomness give in this step.
+	nowMs  int64
+	random *rand.ChaCha8
+	log    guestLog
+
+	used bool // it has run a step
+	dead bool
+}
+
+// NewInstance makes an instance that has run nothing yet. The error is an
+// *Error.
+func (m *Module) NewInstance(ctx context.Context) (*Instance, error) {
+	// Until the first step the clock stands at zero and the randomness is the
+	// module's own, so that every instance begins alike.
+	i := &Instance{
+		module: m,
+		random: rand.NewChaCha8(sha256.Sum256([]byte(m.Digest))),
+		log:    guestLog{to: m.log},
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, instanceKey{}, i), initLimit)
+	defer cancel()
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
+	if m.admitted.initialize {
+		config = config.WithStartFunctions(abi.ExportInitialize)
+	}
+	guest, err := m.runtime.InstantiateModule(ctx, m.compiled, config)
+	i.log.end()
+	if err != nil {
+		return nil, m.failure(InitFailed, firstLine(err), err)
+	}
+	i.guest = guest
+	i.memory = guest.Memory()
+	i.buf = guest.ExportedFunction(abi.ExportBuf)
+	i.stepFn = guest.ExportedFunction(abi.ExportStep)
+	m.count(func(s *Stats) { s.Instances++ })
+	return i, nil
+}
+
+// Step runs one step. After an error other than BadRequest the instance is dead,
+// and after a StepReply.error it should be closed. The error is an *Error.
+func (i *Instance) Step(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+	i.module.use.RLock()
+	defer i.module.use.RUnlock()
+	if i.dead || i.module.closed {
+		return nil, i.module.failure(Closed, "", nil)
+	}
+	if err := i.module.checkRequest(request); err != nil {
+		return nil, err
+	}
+	reply, err := i.run(ctx, request)
+	if err != nil {
+		i.discard(ctx)
+		return nil, err
+	}
+	return reply, nil
+}
+
+// step is Step for the pools: StepReply.error is an error there.
+func (i *Instance) step(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+	reply, err := i.run(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	if reply.Error != "" {
+		return nil, i.module.failure(Guest, escape([]byte(reply.Error)), nil)
+	}
+	return reply, nil
+}
+
+// Close frees the instance.
+func (i *Instance) Close(ctx context.Context) error {
+	i.module.use.RLock()
+	defer i.module.use.RUnlock()
+	if !i.dead && !i.module.closed {
+		i.dead = true
+		i.module.count(func(s *Stats) { s.Instances-- })
+		return i.guest.Close(ctx)
+	}
+	return nil
+}
+
+// discard throws a failed instance away.
+func (i *Instance) discard(ctx context.Context) {
+	if i.dead {
+		return
+	}
+	i.dead = true
+	i.guest.Close(ctx)
+	i.module.count(func(s *Stats) { s.Instances--; s.Failures++ })
+}
+
+func (i *Instance) run(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+	size := request.SizeVT()
+	if cap(i.encoded) < size {
+		i.encoded = make([]byte, size+size/2)
+	}
+	i.encoded = i.encoded[:size]
+	if _, err := request.MarshalToSizedBufferVTStrict(i.encoded); err != nil {
+		return nil, i.module.failure(BadRequest, "", err)
+	}
+
+	i.used = true
+	i.nowMs = request.GetTrigger().GetTimeMs()
+	if n := len(request.History); n > 0 {
+		i.nowMs = request.History[n-1].GetTimeMs()
+	}
+	var seed [abi.SeedBytes]byte
+	copy(seed[:], request.Seed)
+	i.random.Seed(seed)
+	i.log.begin()
+	defer i.log.end()
+
+	parent := ctx
+	ctx, cancel := context.WithTimeout(context.WithValue(ctx, instanceKey{}, i), i.module.limit)
+	defer cancel()
+	if uint32(size) > i.bufLen || i.bufLen == 0 {
+		want := max(uint32(size)+uint32(size)/2, 16<<10)
+		i.stack[0] = uint64(want)
+		if err := i.call(ctx, parent, i.buf); err != nil {
+			return nil, err
+		}
+		i.bufPtr, i.bufLen = uint32(i.stack[0]), want
+	}
+	if !i.memory.Write(i.bufPtr, i.encoded) {
+		return nil, i.module.failure(BadReply, abi.ExportBuf+" returned a buffer outside the memory", nil)
+	}
+	i.stack[0], i.stack[1] = uint64(i.bufPtr), uint64(size)
+	if err := i.call(ctx, parent, i.stepFn); err != nil {
+		return nil, err
+	}
+	ptr, length := uint32(i.stack[0]>>32), uint32(i.stack[0])
+	if length > abi.ReplyMaxBytes {
+		return nil, i.module.failure(BadReply, fmt.Sprintf("the reply's %d bytes are more than %d", length, abi.ReplyMaxBytes), nil)
+	}
+	raw, within := i.memory.Read(ptr, length)
+	if !within {
+		return nil, i.module.failure(BadReply, "the reply lies outside the memory", nil)
+	}
+	reply := new(sdkv1.StepReply)
+	if err := reply.UnmarshalVT(raw); err != nil {
+		return nil, i.module.failure(BadReply, "the reply does not decode", err)
+	}
+	if err := CheckReply(request, reply); err != nil {
+		return nil, i.module.failure(BadReply, "", err)
+	}
+	return reply, nil
+}
+
+// call runs an export with i.stack, and says what kind of failure it was. A
+// panic of the runtime itself counts as a trap.
+func (i *Instance) call(ctx, parent context.Context, f api.Function) (failed error) {
+	defer func() {
+		if p := recover(); p != nil {
+			failed = i.module.failure(Trap, fmt.Sprintf("the runtime failed: %v", p), nil)
+		}
+	}()
+	err := f.CallWithStack(ctx, i.stack[:])
+	if err == nil {
+		return nil
+	}
+	var ended *sys.ExitError
+	switch isExit := errors.As(err, &ended); {
+	case parent.Err() != nil:
+		return i.module.failure(Cancelled, "", parent.Err())
+	case ctx.Err() != nil:
+		return i.module.failure(Timeout, fmt.Sprintf("it did not answer within %v", i.module.limit), err)
+	case isExit:
+		return i.module.failure(Exit, fmt.Sprintf("it ended itself with code %d", ended.ExitCode()), err)
+	}
+	return i.module.failure(Trap, firstLine(err), err)
+}
+
+// firstLine leaves out the stack trace, whose length the guest decides.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return escape([]byte(line))
+}

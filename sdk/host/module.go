@@ -1,0 +1,304 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/railhead-hub/railhead/sdk/abi"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// Options say how modules run. The zero value is fit for production.
+type Options struct {
+	// CacheDir keeps compiled code between runs of the node. It holds native
+	// code, so whoever can write there owns the process: it is made with mode
+	// 0700, and refused if others may write to it. Empty means no cache.
+	CacheDir string
+	// Interpreter runs without compiling: some sixty times slower, on any
+	// processor.
+	Interpreter bool
+	// Instances bounds the instances of one tenant; 0 means one per core.
+	Instances int
+	// Log receives the connector's log lines; nil means slog.Default.
+	Log *slog.Logger
+}
+
+// Module is an admitted and compiled connector. Its methods are safe for
+// concurrent use.
+type Module struct {
+	Manifest *sdkv1.Manifest
+	// Digest is the SHA-256 of the module's bytes, in hex.
+	Digest string
+
+	options  Options
+	runtime  wazero.Runtime
+	cache    wazero.CompilationCache
+	compiled wazero.CompiledModule
+	admitted *admitted
+	limit    time.Duration // of one step
+	log      *slog.Logger
+
+	// use is held for reading while an instance runs, and for writing to close.
+	use    sync.RWMutex
+	closed bool
+
+	mu    sync.Mutex
+	pools map[string]*pool
+	spare *Instance
+	stats Stats
+}
+
+// Stats counts what has happened to a module since Open.
+type Stats struct {
+	Steps     uint64 // that returned a reply
+	Failures  uint64 // instances thrown away
+	Retries   uint64 // steps repeated in a fresh instance
+	Instances int    // alive now
+}
+
+// Open admits and compiles a module, and makes a first instance, so that what
+// cannot run is found out now. It is not fast: allow half a second for a large
+// module without a cache. The error is an *Error.
+func Open(ctx context.Context, module []byte, options Options) (*Module, error) {
+	sum := sha256.Sum256(module)
+	digest := hex.EncodeToString(sum[:])
+	a, refusal := admit(module)
+	if refusal != nil {
+		if refusal.Module == "" {
+			refusal.Module = digest[:12]
+		}
+		return nil, refusal
+	}
+	if options.Instances <= 0 {
+		options.Instances = runtime.GOMAXPROCS(0)
+	}
+	if options.Log == nil {
+		options.Log = slog.Default()
+	}
+	m := &Module{
+		Manifest: a.manifest,
+		Digest:   digest,
+		options:  options,
+		admitted: a,
+		limit:    stepLimit(a.manifest),
+		log:      options.Log.With("connector", a.manifest.Name, "digest", digest[:12]),
+		pools:    map[string]*pool{},
+	}
+	if err := m.compile(ctx, module); err != nil {
+		m.Close(ctx)
+		return nil, err
+	}
+	spare, err := m.NewInstance(ctx)
+	if err != nil {
+		m.Close(ctx)
+		return nil, err
+	}
+	m.spare = spare
+	return m, nil
+}
+
+func stepLimit(m *sdkv1.Manifest) time.Duration {
+	ms := m.GetLimits().GetStepMsMax()
+	if ms == 0 {
+		ms = abi.StepDefaultMillis
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+func (m *Module) compile(ctx context.Context, module []byte) error {
+	config := wazero.NewRuntimeConfigCompiler()
+	if m.options.Interpreter {
+		config = wazero.NewRuntimeConfigInterpreter()
+	}
+	config = config.
+		WithCoreFeatures(api.CoreFeaturesV2).
+		WithMemoryLimitPages(m.admitted.memoryPages).
+		WithDebugInfoEnabled(false).
+		WithCloseOnContextDone(true)
+	if m.options.CacheDir != "" {
+		if err := privateDir(m.options.CacheDir); err != nil {
+			return m.failure(Malformed, "", err)
+		}
+		cache, err := wazero.NewCompilationCacheWithDir(m.options.CacheDir)
+		if err != nil {
+			return m.failure(Malformed, "opening the compilation cache", err)
+		}
+		m.cache = cache
+		config = config.WithCompilationCache(cache)
+	}
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if err := instantiateHost(ctx, m.runtime); err != nil {
+		return m.failure(Malformed, "", err)
+	}
+	compiled, err := m.runtime.CompileModule(ctx, module)
+	if err != nil {
+		return m.failure(Malformed, err.Error(), err)
+	}
+	m.compiled = compiled
+	return nil
+}
+
+// privateDir makes the directory, or refuses one that others may write to.
+func privateDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("%s may be written to by others: its mode must be 0700", dir)
+	}
+	return nil
+}
+
+func (m *Module) failure(code Code, text string, err error) *Error {
+	if text == "" && err != nil {
+		text = err.Error()
+	}
+	return &Error{Code: code, Module: m.Manifest.Name, Text: text, Err: err}
+}
+
+// Step runs one step for a tenant and returns the checked reply. It waits while
+// all of the tenant's instances are busy. The error is an *Error, of one of the
+// step's codes; StepReply.error comes back as code Guest, a mismatch in the
+// reply.
+//
+// An instance that failed is thrown away. If it had run other steps before, the
+// failure may be theirs, so the step is run once more in a fresh instance, and
+// what comes of that counts.
+func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+	m.use.RLock()
+	defer m.use.RUnlock()
+	if m.closed {
+		return nil, m.failure(Closed, "", nil)
+	}
+	if err := m.checkRequest(request); err != nil {
+		return nil, err
+	}
+	p := m.pool(tenant)
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, m.failure(Cancelled, "waiting for an instance", ctx.Err())
+	}
+	defer func() { <-p.slots }()
+
+	i, err := p.take(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	fresh := !i.used
+	reply, err := i.step(ctx, request)
+	if err == nil && reply.Mismatch == nil {
+		p.put(m, i)
+		return reply, nil
+	}
+	i.discard(ctx)
+	if code := CodeOf(err); fresh || code == Cancelled || code == Timeout {
+		return reply, err
+	}
+	m.count(func(s *Stats) { s.Retries++ })
+	m.log.Warn("a step is run again in a fresh instance", "tenant", tenant, "error", err, "mismatch", reply.GetMismatch() != nil)
+	if i, err = m.NewInstance(ctx); err != nil {
+		return nil, err
+	}
+	if reply, err = i.step(ctx, request); err != nil || reply.Mismatch != nil {
+		i.discard(ctx)
+		return reply, err
+	}
+	p.put(m, i)
+	return reply, nil
+}
+
+// Stats is a snapshot.
+func (m *Module) Stats() Stats {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.stats
+}
+
+func (m *Module) count(f func(*Stats)) {
+	m.mu.Lock()
+	f(&m.stats)
+	m.mu.Unlock()
+}
+
+// Close waits for the steps that are running and frees the module's instances
+// and code. Later steps fail with Closed.
+func (m *Module) Close(ctx context.Context) error {
+	m.use.Lock()
+	defer m.use.Unlock()
+	if m.closed {
+		return nil
+	}
+	m.closed = true
+	var err error
+	if m.runtime != nil {
+		err = m.runtime.Close(ctx)
+	}
+	if m.cache != nil {
+		if errCache := m.cache.Close(ctx); err == nil {
+			err = errCache
+		}
+	}
+	if err != nil {
+		return m.failure(Closed, "closing", err)
+	}
+	return nil
+}
+
+// pool holds the idle instances of one tenant.
+type pool struct {
+	slots chan struct{} // one for each step that may run
+	mu    sync.Mutex
+	idle  []*Instance
+}
+
+func (m *Module) pool(tenant string) *pool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.pools[tenant]
+	if p == nil {
+		p = &pool{slots: make(chan struct{}, m.options.Instances)}
+		m.pools[tenant] = p
+	}
+	return p
+}
+
+func (p *pool) take(ctx context.Context, m *Module) (*Instance, error) {
+	p.mu.Lock()
+	if n := len(p.idle); n > 0 {
+		i := p.idle[n-1]
+		p.idle = p.idle[:n-1]
+		p.mu.Unlock()
+		return i, nil
+	}
+	p.mu.Unlock()
+	m.mu.Lock()
+	spare := m.spare
+	m.spare = nil
+	m.mu.Unlock()
+	if spare != nil {
+		return spare, nil
+	}
+	return m.NewInstance(ctx)
+}
+
+func (p *pool) put(m *Module, i *Instance) {
+	m.count(func(s *Stats) { s.Steps++ })
+	p.mu.Lock()
+	p.idle = append(p.idle, i)
+	p.mu.Unlock()
+}
