@@ -1,7 +1,6 @@
 package leader
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -25,10 +24,13 @@ const (
 	codeTrap         = "GUEST_TRAP"     // the module trapped or took too long
 	codeGuestError   = "GUEST_ERROR"    // the guest reported its own error
 	codeMismatch     = "MISMATCH"       // the guest asks for something else than it did before
-	codeTooManySteps = "TOO_MANY_STEPS" // 64 effects without a checkpoint
+	codeTooManySteps = "TOO_MANY_STEPS" // 63 effects without a checkpoint
 	codeUnknownJob   = "UNKNOWN_JOB"    // the pinned module does not serve the type
 	codeBadOutcome   = "BAD_OUTCOME"    // not an outcome of a job, or its variables are not JSON
 )
+
+// stepsMax leaves one of the job's 64 history entries for the attempt's beginning.
+const stepsMax = abi.StepsMax - 1
 
 // errDropped ends the work on an attempt that has become somebody else's: a
 // later term's, or nobody's because the job is gone.
@@ -74,8 +76,8 @@ func (t *term) attempt(id jobID) error {
 		return err
 	}
 	for {
-		if len(a.history.entries) >= abi.StepsMax {
-			return a.fail(codeTooManySteps, "The connector took 64 steps without a checkpoint.", false)
+		if len(a.history.entries) >= stepsMax {
+			return a.fail(codeTooManySteps, "The connector took 63 steps without a checkpoint.", false)
 		}
 		reply, err := a.step()
 		if err != nil {
@@ -147,7 +149,7 @@ func (t *term) open(id jobID) (*attempt, error) {
 		a.log.Warn("the job waits for its module", "digest", digest.String(), "err", err)
 		return nil, errParked
 	}
-	if a.history, err = load(a.job); err != nil {
+	if a.history, err = load(a.job, t.Clock.NowMS()); err != nil {
 		return nil, err
 	}
 	jobType := a.module.Job(a.job.Tenant, a.job.Type)
@@ -185,7 +187,7 @@ func (a *attempt) makeTrigger(instance *enginev1.Instance, jobType *sdkv1.JobTyp
 		})
 	}
 	return &sdkv1.Trigger{
-		TimeMs: a.job.CreatedMs, Tenant: a.job.Tenant, Kind: &sdkv1.Trigger_Job{Job: job},
+		TimeMs: a.history.begunMS, Tenant: a.job.Tenant, Kind: &sdkv1.Trigger_Job{Job: job},
 	}
 }
 
@@ -305,6 +307,8 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 		}
 		cmd.Settlements = append(cmd.Settlements, settled)
 	}
+	// The history ends here, so what is only in memory need not go into the log.
+	a.history.since = nil
 	cmd.Origin = a.origin(uint32(len(a.history.entries))+1, 0)
 	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_FinishJob{FinishJob: cmd}})
 	if err != nil {

@@ -11,6 +11,10 @@ import (
 // history is what an attempt's connector is shown: the entries in its job's row,
 // then the answers that are still only in this leader's memory.
 type history struct {
+	// begunMS is when the attempt was first taken up. The guest's clock begins
+	// there, so a later leader must begin there too: the first command carries it
+	// as an entry of ordinal 0, which the guest is not shown.
+	begunMS int64
 	entries []*sdkv1.Entry
 	state   []byte // of the last checkpoint
 	// since are answers of repeatable effects that no command has carried yet.
@@ -22,10 +26,17 @@ type history struct {
 	doubt *enginev1.HistoryEntry
 }
 
-// load makes the history of a job's row.
-func load(job *enginev1.Job) (*history, error) {
-	h := &history{}
+// load makes the history of a job's row; a job without one begins now.
+func load(job *enginev1.Job, nowMS int64) (*history, error) {
+	h := &history{begunMS: nowMS}
+	if len(job.History) == 0 {
+		h.since = []*enginev1.HistoryEntry{{TimeMs: nowMS, Answered: true}}
+	}
 	for _, e := range job.History {
+		if e.Ordinal == 0 {
+			h.begunMS = e.TimeMs
+			continue
+		}
 		if !e.Answered {
 			if e.Request == nil {
 				return nil, fmt.Errorf("the job sleeps at ordinal %d and is not ready", e.Ordinal)

@@ -1,0 +1,14 @@
+// Package ingress serves the HTTP routes of connectors: requests from channels
+// and callbacks from schemes. Any node serves them.
+//
+// A request's history lives in this node's memory and ends with the request, so
+// a connector may only use effects that are repeatable or are commands with keys
+// of their own: Http to a safe endpoint, Query, StartPayment, Publish, Emit,
+// Sequence and AwaitResult. Whatever the connector replies after a command was
+// committed, the command stands; a caller that gets no reply asks again with the
+// same key.
+//
+// It does not know what a request means and does not authenticate customers;
+// connectors do the first, whoever stands before the hub the second. Begin with
+// Handler.ServeHTTP.
+package ingress

@@ -1,0 +1,219 @@
+package ingress
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/engine"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	"github.com/railhead-hub/railhead/sdk/abi"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// exchange is one request while its connector works on it.
+type exchange struct {
+	*Handler
+	target  *connector.Target
+	module  *connector.Module
+	binding *connector.Binding
+	request *sdkv1.StepRequest
+}
+
+func newExchange(h *Handler, target *connector.Target, m *connector.Module, b *connector.Binding, request *sdkv1.HttpRequest) *exchange {
+	var seed [abi.SeedBytes]byte
+	_, _ = rand.Read(seed[:]) // never fails; the program ends if the system has no randomness
+	return &exchange{
+		Handler: h, target: target, module: m, binding: b,
+		request: &sdkv1.StepRequest{
+			Config: b.Config, Seed: seed[:],
+			Trigger: &sdkv1.Trigger{
+				TimeMs: h.Now(), Tenant: target.Tenant, Kind: &sdkv1.Trigger_Http{Http: request},
+			},
+		},
+	}
+}
+
+// run steps the connector until it replies.
+func (e *exchange) run(ctx context.Context) (*sdkv1.Reply, error) {
+	for len(e.request.History) < abi.StepsMax {
+		reply, err := e.module.Step(ctx, e.target.Tenant, e.request)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("the step failed: %w", err)
+		case reply.Error != "":
+			return nil, fmt.Errorf("the connector reports: %s", reply.Error)
+		case reply.Mismatch != nil:
+			return nil, fmt.Errorf("the connector is not deterministic at ordinal %d", reply.Mismatch.Ordinal)
+		case reply.Outcome.GetReply() != nil:
+			return reply.Outcome.GetReply(), nil
+		case reply.Outcome != nil:
+			return nil, fmt.Errorf("the connector answered a request with something else than a reply")
+		case len(reply.Effects) == 0 || len(reply.Effects) > abi.EffectsMax:
+			return nil, fmt.Errorf("the connector asked for %d effects at once", len(reply.Effects))
+		}
+		for _, effect := range reply.Effects {
+			answer, err := e.perform(ctx, effect)
+			if err != nil {
+				return nil, err
+			}
+			e.request.History = append(e.request.History, &sdkv1.Entry{
+				Ordinal: effect.Ordinal, Digest: abi.EffectDigest(effect), TimeMs: e.Now(), Answer: answer,
+			})
+		}
+	}
+	return nil, fmt.Errorf("the connector took more than %d steps", abi.StepsMax)
+}
+
+// perform does one effect. An error means that the request cannot be answered
+// by the connector: the command's fate is unknown, or nothing can be proposed.
+func (e *exchange) perform(ctx context.Context, effect *sdkv1.Effect) (*sdkv1.Answer, error) {
+	switch k := effect.Kind.(type) {
+	case *sdkv1.Effect_Http:
+		return e.http(ctx, k.Http)
+	case *sdkv1.Effect_Query:
+		answer, err := e.query(k.Query)
+		return &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: answer}}, err
+	case *sdkv1.Effect_AwaitResult:
+		answer, err := e.await(ctx, k.AwaitResult)
+		return &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: answer}}, err
+	}
+	cmd, failure := e.command(effect)
+	if failure != nil {
+		return failure, nil
+	}
+	reply, err := e.Log.Propose(ctx, cmd)
+	if err != nil {
+		return nil, err
+	}
+	return connector.ReplyAnswer(reply), nil
+}
+
+func (e *exchange) http(ctx context.Context, call *sdkv1.Http) (*sdkv1.Answer, error) {
+	endpoint, err := e.binding.Endpoint(call.Endpoint)
+	if err != nil {
+		return connector.Failure(abi.FailureEndpoint, err.Error()), nil
+	}
+	if call.Key != "" || call.Terms != nil || endpoint.Mode() != enginev1.Mode_MODE_SAFE {
+		return connector.Failure(abi.FailureUnsupported,
+			"a request from outside may only call safe endpoints; start a payment to do more"), nil
+	}
+	out := endpoint.Do(ctx, call, "", false)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return out.Answer, nil
+}
+
+func (e *exchange) query(q *sdkv1.Query) (answer *sdkv1.QueryAnswer, err error) {
+	err = e.Log.View(func(tx engine.Tx) error {
+		answer = connector.Query(tx, e.target.Tenant, e.target.Connector, q)
+		return nil
+	})
+	return answer, err
+}
+
+// await waits on this node's apply stream. A node that has not heard of the
+// payment yet waits as well: it may be behind the leader that started it.
+func (e *exchange) await(ctx context.Context, a *sdkv1.AwaitResult) (*sdkv1.QueryAnswer, error) {
+	payment, ok, err := e.payment(a.Payment)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return &sdkv1.QueryAnswer{}, nil
+	}
+	ended, cancel := e.Log.Await(payment)
+	defer cancel()
+	wait := time.NewTimer(min(max(0, time.Duration(a.TimeoutMs)*time.Millisecond), e.AwaitMax))
+	defer wait.Stop()
+	q := &sdkv1.Query{Payment: a.Payment}
+	answer, err := e.query(q)
+	if err != nil || answer.State == "ended" {
+		return answer, err
+	}
+	select {
+	case <-ended:
+	case <-wait.C:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if answer, err = e.query(q); err == nil {
+		answer.Pending = answer.State != "ended"
+	}
+	return answer, err
+}
+
+func (e *exchange) payment(uuid string) (payment uint64, ok bool, err error) {
+	err = e.Log.View(func(tx engine.Tx) error {
+		row, found := tx.Get(engine.Key{Table: engine.TableMeta})
+		if !found {
+			return nil
+		}
+		u, known := engine.ParseUUID(row.(*enginev1.Meta), strings.ToLower(uuid))
+		payment, ok = u.Payment, known && u.Kind == engine.UUIDPayment
+		return nil
+	})
+	return payment, ok, err
+}
+
+// command is the log command that an effect stands for, or the failure to give
+// back when a request may not use it.
+func (e *exchange) command(effect *sdkv1.Effect) (*enginev1.Command, *sdkv1.Answer) {
+	tenant := e.target.Tenant
+	switch k := effect.Kind.(type) {
+	case *sdkv1.Effect_StartPayment:
+		vars, err := connector.CheckVariables(k.StartPayment.GetVariables())
+		if err != nil {
+			return nil, connector.Failure(abi.FailureInvalid, err.Error())
+		}
+		return &enginev1.Command{Verb: &enginev1.Command_StartPayment{StartPayment: &enginev1.StartPayment{
+			Tenant: tenant, Flow: k.StartPayment.GetFlow(), Channel: e.target.Connector,
+			ClientKey: k.StartPayment.GetClientKey(), RequestDigest: k.StartPayment.GetRequestDigest(),
+			Variables: vars, UuidVariable: k.StartPayment.GetUuidVariable(),
+		}}}, nil
+	case *sdkv1.Effect_Publish:
+		vars, err := connector.CheckVariables(k.Publish.GetVariables())
+		if err != nil {
+			return nil, connector.Failure(abi.FailureInvalid, err.Error())
+		}
+		return &enginev1.Command{Verb: &enginev1.Command_Publish{Publish: &enginev1.Publish{
+			Tenant: tenant, Name: k.Publish.GetName(), Key: k.Publish.GetKey(),
+			MessageId: k.Publish.GetMessageId(), TtlMs: k.Publish.GetTtlMs(), Variables: vars,
+		}}}, nil
+	case *sdkv1.Effect_Sequence:
+		return &enginev1.Command{Verb: &enginev1.Command_Sequence{Sequence: &enginev1.Sequence{
+			Tenant: tenant, Name: k.Sequence.GetName(),
+		}}}, nil
+	case *sdkv1.Effect_Emit:
+		return &enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{
+			Tenant: tenant, Name: k.Emit.GetName(), Json: k.Emit.GetJson(),
+		}}}, nil
+	}
+	return nil, connector.Failure(abi.FailureUnsupported, "a request from outside may not use this effect; start a payment to do more")
+}
+
+// parseQuery keeps the parameters in the order they were sent.
+func parseQuery(raw string) ([]*sdkv1.Header, error) {
+	var out []*sdkv1.Header
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		k, err := url.QueryUnescape(key)
+		if err != nil {
+			return nil, err
+		}
+		v, err := url.QueryUnescape(value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &sdkv1.Header{Key: k, Value: v})
+	}
+	return out, nil
+}
