@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/railhead-hub/railhead/cmd/railhead/devhub"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 )
 
@@ -65,29 +65,11 @@ func (a *app) connectorInstall() *cobra.Command {
 	return cmd
 }
 
-// partBytes is how much of a module goes in one message of the upload.
-const partBytes = 512 << 10
-
-// install uploads a module in parts.
+// install uploads a module.
 func (a *app) install(ctx context.Context, module []byte) (*corev1.InstallConnectorResponse, error) {
 	ctx, cancel := a.call(ctx)
 	defer cancel()
-	stream, err := a.control().InstallConnector(ctx)
-	if err != nil {
-		return nil, err
-	}
-	digest := sha256.Sum256(module)
-	request := &corev1.InstallConnectorRequest{Digest: digest[:], Actor: a.actor()}
-	for {
-		n := min(partBytes, len(module))
-		request.Part, module = module[:n], module[n:]
-		// An error of sending is told better by the answer.
-		if stream.Send(request) != nil || len(module) == 0 {
-			break
-		}
-		request = &corev1.InstallConnectorRequest{}
-	}
-	return stream.CloseAndReceive()
+	return devhub.Install(ctx, a.control(), module, a.actor())
 }
 
 func (a *app) activate(ctx context.Context, tenant, connector string, digest []byte) error {
