@@ -25,7 +25,7 @@ const envPrefix = "RAILHEAD_"
 
 // notSettings are variables with our prefix that something else reads: the file
 // to load, and where tests find their data.
-var notSettings = []string{"RAILHEAD_CONFIG", "RAILHEAD_SHARED", "RAILHEAD_POSTGRES", "RAILHEAD_KAFKA", "RAILHEAD_BIN"}
+var notSettings = []string{"RAILHEAD_CONFIG", "RAILHEAD_SHARED", "RAILHEAD_POSTGRES", "RAILHEAD_KAFKA", "RAILHEAD_BIN", "RAILHEAD_REWRITE"}
 
 // Sources is where settings come from.
 type Sources struct {
