@@ -71,22 +71,20 @@ const (
 	Unknown
 )
 
-// OfTransfer judges an error callback to /transfers/{id}/error. enquired says that
-// we have asked for the transfer's state since sending it, so that the error may be
-// about the question instead of the transfer.
+// OfTransfer judges an error callback to /transfers/{id}/error. The same path
+// carries errors about an enquiry, and nothing tells the two apart. So only errors
+// that can be about nothing but the transfer prove that it was refused: expired
+// (33xx), refused for the payer (4xxx) or by the payee (5xxx).
 //
 // Network and server errors (1xxx, 2xxx) prove nothing: the reference adapter sends
-// 2001 for a transfer it has credited. 3106 means that a transfer of this id exists
-// with other content.
-func (f Failure) OfTransfer(enquired bool) Verdict {
+// 2001 for a transfer it has credited. Nor do errors about the form of a message
+// (30xx, 31xx), of which 3106 even says that a transfer of this id exists, nor 32xx
+// but for 3208, which are about ids in whatever message it was.
+func (f Failure) OfTransfer() Verdict {
 	switch {
 	case f.Code == "3208":
 		return Unknown
-	case f.Code == "3106" || len(f.Code) != 4:
-		return Doubtful
-	case f.Code >= "3300" && f.Code <= "5999":
-		return Refused
-	case f.Code >= "3000" && f.Code <= "3299" && !enquired:
+	case len(f.Code) == 4 && f.Code >= "3300" && f.Code <= "5999":
 		return Refused
 	}
 	return Doubtful

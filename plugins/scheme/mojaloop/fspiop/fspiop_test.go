@@ -104,21 +104,14 @@ func TestParseFailure(t *testing.T) {
 
 // TestOfTransfer is the table on which holds are released: Refused frees money.
 func TestOfTransfer(t *testing.T) {
-	for _, c := range []struct {
-		code           string
-		sent, enquired Verdict
-	}{
-		{"1000", Doubtful, Doubtful}, {"1001", Doubtful, Doubtful},
-		{"2001", Doubtful, Doubtful}, {"2003", Doubtful, Doubtful}, {"2004", Doubtful, Doubtful},
-		{"3000", Refused, Doubtful}, {"3100", Refused, Doubtful}, {"3106", Doubtful, Doubtful},
-		{"3203", Refused, Doubtful}, {"3205", Refused, Doubtful}, {"3208", Unknown, Unknown},
-		{"3302", Refused, Refused}, {"3303", Refused, Refused},
-		{"4001", Refused, Refused}, {"5105", Refused, Refused}, {"5999", Refused, Refused},
-		{"6000", Doubtful, Doubtful}, {"", Doubtful, Doubtful}, {"51050", Doubtful, Doubtful},
+	for code, want := range map[string]Verdict{
+		"1000": Doubtful, "1001": Doubtful, "2001": Doubtful, "2003": Doubtful, "2004": Doubtful,
+		"3000": Doubtful, "3100": Doubtful, "3106": Doubtful, "3203": Doubtful, "3205": Doubtful, "3208": Unknown, "3299": Doubtful,
+		"3302": Refused, "3303": Refused, "4001": Refused, "4400": Refused, "5000": Refused, "5105": Refused, "5999": Refused,
+		"6000": Doubtful, "": Doubtful, "51050": Doubtful, "5": Doubtful,
 	} {
-		f := Failure{Code: c.code}
-		if f.OfTransfer(false) != c.sent || f.OfTransfer(true) != c.enquired {
-			t.Errorf("%s: %v and %v, want %v and %v", c.code, f.OfTransfer(false), f.OfTransfer(true), c.sent, c.enquired)
+		if got := (Failure{Code: code}).OfTransfer(); got != want {
+			t.Errorf("%q: %v, want %v", code, got, want)
 		}
 	}
 }
