@@ -47,8 +47,8 @@ the module. The same source and Go version give the same bytes. Needs Go.`,
 
 func (a *app) connectorInspect() *cobra.Command {
 	return &cobra.Command{
-		Use:     "inspect MODULE",
-		Short:   "Show what a module is, and refuse what is no connector",
+		Use:   "inspect MODULE",
+		Short: "Show what a module is, and refuse what is no connector",
 		Long: `Show what a module is. It is admitted, compiled and started as a node would do
 it; what a node would refuse is refused here, by the same name (exit code 3).`,
 		Example: "  railhead connector inspect bin/connectors/ams-bank.wasm",

@@ -118,6 +118,7 @@ func (a *app) verbs() []*cobra.Command {
 // as wrong usage; cobra would print its help and succeed.
 func refuseStrangers(cmd *cobra.Command) {
 	if cmd.HasSubCommands() && cmd.Run == nil && cmd.RunE == nil {
+		cmd.SuggestionsMinimumDistance = 2
 		cmd.Args = cobra.ArbitraryArgs
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
