@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
+	"os"
 	"os/user"
 	"time"
 
@@ -12,23 +14,53 @@ import (
 
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	"github.com/railhead-hub/railhead/core/v1/corev1connect"
+	"github.com/railhead-hub/railhead/opsd/v1/opsv1connect"
 )
 
-// h2Client speaks HTTP/2 to both kinds of address, since Drive and Watch stream:
-// in clear to http://, over TLS to https://.
-func h2Client() *http.Client {
+// http speaks HTTP/2 to both kinds of address, since Drive and Watch stream: in
+// clear to http://, over TLS to https://, there with the administrator's
+// certificate if one is configured.
+func (a *app) http() (*http.Client, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c := a.settings.Client.TLS; c.Cert != "" || c.Key != "" {
+		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+		if err != nil {
+			return nil, usagef("client.tls: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	if ca := a.settings.Client.TLS.CA; ca != "" {
+		pem, err := os.ReadFile(ca)
+		if err != nil {
+			return nil, usagef("client.tls.ca: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, usagef("client.tls.ca: %s holds no certificate", ca)
+		}
+	}
+	return h2Client(config), nil
+}
+
+func h2Client(config *tls.Config) *http.Client {
 	var protocols http.Protocols
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Client{Transport: &http.Transport{
 		Protocols:       &protocols,
 		DialContext:     (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig: config,
 	}}
 }
 
+// control is the node that the command line talks to.
 func (a *app) control() corev1connect.ControlServiceClient {
-	return corev1connect.NewControlServiceClient(h2Client(), a.settings.Client.Control, connect.WithGRPC())
+	return corev1connect.NewControlServiceClient(a.wire, a.settings.Client.Control, connect.WithGRPC())
+}
+
+// ops is the back office.
+func (a *app) ops() opsv1connect.OpsServiceClient {
+	return opsv1connect.NewOpsServiceClient(a.wire, a.settings.Client.Ops, connect.WithGRPC())
 }
 
 // actor names who runs the command, for the audit topic.

@@ -93,6 +93,9 @@ func lint(file string, xml []byte, tenant string, served map[string]bool, strict
 		xml = bpmn.ForTenant(filepath.Base(file), xml, tenant)
 	}
 	processes, problems := bpmn.Parse(xml)
+	for _, p := range processes {
+		problems = append(problems, bpmn.Lint(p)...)
+	}
 	report := lintReport{
 		File: file, Deployable: !bpmn.Refused(problems),
 		Processes: []lintProcess{}, Problems: []lintProblem{},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ var version = "unknown"
 type app struct {
 	out, err io.Writer
 	settings settings.Settings
+	wire     *http.Client // to nodes and opsd
 
 	file    string
 	orphan  bool // stop when standard input closes
@@ -190,6 +192,9 @@ func (a *app) load(cmd *cobra.Command) error {
 		return usageError{err}
 	}
 	a.settings = s
+	if a.wire, err = a.http(); err != nil {
+		return err
+	}
 	log, err := logger(a.err, s.Log)
 	if err != nil {
 		return usageError{err}

@@ -11,17 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	opsv1 "github.com/railhead-hub/railhead/opsd/v1"
-	"github.com/railhead-hub/railhead/opsd/v1/opsv1connect"
 )
-
-func (a *app) ops() opsv1connect.OpsServiceClient {
-	return opsv1connect.NewOpsServiceClient(h2Client(), a.settings.Client.Ops, connect.WithGRPC())
-}
 
 // asJSON takes a value as JSON when it is JSON, and as a text otherwise.
 func asJSON(value string) string {

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/railhead-hub/railhead/core"
 )
 
 // tag is the struct tag that gives a field its name in the schema.
@@ -12,8 +14,9 @@ const tag = "koanf"
 
 // Settings is the schema: everything that a configuration may say.
 type Settings struct {
-	Log    Log    `koanf:"log"`
-	Client Client `koanf:"client"`
+	Log    Log         `koanf:"log"`
+	Client Client      `koanf:"client"`
+	Node   core.Config `koanf:"node"`
 }
 
 // Log says what a process logs, and how.
@@ -27,6 +30,8 @@ type Client struct {
 	Control string `koanf:"control" help:"URL of a node's control address"`
 	Ops     string `koanf:"ops" help:"URL of opsd"`
 	Actor   string `koanf:"actor" help:"who acts, for the audit topic; the user's name unless set"`
+	// TLS is an administrator's certificate, for nodes beyond loopback.
+	TLS core.TLS `koanf:"tls"`
 }
 
 // Default is what holds where nothing is said.
@@ -34,6 +39,7 @@ func Default() Settings {
 	return Settings{
 		Log:    Log{Level: "info", Format: "text"},
 		Client: Client{Control: "http://127.0.0.1:8404", Ops: "http://127.0.0.1:8403"},
+		Node:   core.Default(),
 	}
 }
 
@@ -104,5 +110,8 @@ func text(v reflect.Value) string {
 
 // Check says what is wrong with settings that decode well.
 func (s Settings) Check() error {
+	if err := s.Node.Check(); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
 	return nil
 }
