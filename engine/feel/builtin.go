@@ -78,7 +78,7 @@ var (
 
 func init() {
 	p := &parser{}
-	for _, table := range [][]builtin{conversions, texts, numbers, lists, contexts, times} {
+	for _, table := range [][]builtin{conversions, texts, numbers, lists, contexts, times, intervals} {
 		for i := range table {
 			builtins[table[i].name] = &table[i]
 			p.learn(table[i].name)

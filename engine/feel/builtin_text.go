@@ -1,0 +1,276 @@
+package feel
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// texts are the functions on strings (DMN 1.3, table 73). Positions and lengths
+// count characters, not bytes.
+var texts = []builtin{
+	{"substring", [][]string{{"string", "start position", "length?"}}, substring},
+	{"string length", [][]string{{"string"}}, func(_ *run, args []Value) Value {
+		if s, ok := one(args[0]).Text(); ok {
+			return Int(int64(utf8.RuneCountInString(s)))
+		}
+		return Null
+	}},
+	{"upper case", [][]string{{"string"}}, mapText(strings.ToUpper)},
+	{"lower case", [][]string{{"string"}}, mapText(strings.ToLower)},
+	{"trim", [][]string{{"string"}}, mapText(strings.TrimSpace)},
+	{"substring before", [][]string{{"string", "match"}}, withTexts(func(r *run, s, match string) Value {
+		if before, _, found := strings.Cut(s, match); found {
+			return String(before)
+		}
+		return String("")
+	})},
+	{"substring after", [][]string{{"string", "match"}}, withTexts(func(r *run, s, match string) Value {
+		if _, after, found := strings.Cut(s, match); found {
+			return String(after)
+		}
+		return String("")
+	})},
+	{"contains", [][]string{{"string", "match"}}, withTexts(func(_ *run, s, match string) Value {
+		return Bool(strings.Contains(s, match))
+	})},
+	{"starts with", [][]string{{"string", "match"}}, withTexts(func(_ *run, s, match string) Value {
+		return Bool(strings.HasPrefix(s, match))
+	})},
+	{"ends with", [][]string{{"string", "match"}}, withTexts(func(_ *run, s, match string) Value {
+		return Bool(strings.HasSuffix(s, match))
+	})},
+	{"matches", [][]string{{"input", "pattern", "flags?"}}, func(r *run, args []Value) Value {
+		input, ok := one(args[0]).Text()
+		pattern := compilePattern(r, input, args[1], arg(args, 2))
+		if !ok || pattern == nil {
+			return Null
+		}
+		return Bool(pattern.MatchString(input))
+	}},
+	{"replace", [][]string{{"input", "pattern", "replacement", "flags?"}}, replaceText},
+	{"split", [][]string{{"string", "delimiter"}}, func(r *run, args []Value) Value {
+		input, ok := one(args[0]).Text()
+		pattern := compilePattern(r, input, args[1], Null)
+		if !ok || pattern == nil {
+			return Null
+		}
+		var items []Value
+		for _, part := range pattern.Split(input, -1) {
+			if !r.spend(1) {
+				return Null
+			}
+			items = append(items, String(part))
+		}
+		return makeList(r, items)
+	}},
+	{"string join", [][]string{{"list", "delimiter?"}}, joinTexts},
+}
+
+// mapText is a function of one string.
+func mapText(f func(string) string) func(*run, []Value) Value {
+	return func(r *run, args []Value) Value {
+		if s, ok := one(args[0]).Text(); ok {
+			return makeText(r, f(s))
+		}
+		return Null
+	}
+}
+
+// withTexts is a function of two strings.
+func withTexts(f func(r *run, a, b string) Value) func(*run, []Value) Value {
+	return func(r *run, args []Value) Value {
+		a, aOK := one(args[0]).Text()
+		b, bOK := one(args[1]).Text()
+		if !aOK || !bOK || !r.spend(len(a)/16+1) {
+			return Null
+		}
+		return f(r, a, b)
+	}
+}
+
+func substring(r *run, args []Value) Value {
+	s, ok := one(args[0]).Text()
+	start, whole := truncated(one(args[1]))
+	if !ok || !whole || start == 0 || !r.spend(len(s)/16+1) {
+		return Null
+	}
+	length := int64(len(s))
+	if v := arg(args, 2); len(args) > 2 && !v.IsNull() {
+		if length, whole = truncated(one(v)); !whole || length < 1 {
+			return Null
+		}
+	}
+	runes := []rune(s)
+	count := int64(len(runes))
+	if start < 0 {
+		start += count + 1
+	}
+	if start < 1 || start > count {
+		if start == count+1 || start > count {
+			return String("")
+		}
+		return Null
+	}
+	end := count
+	if length < count-start+1 {
+		end = start - 1 + length
+	}
+	return String(string(runes[start-1 : end]))
+}
+
+func joinTexts(r *run, args []Value) Value {
+	delimiter := ""
+	if v := one(arg(args, 1)); !v.IsNull() {
+		var ok bool
+		if delimiter, ok = v.Text(); !ok {
+			return Null
+		}
+	}
+	items, ok := items(args[0])
+	if !ok {
+		return Null
+	}
+	var b strings.Builder
+	written := false
+	for _, item := range items {
+		if item.IsNull() {
+			continue
+		}
+		s, ok := item.Text()
+		if !ok || b.Len()+len(delimiter)+len(s) > maxWeight || !r.spend((len(delimiter)+len(s))/16+1) {
+			return Null
+		}
+		if written {
+			b.WriteString(delimiter)
+		}
+		b.WriteString(s)
+		written = true
+	}
+	return makeText(r, b.String())
+}
+
+// maxPattern bounds a regular expression, in bytes.
+const maxPattern = 1024
+
+// compilePattern compiles an XPath regular expression with its flags; nil if it is
+// none, or one that does not run in linear time (back references). The work of
+// running it on the input is paid for.
+func compilePattern(r *run, input string, pattern, flags Value) *regexp.Regexp {
+	text, ok := one(pattern).Text()
+	if !ok || len(text) > maxPattern || !r.spend(len(text)+(len(input)/16+1)*(len(text)/16+1)) {
+		return nil
+	}
+	prefix := ""
+	if flags = one(flags); !flags.IsNull() {
+		letters, ok := flags.Text()
+		if !ok {
+			return nil
+		}
+		for _, letter := range letters {
+			switch letter {
+			case 's', 'm', 'i':
+				prefix += string(letter)
+			case 'x':
+				text = withoutSpace(text)
+			case 'q':
+				text = regexp.QuoteMeta(text)
+			default:
+				return nil
+			}
+		}
+	}
+	if prefix != "" {
+		prefix = "(?" + prefix + ")"
+	}
+	compiled, err := regexp.Compile(prefix + text)
+	if err != nil {
+		r.warn("a regular expression that cannot be used")
+		return nil
+	}
+	return compiled
+}
+
+// withoutSpace drops the white space outside character classes, as the flag x says.
+func withoutSpace(pattern string) string {
+	var b strings.Builder
+	class, escaped := false, false
+	for _, c := range pattern {
+		switch {
+		case escaped:
+			escaped = false
+		case c == '\\':
+			escaped = true
+		case c == '[':
+			class = true
+		case c == ']':
+			class = false
+		case !class && strings.ContainsRune(" \t\r\n", c):
+			continue
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+func replaceText(r *run, args []Value) Value {
+	input, ok := one(args[0]).Text()
+	replacement, isText := one(args[2]).Text()
+	pattern := compilePattern(r, input, args[1], arg(args, 3))
+	if !ok || !isText || pattern == nil {
+		return Null
+	}
+	template, ok := expansion(replacement, pattern.NumSubexp())
+	if !ok {
+		return Null
+	}
+	var out []byte
+	last := 0
+	for _, at := range pattern.FindAllStringSubmatchIndex(input, -1) {
+		out = append(out, input[last:at[0]]...)
+		out = pattern.ExpandString(out, template, input, at)
+		last = at[1]
+		if len(out) > maxWeight || !r.spend(1) {
+			return Null
+		}
+	}
+	return makeText(r, string(append(out, input[last:]...)))
+}
+
+// expansion turns XPath's replacement ($1, \$, \\) into Go's. A group number takes
+// as many digits as still name a group.
+func expansion(s string, groups int) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\\':
+			if i++; i >= len(s) || s[i] != '\\' && s[i] != '$' {
+				return "", false
+			}
+			if s[i] == '$' {
+				b.WriteByte('$')
+			}
+			b.WriteByte(s[i])
+		case c == '$':
+			n, digits := 0, 0
+			for i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9' {
+				if next := n*10 + int(s[i+1]-'0'); digits > 0 && next > groups {
+					break
+				} else {
+					n = next
+				}
+				digits++
+				i++
+			}
+			if digits == 0 {
+				return "", false
+			}
+			b.WriteString("${")
+			b.WriteString(Int(int64(n)).String())
+			b.WriteByte('}')
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), true
+}
