@@ -1,0 +1,11 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/railhead-hub/railhead/sdk/conformance"
+	connector "github.com/railhead-hub/railhead/sdk/go"
+)
+
+// TestVectors runs testdata/*.txt on the Go code and on the compiled module.
+func TestVectors(t *testing.T) { conformance.Test(t, connector.Step, ".") }
