@@ -153,6 +153,15 @@ func NodeArgs(c core.Config) []string {
 	return args
 }
 
+// OpsdArgs is the command line of an opsd process with its store in the hub's
+// folder.
+func (p Plan) OpsdArgs() []string {
+	return []string{
+		"opsd", "--listen", address(p.Ops), "--admin", address(p.OpsAdmin),
+		"--kafka-brokers", address(p.Kafka), "--store", filepath.Join(p.Dir, "opsd.db"),
+	}
+}
+
 func nodeName(i int) string { return fmt.Sprintf("n%d", i+1) }
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }

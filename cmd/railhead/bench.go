@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"github.com/railhead-hub/railhead/cmd/railhead/benchmark"
+	"github.com/railhead-hub/railhead/cmd/railhead/devhub"
+	"github.com/railhead-hub/railhead/core/v1/corev1connect"
+	"github.com/railhead-hub/railhead/opsd/v1/opsv1connect"
+)
+
+func (a *app) benchCmd() *cobra.Command {
+	var workload string
+	var keep bool
+	c := benchmark.Config{}
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure payments per second of real processes on this machine",
+		Long: `Measure payments per second of a cluster of real processes on this machine: nodes
+that sync their log and export to a broker that syncs its own, a connector in
+WebAssembly that answers at once, and the load in a process of its own, with so
+many payments outstanding at any time.
+
+With --ingress stream, payments are started and messages published over one
+stream of the control door; with http, every start goes through a channel
+connector and every message comes as a callback. Latency is from asking for the
+start to knowing of the end.
+
+raft_only_payments_per_s repeats the load with as many and as long commands that
+only count, and export nothing. opsd is off while payments run; opsd_drain_per_s
+is how many records a second it then takes in.`,
+		Example: `  railhead bench --workload one-task --nodes 1 --ingress stream --duration 10s --json
+  railhead bench --workload payer-fund-transfer --nodes 3`,
+		Args:    cobra.NoArgs,
+		GroupID: "run",
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if c.Workload, err = benchmark.FindWorkload(workload); err != nil {
+				return usageError{err}
+			}
+			if c.Ingress != "stream" && c.Ingress != "http" {
+				return usagef("--ingress %q is neither stream nor http", c.Ingress)
+			}
+			if c.Nodes != 1 && c.Nodes != 3 {
+				return usagef("--nodes is 1 or 3, not %d", c.Nodes)
+			}
+			if c.Dir == "" {
+				if c.Dir, err = os.MkdirTemp("", "railhead-bench-"); err != nil {
+					return err
+				}
+			}
+			c.Control = func(url string) corev1connect.ControlServiceClient {
+				return corev1connect.NewControlServiceClient(a.wire, url, connect.WithGRPC())
+			}
+			c.Ops = func(url string) opsv1connect.OpsServiceClient {
+				return opsv1connect.NewOpsServiceClient(a.wire, url, connect.WithGRPC())
+			}
+			report, err := benchmark.Run(cmd.Context(), c)
+			if err != nil {
+				return fmt.Errorf("%w\nlogs are in %s", err, c.Dir)
+			}
+			if !keep {
+				defer os.RemoveAll(c.Dir)
+			}
+			if a.json {
+				return printJSON(a.out, report)
+			}
+			t := newTable(a.out, "workload", "nodes", "ingress", "payments/s", "p50 ms", "p99 ms", "commands/s", "raft only/s", "backlog", "opsd records/s", "rss MB")
+			t.row(report.Workload, report.Nodes, report.Ingress, report.PaymentsPerS, report.P50Ms, report.P99Ms,
+				report.CommandsPerS, report.RaftOnlyPerS, report.ExportBacklogEnd, report.OpsdDrainPerS, report.RSSMB)
+			return t.flush()
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&workload, "workload", "one-task", "one-task or payer-fund-transfer")
+	flags.IntVar(&c.Nodes, "nodes", 1, "1 or 3")
+	flags.StringVar(&c.Ingress, "ingress", "stream", "stream or http")
+	flags.DurationVar(&c.Duration, "duration", 10*time.Second, "how long to measure")
+	flags.DurationVar(&c.Warmup, "warmup", 2*time.Second, "how long to run before that")
+	flags.IntVar(&c.Outstanding, "outstanding", 512, "payments under way at any time")
+	flags.StringVar(&c.Connectors, "connectors", devhub.ConnectorsDir(), "`folder` of the connectors' modules")
+	flags.StringVar(&c.Dir, "dir", "", "`folder` for data and logs; a temporary one unless set")
+	flags.BoolVar(&keep, "keep", false, "leave the folder where it is")
+	return cmd
+}
+
+// benchLoadCmd is the load process of bench; people do not call it.
+func (a *app) benchLoadCmd() *cobra.Command {
+	var workload string
+	c := benchmark.LoadConfig{}
+	cmd := &cobra.Command{
+		Use:    "bench-load",
+		Hidden: true,
+		Args:   cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if c.Workload, err = benchmark.FindWorkload(workload); err != nil {
+				return usageError{err}
+			}
+			c.Control = a.control()
+			c.Run = fmt.Sprintf("%016x", time.Now().UnixNano())
+			report, err := benchmark.RunLoad(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			return printJSON(a.out, report)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&workload, "workload", "one-task", "")
+	flags.StringVar(&c.Ingress, "ingress", "stream", "")
+	flags.DurationVar(&c.Duration, "duration", 10*time.Second, "")
+	flags.DurationVar(&c.Warmup, "warmup", 2*time.Second, "")
+	flags.IntVar(&c.Outstanding, "outstanding", 512, "")
+	flags.StringArrayVar(&c.URLs, "url", nil, "")
+	return cmd
+}
