@@ -93,8 +93,9 @@ const (
 	NodeServiceProposeProcedure = "/core.v1.NodeService/Propose"
 	// NodeServiceFetchBlobProcedure is the fully-qualified name of the NodeService's FetchBlob RPC.
 	NodeServiceFetchBlobProcedure = "/core.v1.NodeService/FetchBlob"
-	// NodeServiceReadClockProcedure is the fully-qualified name of the NodeService's ReadClock RPC.
-	NodeServiceReadClockProcedure = "/core.v1.NodeService/ReadClock"
+	// NodeServicePrepareModuleProcedure is the fully-qualified name of the NodeService's PrepareModule
+	// RPC.
+	NodeServicePrepareModuleProcedure = "/core.v1.NodeService/PrepareModule"
 )
 
 // ControlServiceClient is a client for the core.v1.ControlService service.
@@ -640,8 +641,9 @@ type NodeServiceClient interface {
 	Propose(context.Context, *v1.ProposeRequest) (*v1.ProposeResponse, error)
 	// FetchBlob streams a connector's module.
 	FetchBlob(context.Context, *v1.FetchBlobRequest) (*connect.ServerStreamForClient[v1.FetchBlobResponse], error)
-	// ReadClock compares clocks; a leader far off the majority's steps down.
-	ReadClock(context.Context, *v1.ReadClockRequest) (*v1.ReadClockResponse, error)
+	// PrepareModule makes a connector's module ready to be stepped on this node,
+	// fetching it if need be. It precedes every activation.
+	PrepareModule(context.Context, *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error)
 }
 
 // NewNodeServiceClient constructs a client for the core.v1.NodeService service. By default, it uses
@@ -667,10 +669,10 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(nodeServiceMethods.ByName("FetchBlob")),
 			connect.WithClientOptions(opts...),
 		),
-		readClock: connect.NewClient[v1.ReadClockRequest, v1.ReadClockResponse](
+		prepareModule: connect.NewClient[v1.PrepareModuleRequest, v1.PrepareModuleResponse](
 			httpClient,
-			baseURL+NodeServiceReadClockProcedure,
-			connect.WithSchema(nodeServiceMethods.ByName("ReadClock")),
+			baseURL+NodeServicePrepareModuleProcedure,
+			connect.WithSchema(nodeServiceMethods.ByName("PrepareModule")),
 			connect.WithClientOptions(opts...),
 		),
 	}
@@ -678,9 +680,9 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 
 // nodeServiceClient implements NodeServiceClient.
 type nodeServiceClient struct {
-	propose   *connect.Client[v1.ProposeRequest, v1.ProposeResponse]
-	fetchBlob *connect.Client[v1.FetchBlobRequest, v1.FetchBlobResponse]
-	readClock *connect.Client[v1.ReadClockRequest, v1.ReadClockResponse]
+	propose       *connect.Client[v1.ProposeRequest, v1.ProposeResponse]
+	fetchBlob     *connect.Client[v1.FetchBlobRequest, v1.FetchBlobResponse]
+	prepareModule *connect.Client[v1.PrepareModuleRequest, v1.PrepareModuleResponse]
 }
 
 // Propose calls core.v1.NodeService.Propose.
@@ -697,9 +699,9 @@ func (c *nodeServiceClient) FetchBlob(ctx context.Context, req *v1.FetchBlobRequ
 	return c.fetchBlob.CallServerStream(ctx, connect.NewRequest(req))
 }
 
-// ReadClock calls core.v1.NodeService.ReadClock.
-func (c *nodeServiceClient) ReadClock(ctx context.Context, req *v1.ReadClockRequest) (*v1.ReadClockResponse, error) {
-	response, err := c.readClock.CallUnary(ctx, connect.NewRequest(req))
+// PrepareModule calls core.v1.NodeService.PrepareModule.
+func (c *nodeServiceClient) PrepareModule(ctx context.Context, req *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error) {
+	response, err := c.prepareModule.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -713,8 +715,9 @@ type NodeServiceHandler interface {
 	Propose(context.Context, *v1.ProposeRequest) (*v1.ProposeResponse, error)
 	// FetchBlob streams a connector's module.
 	FetchBlob(context.Context, *v1.FetchBlobRequest, *connect.ServerStream[v1.FetchBlobResponse]) error
-	// ReadClock compares clocks; a leader far off the majority's steps down.
-	ReadClock(context.Context, *v1.ReadClockRequest) (*v1.ReadClockResponse, error)
+	// PrepareModule makes a connector's module ready to be stepped on this node,
+	// fetching it if need be. It precedes every activation.
+	PrepareModule(context.Context, *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error)
 }
 
 // NewNodeServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -736,10 +739,10 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(nodeServiceMethods.ByName("FetchBlob")),
 		connect.WithHandlerOptions(opts...),
 	)
-	nodeServiceReadClockHandler := connect.NewUnaryHandlerSimple(
-		NodeServiceReadClockProcedure,
-		svc.ReadClock,
-		connect.WithSchema(nodeServiceMethods.ByName("ReadClock")),
+	nodeServicePrepareModuleHandler := connect.NewUnaryHandlerSimple(
+		NodeServicePrepareModuleProcedure,
+		svc.PrepareModule,
+		connect.WithSchema(nodeServiceMethods.ByName("PrepareModule")),
 		connect.WithHandlerOptions(opts...),
 	)
 	return "/core.v1.NodeService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -748,8 +751,8 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 			nodeServiceProposeHandler.ServeHTTP(w, r)
 		case NodeServiceFetchBlobProcedure:
 			nodeServiceFetchBlobHandler.ServeHTTP(w, r)
-		case NodeServiceReadClockProcedure:
-			nodeServiceReadClockHandler.ServeHTTP(w, r)
+		case NodeServicePrepareModuleProcedure:
+			nodeServicePrepareModuleHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -767,6 +770,6 @@ func (UnimplementedNodeServiceHandler) FetchBlob(context.Context, *v1.FetchBlobR
 	return connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.FetchBlob is not implemented"))
 }
 
-func (UnimplementedNodeServiceHandler) ReadClock(context.Context, *v1.ReadClockRequest) (*v1.ReadClockResponse, error) {
-	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.ReadClock is not implemented"))
+func (UnimplementedNodeServiceHandler) PrepareModule(context.Context, *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.PrepareModule is not implemented"))
 }
