@@ -17,8 +17,8 @@ ifdef RAILHEAD_SHARED
 export RAILHEAD_SHARED := $(abspath $(RAILHEAD_SHARED))
 endif
 
+# plugins/ams/bank becomes bin/connectors/ams-bank.wasm.
 CONNECTORS := $(patsubst plugins/%/,%,$(dir $(wildcard plugins/*/*/manifest.json)))
-MODULES := $(foreach c,$(CONNECTORS),bin/connectors/$(subst /,-,$(c)).wasm)
 
 TESTCOUNT := go run ./tools/testcount $(if $(TALLY),-tally $(TALLY))
 
@@ -36,11 +36,11 @@ bin/railhead:
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/railhead
 
 .PHONY: connectors
-connectors: $(MODULES) ## compile the first-party connectors to WebAssembly
-
-.PHONY: $(MODULES)
-$(MODULES): bin/connectors/%.wasm: bin/railhead
-	bin/railhead connector build plugins/$(subst -,/,$(firstword $(subst -, ,$*)))/$(patsubst $(firstword $(subst -, ,$*))-%,%,$*) -o $@
+connectors: bin/railhead ## compile the first-party connectors to WebAssembly
+	@for c in $(CONNECTORS); do \
+	  bin/railhead connector build plugins/$$c -o bin/connectors/$${c/\//-}.wasm || exit 1; \
+	done
+	@bin/railhead connector build examples/bench/connector -o bin/connectors/bench.wasm
 
 .PHONY: run
 run: build ## start everything on this machine, send one transfer, stay up
