@@ -142,8 +142,8 @@ func imports(o *wasm.Outline) *Error {
 }
 
 func (a *admitted) sizes(o *wasm.Outline) *Error {
-	if o.Funcs > FuncsMax {
-		return refuse(TooLarge, "%d functions are more than %d", o.Funcs, FuncsMax)
+	if len(o.Funcs) > FuncsMax {
+		return refuse(TooLarge, "%d functions are more than %d", len(o.Funcs), FuncsMax)
 	}
 	if len(o.Memories) != 1 {
 		return refuse(Malformed, "it defines %d memories, not one", len(o.Memories))

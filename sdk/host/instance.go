@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -17,9 +16,6 @@ import (
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
-// initLimit bounds a module's start function and _initialize.
-const initLimit = 5 * time.Second
-
 // Instance is one instance of a module outside the pools, for conformance tests
 // and tools. It serves one step at a time.
 type Instance struct {
@@ -28,6 +24,9 @@ type Instance struct {
 	memory api.Memory
 	buf    api.Function
 	stepFn api.Function
+	fuel   api.MutableGlobal
+	// ctx leads host functions back to this instance.
+	ctx context.Context
 
 	// The guest's input buffer, and the request encoded for it.
 	bufPtr, bufLen uint32
@@ -53,18 +52,18 @@ func (m *Module) NewInstance(ctx context.Context) (*Instance, error) {
 		random: rand.NewChaCha8(sha256.Sum256([]byte(m.Digest))),
 		log:    guestLog{to: m.log},
 	}
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, instanceKey{}, i), initLimit)
-	defer cancel()
+	i.ctx = context.WithValue(context.Background(), instanceKey{}, i)
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions()
 	if m.admitted.initialize {
 		config = config.WithStartFunctions(abi.ExportInitialize)
 	}
-	guest, err := m.runtime.InstantiateModule(ctx, m.compiled, config)
+	guest, err := m.runtime.InstantiateModule(i.ctx, m.compiled, config)
 	i.log.end()
 	if err != nil {
 		return nil, m.failure(InitFailed, firstLine(err), err)
 	}
 	i.guest = guest
+	i.fuel = guest.ExportedGlobal(fuelExport).(api.MutableGlobal)
 	i.memory = guest.Memory()
 	i.buf = guest.ExportedFunction(abi.ExportBuf)
 	i.stepFn = guest.ExportedFunction(abi.ExportStep)
@@ -146,13 +145,11 @@ func (i *Instance) run(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.
 	i.log.begin()
 	defer i.log.end()
 
-	parent := ctx
-	ctx, cancel := context.WithTimeout(context.WithValue(ctx, instanceKey{}, i), i.module.limit)
-	defer cancel()
+	i.fuel.Set(uint64(i.module.fuel))
 	if uint32(size) > i.bufLen || i.bufLen == 0 {
 		want := max(uint32(size)+uint32(size)/2, 16<<10)
 		i.stack[0] = uint64(want)
-		if err := i.call(ctx, parent, i.buf); err != nil {
+		if err := i.call(i.buf); err != nil {
 			return nil, err
 		}
 		i.bufPtr, i.bufLen = uint32(i.stack[0]), want
@@ -161,7 +158,7 @@ func (i *Instance) run(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.
 		return nil, i.module.failure(BadReply, abi.ExportBuf+" returned a buffer outside the memory", nil)
 	}
 	i.stack[0], i.stack[1] = uint64(i.bufPtr), uint64(size)
-	if err := i.call(ctx, parent, i.stepFn); err != nil {
+	if err := i.call(i.stepFn); err != nil {
 		return nil, err
 	}
 	ptr, length := uint32(i.stack[0]>>32), uint32(i.stack[0])
@@ -184,26 +181,39 @@ func (i *Instance) run(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.
 
 // call runs an export with i.stack, and says what kind of failure it was. A
 // panic of the runtime itself counts as a trap.
-func (i *Instance) call(ctx, parent context.Context, f api.Function) (failed error) {
+func (i *Instance) call(f api.Function) (failed error) {
 	defer func() {
 		if p := recover(); p != nil {
 			failed = i.module.failure(Trap, fmt.Sprintf("the runtime failed: %v", p), nil)
 		}
 	}()
-	err := f.CallWithStack(ctx, i.stack[:])
+	err := f.CallWithStack(i.ctx, i.stack[:])
 	if err == nil {
 		return nil
 	}
 	var ended *sys.ExitError
-	switch isExit := errors.As(err, &ended); {
-	case parent.Err() != nil:
-		return i.module.failure(Cancelled, "", parent.Err())
-	case ctx.Err() != nil:
-		return i.module.failure(Timeout, fmt.Sprintf("it did not answer within %v", i.module.limit), err)
-	case isExit:
+	switch {
+	case int64(i.fuel.Get()) < 0:
+		return i.module.failure(Timeout, fmt.Sprintf("it used more than its %d units of fuel", i.module.fuel), err)
+	case errors.As(err, &ended):
 		return i.module.failure(Exit, fmt.Sprintf("it ended itself with code %d", ended.ExitCode()), err)
 	}
 	return i.module.failure(Trap, firstLine(err), err)
+}
+
+// errFuel stops a guest from inside a host function.
+var errFuel = errors.New("out of fuel")
+
+// charge takes fuel for what a host function does for the guest.
+func (i *Instance) charge(guest api.Module, bytes int) {
+	if i.fuel == nil { // in _initialize
+		i.fuel = guest.ExportedGlobal(fuelExport).(api.MutableGlobal)
+	}
+	left := int64(i.fuel.Get()) - fuelPerCall - int64(bytes>>fuelPerBytesShift)
+	i.fuel.Set(uint64(left))
+	if left < 0 {
+		panic(errFuel)
+	}
 }
 
 // firstLine leaves out the stack trace, whose length the guest decides.
@@ -211,3 +221,10 @@ func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return escape([]byte(line))
 }
+
+// MemoryBytes is the size of the guest's memory.
+func (i *Instance) MemoryBytes() uint32 { return i.memory.Size() }
+
+// FuelUsed is how much fuel the last step took. The same step takes the same on
+// every node.
+func (i *Instance) FuelUsed() int64 { return i.module.fuel - int64(i.fuel.Get()) }

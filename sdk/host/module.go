@@ -9,13 +9,13 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+	"github.com/railhead-hub/railhead/sdk/wasm"
 )
 
 // Options say how modules run. The zero value is fit for production.
@@ -45,7 +45,7 @@ type Module struct {
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
 	admitted *admitted
-	limit    time.Duration // of one step
+	fuel     int64 // for one step
 	log      *slog.Logger
 
 	// use is held for reading while an instance runs, and for writing to close.
@@ -90,7 +90,7 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 		Digest:   digest,
 		options:  options,
 		admitted: a,
-		limit:    stepLimit(a.manifest),
+		fuel:     stepFuel(a.manifest),
 		log:      options.Log.With("connector", a.manifest.Name, "digest", digest[:12]),
 		pools:    map[string]*pool{},
 	}
@@ -107,15 +107,38 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 	return m, nil
 }
 
-func stepLimit(m *sdkv1.Manifest) time.Duration {
+// Fuel. How much a step may use is written in milliseconds in the manifest; a
+// millisecond is so many units, which is about as many as ordinary code uses in
+// that time. Code made to be slow gets further on its fuel, by a factor of about
+// ten.
+const (
+	fuelExport    = "railhead_fuel"
+	fuelPerMillis = 200_000
+	// initFuel is for a module's start function and _initialize.
+	initFuel = 5_000 * fuelPerMillis
+	// What a host function costs the guest, and each byte that it handles.
+	fuelPerCall       = 20
+	fuelPerBytesShift = 4
+)
+
+func stepFuel(m *sdkv1.Manifest) int64 {
 	ms := m.GetLimits().GetStepMsMax()
 	if ms == 0 {
 		ms = abi.StepDefaultMillis
 	}
-	return time.Duration(ms) * time.Millisecond
+	return int64(ms) * fuelPerMillis
 }
 
 func (m *Module) compile(ctx context.Context, module []byte) error {
+	metered, err := wasm.Meter(module, wasm.MeterOptions{
+		Export:         fuelExport,
+		Initial:        initFuel,
+		MemoryMaxPages: m.admitted.memoryPages,
+		TableMax:       TableMax,
+	})
+	if err != nil {
+		return m.failure(Malformed, "", err)
+	}
 	config := wazero.NewRuntimeConfigCompiler()
 	if m.options.Interpreter {
 		config = wazero.NewRuntimeConfigInterpreter()
@@ -123,8 +146,7 @@ func (m *Module) compile(ctx context.Context, module []byte) error {
 	config = config.
 		WithCoreFeatures(api.CoreFeaturesV2).
 		WithMemoryLimitPages(m.admitted.memoryPages).
-		WithDebugInfoEnabled(false).
-		WithCloseOnContextDone(true)
+		WithDebugInfoEnabled(false)
 	if m.options.CacheDir != "" {
 		if err := privateDir(m.options.CacheDir); err != nil {
 			return m.failure(Malformed, "", err)
@@ -140,7 +162,7 @@ func (m *Module) compile(ctx context.Context, module []byte) error {
 	if err := instantiateHost(ctx, m.runtime); err != nil {
 		return m.failure(Malformed, "", err)
 	}
-	compiled, err := m.runtime.CompileModule(ctx, module)
+	compiled, err := m.runtime.CompileModule(ctx, metered)
 	if err != nil {
 		return m.failure(Malformed, err.Error(), err)
 	}

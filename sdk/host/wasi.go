@@ -24,7 +24,7 @@ const (
 // result in stack[0].
 type wasiFunc struct {
 	sig wasm.FuncType
-	run func(*Instance, api.Memory, []uint64)
+	run func(*Instance, api.Module, []uint64)
 }
 
 // wasi lists the functions of wasi_snapshot_preview1 that a module may import.
@@ -91,9 +91,9 @@ func wasiType(params string) wasm.FuncType {
 	return t
 }
 
-func none(_ *Instance, _ api.Memory, stack []uint64)  { stack[0] = errnoSuccess }
-func nosys(_ *Instance, _ api.Memory, stack []uint64) { stack[0] = errnoNosys }
-func badf(_ *Instance, _ api.Memory, stack []uint64)  { stack[0] = errnoBadf }
+func none(_ *Instance, _ api.Module, stack []uint64)  { stack[0] = errnoSuccess }
+func nosys(_ *Instance, _ api.Module, stack []uint64) { stack[0] = errnoNosys }
+func badf(_ *Instance, _ api.Module, stack []uint64)  { stack[0] = errnoBadf }
 
 func ok(done bool) uint64 {
 	if !done {
@@ -102,11 +102,13 @@ func ok(done bool) uint64 {
 	return errnoSuccess
 }
 
-func zeroSizes(_ *Instance, mem api.Memory, stack []uint64) {
+func zeroSizes(_ *Instance, m api.Module, stack []uint64) {
+	mem := m.Memory()
 	stack[0] = ok(mem.WriteUint32Le(uint32(stack[0]), 0) && mem.WriteUint32Le(uint32(stack[1]), 0))
 }
 
-func clockRes(_ *Instance, mem api.Memory, stack []uint64) {
+func clockRes(_ *Instance, m api.Module, stack []uint64) {
+	mem := m.Memory()
 	stack[0] = ok(mem.WriteUint64Le(uint32(stack[1]), 1_000_000))
 }
 
@@ -114,7 +116,8 @@ func clockRes(_ *Instance, mem api.Memory, stack []uint64) {
 // steps of different payments take turns in one instance, and a monotonic clock
 // must not run backwards between them. None reads zero, which language runtimes
 // take for a broken clock.
-func clockTime(i *Instance, mem api.Memory, stack []uint64) {
+func clockTime(i *Instance, m api.Module, stack []uint64) {
+	mem := m.Memory()
 	const realtime = 0
 	nowMs := int64(1)
 	if uint32(stack[0]) == realtime {
@@ -123,16 +126,19 @@ func clockTime(i *Instance, mem api.Memory, stack []uint64) {
 	stack[0] = ok(mem.WriteUint64Le(uint32(stack[2]), uint64(nowMs)*1_000_000))
 }
 
-func random(i *Instance, mem api.Memory, stack []uint64) {
+func random(i *Instance, m api.Module, stack []uint64) {
+	mem := m.Memory()
 	out, within := mem.Read(uint32(stack[0]), uint32(stack[1]))
 	if within {
+		i.charge(m, len(out))
 		i.random.Read(out)
 	}
 	stack[0] = ok(within)
 }
 
 // poll reports every subscription as due at once: time does not pass in a step.
-func poll(_ *Instance, mem api.Memory, stack []uint64) {
+func poll(_ *Instance, m api.Module, stack []uint64) {
+	mem := m.Memory()
 	const subscriptionBytes, eventBytes = 48, 32
 	in, out, n, count := uint32(stack[0]), uint32(stack[1]), uint32(stack[2]), uint32(stack[3])
 	for e := range min(n, 1024) {
@@ -152,11 +158,12 @@ func poll(_ *Instance, mem api.Memory, stack []uint64) {
 	stack[0] = ok(mem.WriteUint32Le(count, min(n, 1024)))
 }
 
-func exit(i *Instance, _ api.Memory, stack []uint64) {
+func exit(i *Instance, _ api.Module, stack []uint64) {
 	panic(sys.NewExitError(uint32(stack[0])))
 }
 
-func fdstat(_ *Instance, mem api.Memory, stack []uint64) {
+func fdstat(_ *Instance, m api.Module, stack []uint64) {
+	mem := m.Memory()
 	fd, out := uint32(stack[0]), uint32(stack[1])
 	if fd > 2 {
 		stack[0] = errnoBadf
@@ -169,7 +176,8 @@ func fdstat(_ *Instance, mem api.Memory, stack []uint64) {
 
 // write takes what is written to standard output and standard error as log
 // lines.
-func write(i *Instance, mem api.Memory, stack []uint64) {
+func write(i *Instance, m api.Module, stack []uint64) {
+	mem := m.Memory()
 	fd, iovs, n, written := uint32(stack[0]), uint32(stack[1]), uint32(stack[2]), uint32(stack[3])
 	if fd != 1 && fd != 2 {
 		stack[0] = errnoBadf
@@ -187,6 +195,7 @@ func write(i *Instance, mem api.Memory, stack []uint64) {
 			stack[0] = errnoFault
 			return
 		}
+		i.charge(m, len(text))
 		i.log.stream(int(fd-1), text)
 		total += uint32(len(text))
 	}
@@ -199,7 +208,9 @@ func instantiateHost(ctx context.Context, r wazero.Runtime) error {
 	for name, f := range wasi {
 		run := f.run
 		b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
-			run(instanceOf(ctx), m.Memory(), stack)
+			i := instanceOf(ctx)
+			i.charge(m, 0)
+			run(i, m, stack)
 		}), valueTypes(f.sig.Params), valueTypes(f.sig.Results)).Export(name)
 	}
 	if _, err := b.Instantiate(ctx); err != nil {
@@ -208,6 +219,7 @@ func instantiateHost(ctx context.Context, r wazero.Runtime) error {
 	b = r.NewHostModuleBuilder(abi.ImportModule)
 	b.NewFunctionBuilder().WithGoModuleFunction(api.GoModuleFunc(func(ctx context.Context, m api.Module, stack []uint64) {
 		i := instanceOf(ctx)
+		i.charge(m, min(int(uint32(stack[2])), abi.LogLineMaxBytes))
 		if line, within := m.Memory().Read(uint32(stack[1]), uint32(stack[2])); within {
 			i.log.line(int32(stack[0]), line)
 		}

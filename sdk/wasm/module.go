@@ -81,9 +81,10 @@ type Import struct {
 
 // Export is one export; Type is set for functions.
 type Export struct {
-	Name string
-	Kind Kind
-	Type FuncType
+	Name  string
+	Kind  Kind
+	Index uint32
+	Type  FuncType
 }
 
 // Limits are those of a memory, in pages of 64 KiB, or of a table, in elements.
@@ -104,8 +105,10 @@ type Outline struct {
 	// Memories and Tables are those defined here, not imported.
 	Memories []Limits
 	Tables   []Limits
-	// Funcs counts the functions defined here.
-	Funcs int
+	// Funcs are the types of the functions defined here, in order.
+	Funcs []FuncType
+	// ImportedGlobals and Globals count the globals imported and defined here.
+	ImportedGlobals, Globals int
 	// HasStart says that the module names a function to run on instantiation.
 	HasStart bool
 }
@@ -130,6 +133,13 @@ func Parse(module []byte) (*Outline, error) {
 			p.tables(r)
 		case SectionMemory:
 			p.memories(r)
+		case SectionGlobal:
+			// Only how many: what they are initialised with is not looked at.
+			p.out.Globals = r.count()
+			if r.err != nil {
+				return nil, r.err
+			}
+			continue
 		case SectionExport:
 			p.exports(r)
 		case SectionStart:
@@ -193,6 +203,7 @@ func (p *parser) imports(r *reader) {
 		case Global:
 			r.byte()
 			r.byte()
+			p.out.ImportedGlobals++
 		default:
 			r.fail("import kind %d is unknown", i.Kind)
 		}
@@ -212,16 +223,15 @@ func (p *parser) sig(r *reader, index uint32) FuncType {
 }
 
 func (p *parser) functions(r *reader) {
-	n := r.count()
-	for range n {
+	for range r.count() {
 		index := r.u32()
-		p.sig(r, index)
+		sig := p.sig(r, index)
 		if r.err != nil {
 			return
 		}
 		p.funcs = append(p.funcs, index)
+		p.out.Funcs = append(p.out.Funcs, sig)
 	}
-	p.out.Funcs = n
 }
 
 func (p *parser) tables(r *reader) {
@@ -259,13 +269,13 @@ func limits(r *reader) Limits {
 func (p *parser) exports(r *reader) {
 	for range r.count() {
 		e := Export{Name: r.name(), Kind: Kind(r.byte())}
-		index := r.u32()
+		e.Index = r.u32()
 		if e.Kind == Func && r.err == nil {
-			if uint64(index) >= uint64(len(p.funcs)) {
+			if uint64(e.Index) >= uint64(len(p.funcs)) {
 				r.fail("export %q names a function that does not exist", e.Name)
 				return
 			}
-			e.Type = p.sig(r, p.funcs[index])
+			e.Type = p.sig(r, p.funcs[e.Index])
 		}
 		if r.err != nil {
 			return

@@ -1,0 +1,175 @@
+package wasm
+
+// Opcodes that the meter looks at. Names are those of the core specification.
+const (
+	opUnreachable = 0x00
+	opBlock       = 0x02
+	opLoop        = 0x03
+	opIf          = 0x04
+	opEnd         = 0x0b
+	opBr          = 0x0c
+	opBrIf        = 0x0d
+	opBrTable     = 0x0e
+	opCall        = 0x10
+	opCallInd     = 0x11
+	opSelectT     = 0x1c
+	opLocalGet    = 0x20
+	opLocalTee    = 0x22
+	opGlobalGet   = 0x23
+	opGlobalSet   = 0x24
+	opTableGet    = 0x25
+	opTableSet    = 0x26
+	opLoadFirst   = 0x28
+	opStoreLast   = 0x3e
+	opMemorySize  = 0x3f
+	opMemoryGrow  = 0x40
+	opI32Const    = 0x41
+	opI64Const    = 0x42
+	opF32Const    = 0x43
+	opF64Const    = 0x44
+	opI64LtS      = 0x53
+	opI64Sub      = 0x7d
+	opI64ShrU     = 0x88
+	opI64Shl      = 0x86
+	opI64ExtendU  = 0xad
+	opNumericLast = 0xc4
+	opRefNull     = 0xd0
+	opRefIsNull   = 0xd1
+	opRefFunc     = 0xd2
+	opMisc        = 0xfc
+	opVector      = 0xfd
+
+	// After opMisc.
+	miscMemoryInit = 8
+	miscDataDrop   = 9
+	miscMemoryCopy = 10
+	miscMemoryFill = 11
+	miscTableInit  = 12
+	miscElemDrop   = 13
+	miscTableCopy  = 14
+	miscTableGrow  = 15
+	miscTableSize  = 16
+	miscTableFill  = 17
+)
+
+// instruction is one instruction, as far as the meter cares.
+type instruction struct {
+	op  byte
+	sub uint32 // after opMisc and opVector
+	// arg is the index of global.get and global.set, or the length of br_table.
+	arg uint32
+}
+
+// instruction reads the next instruction with all its immediates. What is not in
+// the WebAssembly 2.0 core, tail calls, exceptions and threads among it, fails.
+func (r *reader) instruction() instruction {
+	i := instruction{op: r.byte()}
+	switch op := i.op; {
+	case op == opBlock, op == opLoop, op == opIf:
+		r.signed(33)
+	case op == opBr, op == opBrIf, op == opCall, op == opRefFunc,
+		op >= opLocalGet && op <= opLocalTee, op == opTableGet, op == opTableSet:
+		r.u32()
+	case op == opGlobalGet, op == opGlobalSet:
+		i.arg = r.u32()
+	case op == opBrTable:
+		n := r.count()
+		for range n {
+			r.u32()
+		}
+		r.u32()
+		i.arg = uint32(n)
+	case op == opCallInd:
+		r.u32()
+		r.u32()
+	case op == opSelectT:
+		r.bytes(r.u32())
+	case op >= opLoadFirst && op <= opStoreLast:
+		r.u32()
+		r.u32()
+	case op == opMemorySize, op == opMemoryGrow, op == opRefNull:
+		r.byte()
+	case op == opI32Const:
+		r.signed(32)
+	case op == opI64Const:
+		r.signed(64)
+	case op == opF32Const:
+		r.bytes(4)
+	case op == opF64Const:
+		r.bytes(8)
+	case op <= 0x01, op == 0x05, op == opEnd, op == 0x0f, op == 0x1a, op == 0x1b, op == opRefIsNull,
+		op > opF64Const && op <= opNumericLast:
+	case op == opMisc:
+		i.sub = r.u32()
+		r.misc(i.sub)
+	case op == opVector:
+		i.sub = r.u32()
+		r.vector(i.sub)
+	default:
+		r.fail("opcode %#x is not in the WebAssembly 2.0 core", op)
+	}
+	return i
+}
+
+func (r *reader) misc(sub uint32) {
+	switch {
+	case sub < miscMemoryInit:
+	case sub == miscMemoryInit:
+		r.u32()
+		r.byte()
+	case sub == miscMemoryCopy:
+		r.byte()
+		r.byte()
+	case sub == miscMemoryFill:
+		r.byte()
+	case sub == miscTableInit, sub == miscTableCopy:
+		r.u32()
+		r.u32()
+	case sub == miscDataDrop, sub == miscElemDrop, sub == miscTableGrow, sub == miscTableSize, sub == miscTableFill:
+		r.u32()
+	default:
+		r.fail("opcode 0xfc %d is not in the WebAssembly 2.0 core", sub)
+	}
+}
+
+func (r *reader) vector(sub uint32) {
+	const (
+		store       = 11 // the loads come before it
+		constant    = 12
+		shuffle     = 13
+		laneFirst   = 21
+		laneLast    = 34
+		memoryLanes = 84
+		loadZero    = 92
+		loadZero64  = 93
+		last        = 255
+	)
+	switch {
+	case sub <= store, sub == loadZero, sub == loadZero64:
+		r.u32()
+		r.u32()
+	case sub == constant, sub == shuffle:
+		r.bytes(16)
+	case sub >= laneFirst && sub <= laneLast:
+		r.byte()
+	case sub >= memoryLanes && sub < loadZero:
+		r.u32()
+		r.u32()
+		r.byte()
+	case sub <= last:
+	default:
+		r.fail("opcode 0xfd %d is not in the WebAssembly 2.0 core", sub)
+	}
+}
+
+// signed skips a signed LEB128 number of at most that many bits. Whether unused
+// bits repeat the sign is for the compiler's validation, which sees the same
+// bytes.
+func (r *reader) signed(bits int) {
+	for shift := 0; shift < bits; shift += 7 {
+		if r.byte() < 0x80 {
+			return
+		}
+	}
+	r.fail("a number is too long")
+}

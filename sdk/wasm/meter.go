@@ -1,0 +1,348 @@
+package wasm
+
+import (
+	"math"
+	"strings"
+)
+
+// MeterOptions say what Meter puts into a module.
+type MeterOptions struct {
+	// Export is the name under which the module exports its fuel, a mutable i64.
+	Export string
+	// Initial is the fuel of a new instance: what its start function and
+	// _initialize may use.
+	Initial int64
+	// MemoryMaxPages becomes the memory's maximum where it declares none or a
+	// larger one, in pages of 64 KiB; TableMax likewise, in elements.
+	MemoryMaxPages, TableMax uint32
+}
+
+// Limits on code. They keep the compiler, whose time grows with the square of
+// some of these, from being the thing that runs for ever.
+const (
+	NestingMax      = 5_000
+	BranchTableMax  = 20_000
+	LocalsMax       = 50_000
+	FunctionMaxSize = 4 << 20
+)
+
+// Meter bounds how long and how large a guest can become, by rewriting it. The
+// code takes fuel at the entry of each function and at the head of each loop, in
+// proportion to the code that follows, and before each bulk operation in
+// proportion to its length; when there is none left it executes unreachable. A
+// negative fuel after a trap therefore means that the guest was stopped. Memory
+// and tables get a maximum.
+//
+// This is exact and cheap where a check of the clock is neither: the same step
+// takes the same fuel on every node, and a loop costs a few instructions more
+// where leaving the guest to look at a context costs a call.
+//
+// The new global has the last index of its kind, so nothing else is renumbered;
+// code and exports that already use that index, which nothing valid does, are
+// refused. The result still has to be validated, which compiling does.
+func Meter(module []byte, options MeterOptions) ([]byte, error) {
+	outline, err := Parse(module)
+	if err != nil {
+		return nil, err
+	}
+	m := meter{
+		outline: outline,
+		options: options,
+		global:  uint32(outline.ImportedGlobals + outline.Globals),
+	}
+	for _, e := range outline.Exports {
+		if e.Name == options.Export {
+			return nil, malformed("it exports %s, which is the host's", e.Name)
+		}
+		if e.Kind == Global && e.Index >= m.global {
+			return nil, malformed("export %q names a global that does not exist", e.Name)
+		}
+	}
+	return m.module()
+}
+
+type meter struct {
+	outline *Outline
+	options MeterOptions
+	global  uint32 // index of the fuel
+}
+
+// module writes the sections anew; the global and export sections are added
+// where the module has none.
+func (m *meter) module() ([]byte, error) {
+	out := append([]byte(nil), Header...)
+	hasGlobals, hasExports := false, false
+	addMissing := func(before int) {
+		if !hasGlobals && before > order(SectionGlobal) {
+			out = AppendSection(out, SectionGlobal, m.globals([]byte{0}))
+			hasGlobals = true
+		}
+		if !hasExports && before > order(SectionExport) {
+			out = AppendSection(out, SectionExport, m.exports([]byte{0}))
+			hasExports = true
+		}
+	}
+	for _, s := range m.outline.Sections {
+		if s.ID != SectionCustom {
+			addMissing(order(s.ID))
+		}
+		switch s.ID {
+		case SectionGlobal:
+			out = AppendSection(out, s.ID, m.globals(s.Content))
+			hasGlobals = true
+		case SectionExport:
+			out = AppendSection(out, s.ID, m.exports(s.Content))
+			hasExports = true
+		case SectionMemory:
+			out = AppendSection(out, s.ID, m.memory())
+		case SectionTable:
+			content, err := m.tables(s.Content)
+			if err != nil {
+				return nil, err
+			}
+			out = AppendSection(out, s.ID, content)
+		case SectionCode:
+			content, err := m.code(s.Content)
+			if err != nil {
+				return nil, err
+			}
+			out = AppendSection(out, s.ID, content)
+		case SectionCustom:
+			// Names and debug information would no longer fit the code.
+			if s.Name != "name" && !strings.HasPrefix(s.Name, ".debug") {
+				out = append(out, s.Raw...)
+			}
+		default:
+			out = append(out, s.Raw...)
+		}
+	}
+	addMissing(math.MaxInt)
+	return out, nil
+}
+
+// grow returns a vector's content with its count raised by one, ready for one
+// more element. Parse has seen that the count is there.
+func grow(content []byte) []byte {
+	r := reader{data: content}
+	n := r.u32()
+	return append(AppendU32(nil, n+1), content[r.at:]...)
+}
+
+func (m *meter) globals(content []byte) []byte {
+	out := append(grow(content), byte(I64), 1, opI64Const)
+	return append(appendS64(out, m.options.Initial), opEnd)
+}
+
+func (m *meter) exports(content []byte) []byte {
+	out := AppendU32(grow(content), uint32(len(m.options.Export)))
+	out = append(append(out, m.options.Export...), byte(Global))
+	return AppendU32(out, m.global)
+}
+
+func (m *meter) memory() []byte {
+	out := AppendU32(nil, uint32(len(m.outline.Memories)))
+	for _, l := range m.outline.Memories {
+		out = appendLimits(out, l, m.options.MemoryMaxPages)
+	}
+	return out
+}
+
+func (m *meter) tables(content []byte) ([]byte, error) {
+	r := reader{data: content}
+	out := AppendU32(nil, r.u32())
+	for range m.outline.Tables {
+		out = append(out, r.byte())
+		out = appendLimits(out, limits(&r), m.options.TableMax)
+	}
+	return out, r.err
+}
+
+// appendLimits lowers the maximum. A minimum above it stays, for validation to
+// refuse.
+func appendLimits(dst []byte, l Limits, most uint32) []byte {
+	if !l.HasMax || l.Max > uint64(most) {
+		l.Max = uint64(most)
+	}
+	return AppendU32(AppendU32(append(dst, 1), uint32(l.Min)), uint32(l.Max))
+}
+
+func (m *meter) code(content []byte) ([]byte, error) {
+	r := reader{data: content}
+	n := r.count()
+	if r.err == nil && n != len(m.outline.Funcs) {
+		return nil, malformed("%d functions have %d bodies", len(m.outline.Funcs), n)
+	}
+	out := AppendU32(make([]byte, 0, len(content)*2), uint32(n))
+	var points []point
+	var body []byte
+	for f := range n {
+		original := r.bytes(r.u32())
+		if r.err != nil {
+			return nil, r.err
+		}
+		if len(original) > FunctionMaxSize {
+			return nil, malformed("function %d has %d bytes of code, more than %d", f, len(original), FunctionMaxSize)
+		}
+		var err error
+		if body, points, err = m.function(body[:0], points[:0], original, len(m.outline.Funcs[f].Params)); err != nil {
+			return nil, err
+		}
+		out = append(AppendU32(out, uint32(len(body))), body...)
+	}
+	if r.at != len(r.data) {
+		return nil, malformed("the code section has bytes left over")
+	}
+	return out, r.err
+}
+
+// point is where fuel is taken: before the byte at that offset of the body.
+type point struct {
+	at     int
+	weight int64 // of a loop or an entry
+	bulk   *bulk // or of a bulk operation
+}
+
+// bulk is what a unit of a bulk operation's length costs: length << left, or
+// length >> right.
+type bulk struct{ left, right byte }
+
+var (
+	perByte    = &bulk{right: 6}
+	perElement = &bulk{right: 3}
+	perPage    = &bulk{left: 10}
+)
+
+// weightBytes is how much code goes for one unit of fuel.
+const weightBytes = 256
+
+func weight(size int) int64 { return 1 + int64(size/weightBytes) }
+
+// function appends the metered body to dst. It reads the body twice: first to
+// find where to take how much, then to copy it.
+func (m *meter) function(dst []byte, points []point, body []byte, params int) ([]byte, []point, error) {
+	r := &reader{data: body}
+	groups := r.count()
+	afterCount := r.at
+	locals := uint64(params)
+	for range groups {
+		locals += uint64(r.u32())
+		r.byte()
+	}
+	if locals > LocalsMax {
+		return nil, nil, malformed("a function has %d locals, more than %d", locals, LocalsMax)
+	}
+	begin := r.at
+	points = append(points, point{at: begin, weight: weight(len(body) - begin)})
+	points, err := m.scan(r, points)
+	if err != nil {
+		return nil, nil, err
+	}
+
+	dst = AppendU32(dst, uint32(groups)+2)
+	dst = append(dst, body[afterCount:begin]...)
+	dst = append(dst, 1, byte(I64), 1, byte(I32))
+	left, length := uint32(locals), uint32(locals)+1
+	from := begin
+	for _, p := range points {
+		dst = append(dst, body[from:p.at]...)
+		from = p.at
+		if p.bulk != nil {
+			dst = m.takeBulk(dst, p.bulk, left, length)
+		} else {
+			dst = m.take(dst, p.weight, left)
+		}
+	}
+	return append(dst, body[from:]...), points, nil
+}
+
+// scan finds the loops and bulk operations of a body.
+func (m *meter) scan(r *reader, points []point) ([]point, error) {
+	// open holds, for each open block, the index of its point plus one, or zero.
+	open := make([]int, 1, 16)
+	for len(open) > 0 {
+		start := r.at
+		i := r.instruction()
+		if r.err != nil {
+			return nil, r.err
+		}
+		switch i.op {
+		case opBlock, opIf:
+			open = append(open, 0)
+		case opLoop:
+			points = append(points, point{at: r.at})
+			open = append(open, len(points))
+		case opEnd:
+			if n := open[len(open)-1]; n > 0 {
+				points[n-1].weight = weight(r.at - points[n-1].at)
+			}
+			open = open[:len(open)-1]
+		case opGlobalGet, opGlobalSet:
+			if i.arg >= m.global {
+				return nil, malformed("code uses a global that does not exist")
+			}
+		case opBrTable:
+			if i.arg > BranchTableMax {
+				return nil, malformed("a br_table has %d branches, more than %d", i.arg, BranchTableMax)
+			}
+		case opMemoryGrow:
+			points = append(points, point{at: start, bulk: perPage})
+		case opMisc:
+			switch i.sub {
+			case miscMemoryInit, miscMemoryCopy, miscMemoryFill:
+				points = append(points, point{at: start, bulk: perByte})
+			case miscTableInit, miscTableCopy, miscTableFill, miscTableGrow:
+				points = append(points, point{at: start, bulk: perElement})
+			}
+		}
+		if len(open) > NestingMax {
+			return nil, malformed("blocks are nested deeper than %d", NestingMax)
+		}
+	}
+	if r.at != len(r.data) {
+		return nil, malformed("a function has code after its end")
+	}
+	return points, nil
+}
+
+// take takes a fixed amount of fuel.
+func (m *meter) take(dst []byte, amount int64, left uint32) []byte {
+	dst = AppendU32(append(dst, opGlobalGet), m.global)
+	dst = appendS64(append(dst, opI64Const), amount)
+	return m.check(append(dst, opI64Sub), left)
+}
+
+// takeBulk takes fuel for the length that is on top of the stack, and leaves it
+// there.
+func (m *meter) takeBulk(dst []byte, b *bulk, left, length uint32) []byte {
+	dst = AppendU32(append(dst, opLocalTee), length)
+	dst = AppendU32(append(dst, opGlobalGet), m.global)
+	dst = AppendU32(append(dst, opLocalGet), length)
+	dst = append(dst, opI64ExtendU)
+	if b.left > 0 {
+		dst = append(dst, opI64Const, b.left, opI64Shl)
+	} else {
+		dst = append(dst, opI64Const, b.right, opI64ShrU)
+	}
+	return m.check(append(dst, opI64Sub), left)
+}
+
+// check stores what is left, which is on the stack, and stops if it is negative.
+func (m *meter) check(dst []byte, left uint32) []byte {
+	const noResult = 0x40
+	dst = AppendU32(append(dst, opLocalTee), left)
+	dst = AppendU32(append(dst, opGlobalSet), m.global)
+	dst = AppendU32(append(dst, opLocalGet), left)
+	return append(dst, opI64Const, 0, opI64LtS, opIf, noResult, opUnreachable, opEnd)
+}
+
+// appendS64 appends a signed LEB128 number.
+func appendS64(dst []byte, n int64) []byte {
+	for {
+		b := byte(n & 0x7f)
+		n >>= 7
+		if n == 0 && b&0x40 == 0 || n == -1 && b&0x40 != 0 {
+			return append(dst, b)
+		}
+		dst = append(dst, b|0x80)
+	}
+}
