@@ -117,7 +117,8 @@ func (r *Replica) openRaft() error {
 		return fmt.Errorf("replica: create the directory: %w", err)
 	}
 	var err error
-	if r.wal, err = wal.Open(dir, wal.WithLogger(logger.Named("wal"))); err != nil {
+	segment := min(wal.DefaultSegmentSize, int(r.cfg.LogMaxBytes/4)) // the log is cut by whole segments
+	if r.wal, err = wal.Open(dir, wal.WithLogger(logger.Named("wal")), wal.WithSegmentSize(segment)); err != nil {
 		return fmt.Errorf("replica: open the log: %w", err)
 	}
 	if err := r.dropStaleLog(); err != nil {

@@ -479,3 +479,7 @@ func listen(t testing.TB) net.Listener {
 }
 
 func padding(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+func exportedTo(c outbox.Cursor) *enginev1.Command {
+	return &enginev1.Command{Verb: &enginev1.Command_Exported{Exported: &enginev1.Exported{Index: c.Index, N: c.N}}}
+}
