@@ -134,12 +134,11 @@ func round(v Value, places int64, rounder apd.Rounder) Value {
 	if int64(d.Exponent) >= -places {
 		return v
 	}
-	// Quantize refuses more digits than the precision; the number itself has at most
-	// 34, and taking places away needs at most one more.
-	c := decimals
-	c.Precision = 0
-	c.Rounding = rounder
-	c.MaxExponent, c.MinExponent = apd.MaxExponent, apd.MinExponent
+	// Taking places away leaves at most one digit more than there were.
+	c := apd.Context{
+		Precision: uint32(d.NumDigits()) + 2, Rounding: rounder,
+		MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent,
+	}
 	out := new(apd.Decimal)
 	if _, err := c.Quantize(out, d, int32(-places)); err != nil {
 		return Null

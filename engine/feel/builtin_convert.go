@@ -150,7 +150,8 @@ func toDateTime(_ *run, args []Value) Value {
 	return Null
 }
 
-// monthsBetween is the whole months from one date to another.
+// monthsBetween is the whole months from one date to another; times of day do not
+// count.
 func monthsBetween(_ *run, args []Value) Value {
 	from, to := one(args[0]), one(args[1])
 	if from.kind != KindDate && from.kind != KindDateTime || to.kind != KindDate && to.kind != KindDateTime {
@@ -164,23 +165,12 @@ func monthsBetween(_ *run, args []Value) Value {
 	if !ok {
 		return Null
 	}
-	order := sign(moved, to.num)
-	if order == 0 {
-		order = sign(timeOfDay(from), timeOfDay(to))
-	}
-	if months > 0 && order > 0 {
+	if order := sign(moved, to.num); months > 0 && order > 0 {
 		months--
 	} else if months < 0 && order < 0 {
 		months++
 	}
 	return monthsValue(months)
-}
-
-func timeOfDay(v Value) int64 {
-	if c, ok := v.ref.(*clock); ok {
-		return c.nanos
-	}
-	return 0
 }
 
 // toRange reads a range from a text such as "[1..3)", whose ends are literals.

@@ -359,7 +359,7 @@ func joined(r *run, args []Value) ([]Value, bool) {
 // position reads a list and an index into it, from 1 or from the end if negative.
 func position(args []Value) (list []Value, at int64, ok bool) {
 	list, ok = items(args[0])
-	at, whole := one(args[1]).Int64()
+	at, whole := truncated(one(args[1]))
 	if at < 0 {
 		at += int64(len(list)) + 1
 	}

@@ -11,7 +11,7 @@ var numbers = []builtin{
 	{"round down", [][]string{{"n", "scale"}}, rounding(apd.RoundDown)},
 	{"round half up", [][]string{{"n", "scale"}}, rounding(apd.RoundHalfUp)},
 	{"round half down", [][]string{{"n", "scale"}}, rounding(apd.RoundHalfDown)},
-	{"abs", [][]string{{"n"}, {"number"}}, func(_ *run, args []Value) Value {
+	{"abs", [][]string{{"n"}}, func(_ *run, args []Value) Value {
 		switch v := one(args[0]); v.kind {
 		case KindNumber:
 			if v.decimal().Negative || v.ref == nil && v.num < 0 {

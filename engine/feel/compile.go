@@ -90,9 +90,10 @@ func (x *Expr) EvalBool(scope Scope) (value, isBool bool) {
 // EvalWithWarnings also says why parts of the expression gave null: at most eight
 // texts for an incident. They name variables and types, never values.
 func (x *Expr) EvalWithWarnings(scope Scope) (Value, []string) {
-	r := run{scope: scope, budget: maxBudget, explain: true}
+	var warnings []string
+	r := run{scope: scope, budget: maxBudget, warnings: &warnings}
 	r.root.run = &r
-	return x.run(&r.root), r.warnings
+	return x.run(&r.root), warnings
 }
 
 // Limits of one evaluation.
@@ -106,29 +107,28 @@ const (
 // plain condition allocates once.
 type run struct {
 	scope    Scope
-	budget   int
-	calls    int
-	explain  bool
-	warnings []string
+	budget   int32
+	calls    int32
+	warnings *[]string // nil: nobody asks
 	root     env
 }
 
 // spend takes from the budget. Once it is used up everything gives null.
 func (r *run) spend(n int) bool {
-	if r.budget < n {
+	if int(r.budget) < n {
 		if r.budget >= 0 {
 			r.warn("the expression takes too much work or memory")
 		}
 		r.budget = -1
 		return false
 	}
-	r.budget -= n
+	r.budget -= int32(n)
 	return true
 }
 
 func (r *run) warn(parts ...string) Value {
-	if r.explain && len(r.warnings) < maxWarnings {
-		r.warnings = append(r.warnings, strings.Join(parts, ""))
+	if r.warnings != nil && len(*r.warnings) < maxWarnings {
+		*r.warnings = append(*r.warnings, strings.Join(parts, ""))
 	}
 	return Null
 }

@@ -76,13 +76,11 @@ func oneSided(r *run, op string, bound Value) Value {
 }
 
 func (i *interval) holds(r *run, v Value) Value {
-	if v.IsNull() && i.op == "" {
-		return Null
-	}
-	switch i.op {
-	case "":
-	default:
+	if i.op != "" {
 		return comparison(i.op)(r, v, i.bound())
+	}
+	if v.IsNull() || i.low.IsNull() || i.high.IsNull() {
+		return Null
 	}
 	above, below := moreThan, lessThan
 	if i.lowClosed {
@@ -90,12 +88,6 @@ func (i *interval) holds(r *run, v Value) Value {
 	}
 	if i.highClosed {
 		below = atMost
-	}
-	switch {
-	case i.low.IsNull():
-		return below(r, v, i.high)
-	case i.high.IsNull():
-		return above(r, v, i.low)
 	}
 	return both(above(r, v, i.low), below(r, v, i.high))
 }

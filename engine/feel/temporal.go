@@ -278,7 +278,8 @@ func parsePeriod(s string) (p period, ok bool) {
 		}
 		nanos := int64(0)
 		if inTime && strings.HasPrefix(r.s, ".") {
-			if nanos, ok = r.fraction(); !ok || !strings.HasPrefix(r.s, "S") {
+			// XML Schema's own lexical form allows a point without digits here.
+			if nanos, _ = r.fraction(); !strings.HasPrefix(r.s, "S") {
 				return p, false
 			}
 		}
