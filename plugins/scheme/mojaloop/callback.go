@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 
 	"github.com/railhead-hub/railhead/plugins/scheme/mojaloop/fspiop"
@@ -88,11 +86,11 @@ func (cb *callback) note(name string, detail connector.Vars) *connector.Reply {
 	return taken()
 }
 
-// publish tells the flow. The message's id is made of what the callback says, so
-// that the same callback twice is one message.
+// publish tells the flow. The message's id is made of what the callback means, not
+// of its bytes: a callback that comes twice is one message, however the second is
+// dressed.
 func (cb *callback) publish(m connector.Message, id string) *connector.Reply {
-	sum := sha256.Sum256(cb.r.Body)
-	m.ID = id + "/" + hex.EncodeToString(sum[:8])
+	m.ID = id
 	if m.TTL == 0 {
 		m.TTL = messageTTL
 	}

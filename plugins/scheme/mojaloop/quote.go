@@ -112,7 +112,7 @@ func quoteGiven(c *connector.Context, r *connector.Request) connector.Reply {
 		"quoteFailed": false, "payeeQuoteResponse": string(q.JSON()), "condition": q.Condition,
 		"transferExpiration": fspiop.FormatTime(expires),
 	}
-	return *cb.publish(message, "quotes/"+id)
+	return *cb.publish(message, "quotes/"+id+"/"+q.Condition)
 }
 
 // quoteFailed is the payee's or the hub's refusal of a quote.
