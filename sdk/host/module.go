@@ -107,15 +107,15 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 	return m, nil
 }
 
-// Fuel. How much a step may use is written in milliseconds in the manifest; a
-// millisecond is so many units, which is about as many as ordinary code uses in
-// that time. Code made to be slow gets further on its fuel, by a factor of about
-// ten.
+// Fuel. How much a step may use is written in milliseconds in the manifest. A
+// unit is worth about a nanosecond: measured on ordinary Go code and on tight
+// loops. Code made to be slow, long stretches of divisions without a loop, gets
+// some tens of times further on its fuel.
 const (
 	fuelExport    = "railhead_fuel"
-	fuelPerMillis = 200_000
+	fuelPerMillis = 1_000_000
 	// initFuel is for a module's start function and _initialize.
-	initFuel = 5_000 * fuelPerMillis
+	initFuel = 1_000 * fuelPerMillis
 	// What a host function costs the guest, and each byte that it handles.
 	fuelPerCall       = 20
 	fuelPerBytesShift = 4

@@ -6,10 +6,12 @@ const (
 	opBlock       = 0x02
 	opLoop        = 0x03
 	opIf          = 0x04
+	opElse        = 0x05
 	opEnd         = 0x0b
 	opBr          = 0x0c
 	opBrIf        = 0x0d
 	opBrTable     = 0x0e
+	opReturn      = 0x0f
 	opCall        = 0x10
 	opCallInd     = 0x11
 	opSelectT     = 0x1c
@@ -56,8 +58,10 @@ const (
 type instruction struct {
 	op  byte
 	sub uint32 // after opMisc and opVector
-	// arg is the index of global.get and global.set, or the length of br_table.
+	// arg is the index of global.get and global.set, the depth of br and br_if.
 	arg uint32
+	// targets are the depths of br_table, valid until the next instruction.
+	targets []uint32
 }
 
 // instruction reads the next instruction with all its immediates. What is not in
@@ -67,18 +71,24 @@ func (r *reader) instruction() instruction {
 	switch op := i.op; {
 	case op == opBlock, op == opLoop, op == opIf:
 		r.signed(33)
-	case op == opBr, op == opBrIf, op == opCall, op == opRefFunc,
+	case op == opBr, op == opBrIf, op == opGlobalGet, op == opGlobalSet:
+		i.arg = r.u32()
+	case op == opCall, op == opRefFunc,
 		op >= opLocalGet && op <= opLocalTee, op == opTableGet, op == opTableSet:
 		r.u32()
-	case op == opGlobalGet, op == opGlobalSet:
-		i.arg = r.u32()
 	case op == opBrTable:
 		n := r.count()
-		for range n {
-			r.u32()
+		if n > BranchTableMax {
+			r.fail("a br_table has %d branches, more than %d", n, BranchTableMax)
 		}
-		r.u32()
-		i.arg = uint32(n)
+		r.targets = r.targets[:0]
+		for range n + 1 {
+			r.targets = append(r.targets, r.u32())
+			if r.err != nil {
+				break
+			}
+		}
+		i.targets = r.targets
 	case op == opCallInd:
 		r.u32()
 		r.u32()
@@ -97,7 +107,7 @@ func (r *reader) instruction() instruction {
 		r.bytes(4)
 	case op == opF64Const:
 		r.bytes(8)
-	case op <= 0x01, op == 0x05, op == opEnd, op == 0x0f, op == 0x1a, op == 0x1b, op == opRefIsNull,
+	case op <= 0x01, op == opElse, op == opEnd, op == opReturn, op == 0x1a, op == 0x1b, op == opRefIsNull,
 		op > opF64Const && op <= opNumericLast:
 	case op == opMisc:
 		i.sub = r.u32()

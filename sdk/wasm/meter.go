@@ -27,11 +27,12 @@ const (
 )
 
 // Meter bounds how long and how large a guest can become, by rewriting it. The
-// code takes fuel at the entry of each function and at the head of each loop, in
-// proportion to the code that follows, and before each bulk operation in
-// proportion to its length; when there is none left it executes unreachable. A
-// negative fuel after a trap therefore means that the guest was stopped. Memory
-// and tables get a maximum.
+// code takes one unit of fuel at the entry of each function, at the head of each
+// loop, and wherever a path could run through more than stretchBytes of code
+// without taking any; and before each bulk operation in proportion to its
+// length. When there is none left it executes unreachable. A negative fuel after
+// a trap therefore means that the guest was stopped. Memory and tables get a
+// maximum.
 //
 // This is exact and cheap where a check of the clock is neither: the same step
 // takes the same fuel on every node, and a loop costs a few instructions more
@@ -197,9 +198,8 @@ func (m *meter) code(content []byte) ([]byte, error) {
 
 // point is where fuel is taken: before the byte at that offset of the body.
 type point struct {
-	at     int
-	weight int64 // of a loop or an entry
-	bulk   *bulk // or of a bulk operation
+	at   int
+	bulk *bulk // nil: one unit
 }
 
 // bulk is what a unit of a bulk operation's length costs: length << left, or
@@ -212,10 +212,9 @@ var (
 	perPage    = &bulk{left: 10}
 )
 
-// weightBytes is how much code goes for one unit of fuel.
-const weightBytes = 256
-
-func weight(size int) int64 { return 1 + int64(size/weightBytes) }
+// stretchBytes is how much code may run for one unit of fuel, give or take one
+// instruction.
+const stretchBytes = 128
 
 // function appends the metered body to dst. It reads the body twice: first to
 // find where to take how much, then to copy it.
@@ -232,7 +231,7 @@ func (m *meter) function(dst []byte, points []point, body []byte, params int) ([
 		return nil, nil, malformed("a function has %d locals, more than %d", locals, LocalsMax)
 	}
 	begin := r.at
-	points = append(points, point{at: begin, weight: weight(len(body) - begin)})
+	points = append(points, point{at: begin})
 	points, err := m.scan(r, points)
 	if err != nil {
 		return nil, nil, err
@@ -249,40 +248,85 @@ func (m *meter) function(dst []byte, points []point, body []byte, params int) ([
 		if p.bulk != nil {
 			dst = m.takeBulk(dst, p.bulk, left, length)
 		} else {
-			dst = m.take(dst, p.weight, left)
+			dst = m.take(dst, left)
 		}
 	}
 	return append(dst, body[from:]...), points, nil
 }
 
-// scan finds the loops and bulk operations of a body.
+// label is an open block. stretch is the longest code that can have run since
+// fuel was last taken, on any path that leaves through this label; entry is that
+// at the start of an if, where its else begins.
+type label struct {
+	op             byte
+	stretch, entry int
+}
+
+// scan finds where a body has to take fuel. It follows the longest stretch of
+// code without any along every path, which is easy since code is structured:
+// jumps go forward to the end of an open block, or back to the head of a loop,
+// where fuel is taken anyway.
 func (m *meter) scan(r *reader, points []point) ([]point, error) {
-	// open holds, for each open block, the index of its point plus one, or zero.
-	open := make([]int, 1, 16)
+	open := []label{{op: opBlock}}
+	stretch := 0
+	branch := func(depth uint32) {
+		if uint64(depth) >= uint64(len(open)) {
+			r.fail("a branch leaves more blocks than there are")
+			return
+		}
+		l := &open[len(open)-1-int(depth)]
+		l.stretch = max(l.stretch, stretch)
+	}
 	for len(open) > 0 {
 		start := r.at
 		i := r.instruction()
 		if r.err != nil {
 			return nil, r.err
 		}
+		// Before an else or end the path may already have left; the fuel is
+		// taken after it.
+		if stretch > stretchBytes && i.op != opElse && i.op != opEnd {
+			points = append(points, point{at: start})
+			stretch = 0
+		}
+		stretch += r.at - start
 		switch i.op {
-		case opBlock, opIf:
-			open = append(open, 0)
+		case opBlock:
+			open = append(open, label{op: opBlock})
+		case opIf:
+			open = append(open, label{op: opIf, entry: stretch})
 		case opLoop:
 			points = append(points, point{at: r.at})
-			open = append(open, len(points))
+			stretch = 0
+			open = append(open, label{op: opLoop})
+		case opElse:
+			branch(0)
+			l := &open[len(open)-1]
+			l.op, stretch = opElse, l.entry
 		case opEnd:
-			if n := open[len(open)-1]; n > 0 {
-				points[n-1].weight = weight(r.at - points[n-1].at)
-			}
+			l := open[len(open)-1]
 			open = open[:len(open)-1]
+			switch l.op {
+			case opIf: // without an else: its entry leads here too
+				stretch = max(stretch, l.stretch, l.entry)
+			case opBlock, opElse:
+				stretch = max(stretch, l.stretch)
+			}
+		case opBr:
+			branch(i.arg)
+			stretch = 0
+		case opBrIf:
+			branch(i.arg)
+		case opBrTable:
+			for _, depth := range i.targets {
+				branch(depth)
+			}
+			stretch = 0
+		case opReturn, opUnreachable:
+			stretch = 0
 		case opGlobalGet, opGlobalSet:
 			if i.arg >= m.global {
 				return nil, malformed("code uses a global that does not exist")
-			}
-		case opBrTable:
-			if i.arg > BranchTableMax {
-				return nil, malformed("a br_table has %d branches, more than %d", i.arg, BranchTableMax)
 			}
 		case opMemoryGrow:
 			points = append(points, point{at: start, bulk: perPage})
@@ -294,6 +338,9 @@ func (m *meter) scan(r *reader, points []point) ([]point, error) {
 				points = append(points, point{at: start, bulk: perElement})
 			}
 		}
+		if r.err != nil {
+			return nil, r.err
+		}
 		if len(open) > NestingMax {
 			return nil, malformed("blocks are nested deeper than %d", NestingMax)
 		}
@@ -304,11 +351,10 @@ func (m *meter) scan(r *reader, points []point) ([]point, error) {
 	return points, nil
 }
 
-// take takes a fixed amount of fuel.
-func (m *meter) take(dst []byte, amount int64, left uint32) []byte {
+// take takes one unit of fuel.
+func (m *meter) take(dst []byte, left uint32) []byte {
 	dst = AppendU32(append(dst, opGlobalGet), m.global)
-	dst = appendS64(append(dst, opI64Const), amount)
-	return m.check(append(dst, opI64Sub), left)
+	return m.check(append(dst, opI64Const, 1, opI64Sub), left)
 }
 
 // takeBulk takes fuel for the length that is on top of the stack, and leaves it

@@ -157,6 +157,8 @@ type reader struct {
 	data []byte
 	at   int
 	err  error
+	// targets is room for instruction.
+	targets []uint32
 }
 
 func (r *reader) fail(format string, args ...any) {

@@ -1,0 +1,223 @@
+package conformance_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/railhead-hub/railhead/sdk/build"
+	"github.com/railhead-hub/railhead/sdk/conformance"
+	"github.com/railhead-hub/railhead/sdk/host"
+	"github.com/railhead-hub/railhead/sdk/manifest"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+const ledger = "testdata/ledger"
+
+// The sample connector passes, compiled; that it passes natively too is its own
+// test's to say.
+func TestLedger(t *testing.T) {
+	module, err := build.Module(t.Context(), ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := build.Module(t.Context(), ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(module, again) {
+		t.Error("two builds of one source differ")
+	}
+	m, err := host.Open(t.Context(), module, host.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close(context.Background())
+	vectors, err := conformance.Load(ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	problems, err := conformance.Check(t.Context(), conformance.Module(m), vectors)
+	if err != nil || len(problems) > 0 {
+		t.Fatal(problems, err)
+	}
+}
+
+// say is a connector's step function, from a handler. Each test serves its own
+// mistakes.
+func say(f func(*sdkv1.StepRequest) *sdkv1.StepReply) func([]byte) []byte {
+	return func(raw []byte) []byte {
+		request := new(sdkv1.StepRequest)
+		if err := request.UnmarshalVT(raw); err != nil {
+			panic(err)
+		}
+		out, err := f(request).MarshalVTStrict()
+		if err != nil {
+			panic(err)
+		}
+		return out
+	}
+}
+
+func complete(variables ...*sdkv1.Variable) *sdkv1.StepReply {
+	return &sdkv1.StepReply{Outcome: &sdkv1.Outcome{Kind: &sdkv1.Outcome_Complete{Complete: &sdkv1.Complete{Variables: variables}}}}
+}
+
+func asking(e *sdkv1.Effect) *sdkv1.StepReply { return &sdkv1.StepReply{Effects: []*sdkv1.Effect{e}} }
+
+func call(h *sdkv1.Http) *sdkv1.StepReply {
+	return asking(&sdkv1.Effect{Ordinal: 1, Kind: &sdkv1.Effect_Http{Http: h}})
+}
+
+// once asks for the effect and then completes.
+func once(first *sdkv1.StepReply) func(*sdkv1.StepRequest) *sdkv1.StepReply {
+	return func(r *sdkv1.StepRequest) *sdkv1.StepReply {
+		if len(r.History) == 0 {
+			return first
+		}
+		return complete()
+	}
+}
+
+var fail = &sdkv1.StepReply{Outcome: &sdkv1.Outcome{Kind: &sdkv1.Outcome_Fail{Fail: &sdkv1.Fail{Code: "NO"}}}}
+
+// Each row is a broken connector, a vector that it agrees with, and the rule
+// that finds it out all the same.
+func TestRulesFindBrokenConnectors(t *testing.T) {
+	calls := 0
+	for _, row := range []struct {
+		rule   string
+		kind   string
+		vector string
+		step   func(*sdkv1.StepRequest) *sdkv1.StepReply
+	}{
+		{"contract", "scheme", "job work\n----\n7 sleep 1s\n\nanswer done\n----\ncomplete\n",
+			once(asking(&sdkv1.Effect{Ordinal: 7, Kind: &sdkv1.Effect_Sleep{Sleep: &sdkv1.Sleep{DurationMs: 1000}}}))},
+		{"declared", "scheme", "job work\n----\n1 http nowhere GET /\n\nanswer 200\n----\ncomplete\n",
+			once(call(&sdkv1.Http{Endpoint: "nowhere", Method: "GET", Path: "/"}))},
+		{"declared", "scheme", "job work\n----\n1 http bank GET /\nheader a: {{secret:s}}\n\nanswer 200\n----\ncomplete\n",
+			once(call(&sdkv1.Http{Endpoint: "bank", Method: "GET", Path: "/", Headers: []*sdkv1.Header{{Key: "a", Value: "{{secret:s}}"}}}))},
+		{"money", "scheme", "job work\n----\n1 http bank POST /\nkey book\n\nanswer 200\n----\ncomplete\n",
+			once(call(&sdkv1.Http{Endpoint: "bank", Method: "POST", Path: "/", Key: "book"}))},
+		{"money", "scheme", "job work\n----\n1 http enquiry POST /\nkey book\nterms amount=1 currency=TZS\n\nanswer 200\n----\ncomplete\n",
+			once(call(&sdkv1.Http{Endpoint: "enquiry", Method: "POST", Path: "/", Key: "book", Terms: &sdkv1.Terms{Amount: "1", Currency: "TZS"}}))},
+		{"doubt", "ams", "job work\n----\n1 http bank POST /\nkey book\nterms amount=1 currency=TZS\n\nanswer 200\n----\ncomplete\n",
+			once(call(&sdkv1.Http{Endpoint: "bank", Method: "POST", Path: "/", Key: "book", Terms: &sdkv1.Terms{Amount: "1", Currency: "TZS"}}))},
+		{"json", "scheme", "job work\n----\ncomplete\nvar a {\n", func(*sdkv1.StepRequest) *sdkv1.StepReply {
+			return complete(&sdkv1.Variable{Name: "a", Json: []byte("{")})
+		}},
+		{"unknown", "scheme", "job work\n----\ncomplete\n", func(*sdkv1.StepRequest) *sdkv1.StepReply { return complete() }},
+		{"covered", "scheme", "job other\n----\nfail NO\n", func(*sdkv1.StepRequest) *sdkv1.StepReply { return fail }},
+		{"hard-world", "scheme", "job work\n----\n1 http bank GET /\n\nanswer 200\n----\ncomplete\n", func(r *sdkv1.StepRequest) *sdkv1.StepReply {
+			if len(r.History) == 0 {
+				return call(&sdkv1.Http{Endpoint: "bank", Method: "GET", Path: "/"})
+			}
+			if r.History[0].Answer.GetHttp() == nil {
+				return &sdkv1.StepReply{Error: "panic: nil"}
+			}
+			return complete()
+		}},
+		{"again", "scheme", "job work\n----\n1 sequence a\n\nanswer sequence 1\n----\ncomplete\n", func(r *sdkv1.StepRequest) *sdkv1.StepReply {
+			if calls++; calls > 7 {
+				return complete()
+			}
+			if len(r.History) == 0 {
+				return asking(&sdkv1.Effect{Ordinal: 1, Kind: &sdkv1.Effect_Sequence{Sequence: &sdkv1.Sequence{Name: "a"}}})
+			}
+			return complete()
+		}},
+	} {
+		dir := vectorDir(t, row.vector)
+		vectors, err := conformance.Load(dir)
+		if err != nil {
+			t.Fatal(row.rule, err)
+		}
+		m := &sdkv1.Manifest{Name: "broken", Version: "1.0.0", Kind: row.kind,
+			Jobs:      []*sdkv1.JobType{{Type: "work"}},
+			Endpoints: []*sdkv1.Endpoint{{Name: "bank", Mode: "keyed"}, {Name: "enquiry", Mode: "safe"}},
+		}
+		problems, err := conformance.Check(t.Context(), conformance.Native(m, say(row.step)), vectors)
+		if err != nil {
+			t.Fatal(row.rule, err)
+		}
+		if !slices.ContainsFunc(problems, func(p conformance.Problem) bool { return p.What == row.rule }) {
+			t.Errorf("rule %s does not find %q: %v", row.rule, row.vector, problems)
+		}
+	}
+}
+
+func TestVectorsFindDifferences(t *testing.T) {
+	m := &sdkv1.Manifest{Name: "broken", Version: "1.0.0", Kind: "scheme", Jobs: []*sdkv1.JobType{{Type: "work"}}}
+	for what, row := range map[string]struct{ vector, want string }{
+		"another outcome":  {"job work\n----\nfail NO\n", "+ complete"},
+		"left over answer": {"job work\n----\ncomplete\n\nanswer 200\n----\ncomplete\n", "left over"},
+	} {
+		vectors, err := conformance.Load(vectorDir(t, row.vector))
+		if err != nil {
+			t.Fatal(what, err)
+		}
+		problems, err := conformance.Check(t.Context(), conformance.Native(m, say(func(*sdkv1.StepRequest) *sdkv1.StepReply { return complete() })), vectors)
+		if err != nil || len(problems) == 0 || !strings.Contains(problems[0].Text, row.want) {
+			t.Errorf("%s: got %v, %v", what, problems, err)
+		}
+	}
+}
+
+func TestRewrite(t *testing.T) {
+	dir := vectorDir(t, "# A story.\n\nconfig {\"a\":1}\n\n# It holds.\njob hold-{tenant}\nvar amount \"1\"\nvar currency \"TZS\"\n----\n\nanswer 201\n----\n")
+	m, err := manifest.ReadFile(ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := say(func(r *sdkv1.StepRequest) *sdkv1.StepReply {
+		if len(r.History) == 0 {
+			return call(&sdkv1.Http{Endpoint: "ledger", Method: "POST", Path: "/", Body: []byte("two\nlines")})
+		}
+		return complete()
+	})
+	if err := conformance.Rewrite(t.Context(), conformance.Native(m, step), dir); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "testdata", "vector.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "# A story.\n\nconfig {\"a\":1}\n\n# It holds.\njob hold-{tenant}\nvar amount \"1\"\nvar currency \"TZS\"\n----\n" +
+		"1 http ledger POST /\nbody two\nbody lines\n\nanswer 201\n----\ncomplete\n"
+	if string(got) != want {
+		t.Fatalf("got\n%s", got)
+	}
+}
+
+func TestParseErrorsNameTheLine(t *testing.T) {
+	for vector, want := range map[string]string{
+		"job work\nvar a {\n----\n":                      "vector.txt:2: \"{\" is not JSON",
+		"job work\ncolour red\n----\n":                   "vector.txt:2: \"colour\" is no line",
+		"answer 200\n----\n":                             "vector.txt:1: an answer before any trigger",
+		"job work\n----\ncomplete\n\nanswer maybe\n----": "vector.txt:5: \"maybe\" is no answer",
+		"job work\ntime noon\n----\n":                    "vector.txt:2:",
+		"request r GET\n----\n":                          "vector.txt:1:",
+		"job work\n":                                     "four dashes",
+		"config {\n\njob work\n----\n":                   "vector.txt:1:",
+	} {
+		_, err := conformance.Load(vectorDir(t, vector))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %q", vector, err, want)
+		}
+	}
+}
+
+func vectorDir(t *testing.T, text string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "testdata"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "testdata", "vector.txt"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
