@@ -186,7 +186,7 @@ func TestPaymentOut(t *testing.T) {
 		if party["name"] != "Asha Mwangi" || len(party["accounts"].([]any)) != 3 {
 			t.Fatalf("party is %v", party)
 		}
-		quote := c.post(200, "/quotes", "", `{"account":`+payer+`,"direction":"outgoing","amount":"100","currency":"USD"}`)
+		quote := c.post(200, "/quotes", "", `{"account":`+payer+`,"direction":"outgoing","amount":"100","currency":"EUR"}`)
 		if quote["fee"] != "0.10" || quote["total"] != "100.10" {
 			t.Fatalf("quote is %v", quote)
 		}

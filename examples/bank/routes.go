@@ -12,15 +12,16 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
+// route is one row of the interface.
+type route struct {
+	method, path string
+	handle       http.HandlerFunc
+}
+
 // routes is the table of the interface. openapi.yaml describes each row, and a
 // test holds the two together.
-func (s *Server) routes() *http.ServeMux {
-	mux := http.NewServeMux()
-	byPath := make(map[string][]string)
-	handle := func(method, path string, h http.HandlerFunc) {
-		mux.HandleFunc(method+" "+path, h)
-		byPath[path] = append(byPath[path], method)
-	}
+func (s *Server) routes() (table []route) {
+	handle := func(method, path string, h http.HandlerFunc) { table = append(table, route{method, path, h}) }
 
 	handle("POST", "/accounts", mutation(s, http.StatusCreated, func(t *tx, _ *http.Request, b OpenAccount) (any, error) { return t.openAccount(b) }))
 	handle("GET", "/accounts", s.enquiry(func(t *tx, r *http.Request) (any, error) {
@@ -91,7 +92,18 @@ func (s *Server) routes() *http.ServeMux {
 		w.Write(openAPI) //nolint:errcheck // the client is gone
 	})
 
-	for path, methods := range byPath {
+	return table
+}
+
+// mux serves the table, and says of everything else what is wrong with it.
+func (s *Server) mux(table []route) *http.ServeMux {
+	mux := http.NewServeMux()
+	allowed := make(map[string][]string)
+	for _, r := range table {
+		mux.HandleFunc(r.method+" "+r.path, r.handle)
+		allowed[r.path] = append(allowed[r.path], r.method)
+	}
+	for path, methods := range allowed {
 		slices.Sort(methods)
 		allow := strings.Join(methods, ", ")
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {

@@ -62,7 +62,7 @@ func Open(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, ledger: &Ledger{store: store, keys: c.Keys}, metrics: newMetrics(), log: c.Log}
-	s.handler = s.guard(s.routes())
+	s.handler = s.guard(s.mux(s.routes()))
 	return s, nil
 }
 
@@ -91,11 +91,16 @@ func (s *Server) guard(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w := &response{ResponseWriter: rw, status: http.StatusOK}
 		begun := time.Now()
+		s.metrics.inFlight.Inc()
 		defer func() {
+			s.metrics.inFlight.Dec()
 			p := recover()
 			if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // the sentinel net/http itself compares
 				s.log.ErrorContext(r.Context(), "request panicked", "route", r.Pattern, "panic", p)
 				s.fail(w, r, errors.New("panic"))
+			}
+			if p == http.ErrAbortHandler { //nolint:errorlint // as above
+				w.status = 0
 			}
 			route := cmp.Or(r.Pattern, "none")
 			took := time.Since(begun)

@@ -75,15 +75,14 @@ type payment struct {
 	fee     decimal // in the currency of amount; empty: none
 }
 
-// readPayer reads the payer's account and what leaves it. transferAmount, where
-// the scheme's quote has set it, is what the transfer will really carry.
+// readPayer reads the payer's account and what leaves it.
 func readPayer(job *connector.Job) (p payment, no *refusal) {
 	r, err := readRequest(job, "channelRequest")
 	if err != nil {
 		return p, invalid("channelRequest is not a transfer request")
 	}
 	p.account = account{party: r.Payer.PartyIDInfo, id: job.String("externalAccountId")}
-	return p.read(job, r.Amount, "transferAmount", "amount")
+	return p.read(job, r.Amount)
 }
 
 // readPayee reads the payee's account and what reaches it.
@@ -96,24 +95,17 @@ func readPayee(job *connector.Job, source string) (p payment, no *refusal) {
 	if !p.account.party.named() {
 		p.account.party = partyVariables(job)
 	}
-	return p.read(job, r.Amount, "amount")
+	return p.read(job, r.Amount)
 }
 
-// read takes the amount from the first variable that is there, or from the
-// request.
-func (p payment) read(job *connector.Job, asked amount, names ...string) (payment, *refusal) {
-	for _, name := range names {
-		m, there, err := moneyVariable(job, name)
-		if err != nil {
-			return p, invalid(name + ": " + err.Error())
-		}
-		if there {
-			p.amount = m
-			break
-		}
+// read takes the amount from the variable amount, or else from the request.
+func (p payment) read(job *connector.Job, asked amount) (payment, *refusal) {
+	m, there, err := moneyVariable(job, "amount")
+	if err != nil {
+		return p, invalid("amount: " + err.Error())
 	}
-	if p.amount == (amount{}) {
-		p.amount = asked
+	if p.amount = asked; there {
+		p.amount = m
 	}
 	switch {
 	case !p.account.known():
