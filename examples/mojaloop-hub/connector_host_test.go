@@ -70,7 +70,6 @@ func newPayerHub(t *testing.T) *payerHub {
 	scheme, err := New(Config{
 		Callbacks:  map[string]string{"greenbank": callbacks.URL},
 		Payees:     []Payee{{Type: "MSISDN", ID: "27710203999", Name: "Neema Okoye"}},
-		QuoteFor:   time.Hour,
 		RetryFirst: time.Millisecond, RetryLast: 10 * time.Millisecond,
 	})
 	if err != nil {

@@ -36,7 +36,7 @@ type Config struct {
 	AnyPayee bool
 	// Secret is the payee's ILP secret. "secret".
 	Secret string
-	// QuoteFor is how long a quote is valid. One minute.
+	// QuoteFor is how long a quote is valid. One hour.
 	QuoteFor time.Duration
 	// RetryFirst and RetryLast bound the wait between two attempts of one callback,
 	// RetryFor the time after which it is given up. 50 ms, 5 s and 2 min.
@@ -123,7 +123,7 @@ func fill(c *Config) {
 		c.Secret = "secret"
 	}
 	if c.QuoteFor == 0 {
-		c.QuoteFor = time.Minute
+		c.QuoteFor = time.Hour
 	}
 	if c.RetryFirst == 0 {
 		c.RetryFirst = 50 * time.Millisecond

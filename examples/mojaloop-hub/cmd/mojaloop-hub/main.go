@@ -36,7 +36,7 @@ func run(args []string) error {
 	flags.StringVar(&config.Hub, "hub", "hub", "FSP id of the hub itself")
 	flags.StringVar(&config.Secret, "ilp-secret", "secret", "ILP secret of the built-in payee")
 	flags.BoolVar(&config.AnyPayee, "any-payee", false, "every MSISDN is a customer of the payee")
-	flags.DurationVar(&config.QuoteFor, "quote-for", time.Minute, "how long a quote is valid")
+	flags.DurationVar(&config.QuoteFor, "quote-for", time.Hour, "how long a quote is valid")
 	magic := flags.Bool("magic-amounts", false, "amount 15 gets a wrong fulfilment, 16 silence, 17 an error")
 	flags.Func("callback", "fspId=baseURL, where a DFSP's callbacks go (repeatable)", func(v string) error {
 		fsp, base, ok := strings.Cut(v, "=")
