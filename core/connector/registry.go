@@ -2,6 +2,7 @@ package connector
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -49,8 +50,8 @@ type Registry struct {
 	modules  map[Digest]*Module
 	bindings map[bindingKey]*Binding
 	order    []bindingKey // of bindings, the oldest first
-	// manifests are those of the rows, decoded once.
-	manifests map[*enginev1.Connector]*sdkv1.Manifest
+	// manifests are those of the rows, decoded once, by name and digest.
+	manifests map[string]*sdkv1.Manifest
 }
 
 // bindingsMax bounds the configurations kept ready; older ones are made again
@@ -66,7 +67,7 @@ func Open(c Config) (*Registry, error) {
 	r := &Registry{
 		Config: c, blobs: b,
 		modules: make(map[Digest]*Module), bindings: make(map[bindingKey]*Binding),
-		manifests: make(map[*enginev1.Connector]*sdkv1.Manifest),
+		manifests: make(map[string]*sdkv1.Manifest),
 	}
 	r.table.Store(&routes{})
 	r.Refresh()
@@ -109,14 +110,15 @@ func (r *Registry) manifest(row *enginev1.Connector) *sdkv1.Manifest {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := r.manifests[row]
+	key := row.Name + "\x00" + string(row.Digest)
+	m := r.manifests[key]
 	if m == nil {
 		m = new(sdkv1.Manifest)
 		if err := m.UnmarshalVT(row.Manifest); err != nil {
 			r.Logger.Error("a connector's manifest cannot be read", "connector", row.Name, "err", err)
 			return nil
 		}
-		r.manifests[row] = m
+		r.manifests[key] = m
 	}
 	return m
 }
@@ -210,11 +212,18 @@ func (r *Registry) keep(digest Digest, stepper Stepper) *Module {
 	return m
 }
 
+// ErrDigest says that a module is not the one its digest promised.
+var ErrDigest = errors.New("the module's digest differs")
+
 // Install verifies a module, compiles it and keeps it on this node. It returns
-// the row by which the log will know it; proposing that is the caller's.
-func (r *Registry) Install(ctx context.Context, module []byte) (*enginev1.Connector, error) {
+// the row by which the log will know it; proposing that is the caller's. A module
+// that the sandbox refuses is its *host.Error.
+func (r *Registry) Install(ctx context.Context, module []byte, digest Digest) (*enginev1.Connector, error) {
 	if len(module) > ModuleMax {
 		return nil, fmt.Errorf("the module has %d bytes; %d are allowed", len(module), ModuleMax)
+	}
+	if got := Digest(sha256.Sum256(module)); got != digest {
+		return nil, fmt.Errorf("%w: it is %s, not %s", ErrDigest, got, digest)
 	}
 	stepper, err := r.Load(ctx, module)
 	if err != nil {
@@ -225,8 +234,7 @@ func (r *Registry) Install(ctx context.Context, module []byte) (*enginev1.Connec
 	if err != nil {
 		return nil, fmt.Errorf("the manifest cannot be encoded: %w", err)
 	}
-	digest, err := r.blobs.put(module)
-	if err != nil {
+	if _, err := r.blobs.put(module); err != nil {
 		return nil, errors.Join(err, stepper.Close(ctx))
 	}
 	if r.loaded(digest) == nil {
@@ -250,20 +258,22 @@ func (r *Registry) Blob(digest Digest) ([]byte, error) { return r.blobs.get(dige
 // Ready reports whether the module is compiled on this node.
 func (r *Registry) Ready(digest Digest) bool { return r.loaded(digest) != nil }
 
-// Prepare makes every active module ready, so that the first payment need not
-// wait for it. The errors are those of modules that cannot be had now.
+// Missing lists the active modules that are not ready on this node.
+func (r *Registry) Missing() []Digest {
+	var missing []Digest
+	for digest := range r.table.Load().modules {
+		if r.loaded(digest) == nil {
+			missing = append(missing, digest)
+		}
+	}
+	return missing
+}
+
+// Prepare makes every active module ready, so that no payment waits for a
+// compiler. The errors are those of modules that cannot be had now.
 func (r *Registry) Prepare(ctx context.Context) error {
-	wanted := make(map[Digest]bool)
-	err := r.View(func(tx engine.Tx) error {
-		tx.Ascend(engine.Key{Table: engine.TableActivation}, func(_ engine.Key, row engine.Row) bool {
-			if digest, ok := ToDigest(row.(*enginev1.Activation).Digest); ok {
-				wanted[digest] = true
-			}
-			return true
-		})
-		return nil
-	})
-	for digest := range wanted {
+	var err error
+	for _, digest := range r.Missing() {
 		if _, failed := r.Module(ctx, digest); failed != nil {
 			err = errors.Join(err, failed)
 		}

@@ -36,6 +36,7 @@ type routes struct {
 	patterns []*pattern
 	tenants  map[string]uint64    // configuration version by tenant
 	aliases  map[[2]string]string // (kind, value) → tenant
+	modules  map[Digest]bool      // active for some tenant
 }
 
 // pattern is one route of one connector, for the tenants that have it active.
@@ -58,7 +59,9 @@ type activeRoute struct {
 
 // buildRoutes makes the table from rows and the manifests they carry.
 func buildRoutes(tenants []*enginev1.Tenant, activations []*enginev1.Activation, manifest func(*enginev1.Activation) *sdkv1.Manifest) *routes {
-	r := &routes{tenants: make(map[string]uint64), aliases: make(map[[2]string]string)}
+	r := &routes{
+		tenants: make(map[string]uint64), aliases: make(map[[2]string]string), modules: make(map[Digest]bool),
+	}
 	for _, t := range tenants {
 		r.tenants[t.Id] = t.Version
 		for _, a := range t.Aliases {
@@ -68,8 +71,12 @@ func buildRoutes(tenants []*enginev1.Tenant, activations []*enginev1.Activation,
 	byShape := make(map[string]*pattern)
 	for _, a := range activations {
 		digest, ok := ToDigest(a.Digest)
+		if !ok {
+			continue
+		}
+		r.modules[digest] = true
 		m := manifest(a)
-		if !ok || m == nil {
+		if m == nil {
 			continue
 		}
 		for _, route := range m.Routes {

@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -223,7 +224,7 @@ func newCluster(t *testing.T, url, mode string, run func(*guest) *sdkv1.Outcome)
 	if err != nil {
 		t.Fatal(err)
 	}
-	row, err := c.registry.Install(t.Context(), []byte("a module"))
+	row, err := c.registry.Install(t.Context(), []byte("a module"), sha256.Sum256([]byte("a module")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,144 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"connectrpc.com/connect"
+
+	"github.com/railhead-hub/railhead/core/connector"
+	corev1 "github.com/railhead-hub/railhead/core/v1"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// node serves NodeService. It is a type of its own because both services have
+// methods of one name.
+type node struct{ *Service }
+
+// Propose takes commands from a follower. Only those that a follower has reason
+// to forward pass: nobody leads, exports or answers for a job from afar.
+func (n *node) Propose(ctx context.Context, r *corev1.ProposeRequest) (*corev1.ProposeResponse, error) {
+	commands := make([]*enginev1.Command, len(r.Commands))
+	for i, encoded := range r.Commands {
+		cmd := new(enginev1.Command)
+		if err := cmd.UnmarshalVT(encoded); err != nil {
+			return nil, refuse(connect.CodeInvalidArgument, "BAD_COMMAND", "Command %d does not decode: %v", i, err)
+		}
+		if !forwardable(cmd) {
+			return nil, refuse(connect.CodeInvalidArgument, "BAD_COMMAND", "Command %d is not one that is forwarded.", i)
+		}
+		commands[i] = cmd
+	}
+	answer := &corev1.ProposeResponse{Results: make([]*corev1.Proposed, len(commands))}
+	var waiting sync.WaitGroup
+	for i, cmd := range commands {
+		waiting.Add(1)
+		take := func(reply *enginev1.Event, err error) {
+			defer waiting.Done()
+			answer.Results[i] = proposed(reply, err)
+		}
+		if err := n.Replica.Enqueue(cmd, take); err != nil {
+			take(nil, err)
+		}
+	}
+	done := make(chan struct{})
+	go func() { waiting.Wait(); close(done) }()
+	select {
+	case <-done:
+		return answer, nil
+	case <-ctx.Done():
+		return nil, refuse(connect.CodeDeadlineExceeded, reasonUnknown, "The commands are still on their way.")
+	}
+}
+
+func proposed(reply *enginev1.Event, err error) *corev1.Proposed {
+	if err != nil {
+		return &corev1.Proposed{Reason: reason(err)}
+	}
+	encoded, err := reply.MarshalVTStrict()
+	if err != nil {
+		return &corev1.Proposed{Reason: reasonUnknown}
+	}
+	return &corev1.Proposed{Reply: encoded}
+}
+
+func forwardable(cmd *enginev1.Command) bool {
+	switch v := cmd.Verb.(type) {
+	case *enginev1.Command_StartPayment:
+		return v.StartPayment.Origin == nil
+	case *enginev1.Command_Publish:
+		return v.Publish.Origin == nil
+	case *enginev1.Command_Sequence:
+		return v.Sequence.Origin == nil
+	case *enginev1.Command_Emit:
+		return v.Emit.Origin == nil
+	case *enginev1.Command_PutTenant, *enginev1.Command_Deploy, *enginev1.Command_InstallConnector,
+		*enginev1.Command_ActivateConnector, *enginev1.Command_ResolveIncident, *enginev1.Command_CancelPayment,
+		*enginev1.Command_SetVersion, *enginev1.Command_ReleaseEffects:
+		return true
+	}
+	return false
+}
+
+// blobPart is the size of one message of a module, in bytes.
+const blobPart = 512 << 10
+
+// FetchBlob sends a module that this node holds.
+func (n *node) FetchBlob(_ context.Context, r *corev1.FetchBlobRequest, stream *connect.ServerStream[corev1.FetchBlobResponse]) error {
+	digest, _ := connector.ToDigest(r.Digest)
+	module, err := n.Connectors.Blob(digest)
+	if errors.Is(err, connector.ErrNoBlob) {
+		return refuse(connect.CodeNotFound, "NO_BLOB", "This node does not hold module %s.", digest)
+	}
+	if err != nil {
+		return connect.NewError(connect.CodeInternal, err)
+	}
+	for len(module) > 0 {
+		part := module[:min(blobPart, len(module))]
+		if err := stream.Send(&corev1.FetchBlobResponse{Part: part}); err != nil {
+			return err
+		}
+		module = module[len(part):]
+	}
+	return nil
+}
+
+// PrepareModule makes a module ready on this node.
+func (n *node) PrepareModule(ctx context.Context, r *corev1.PrepareModuleRequest) (*corev1.PrepareModuleResponse, error) {
+	digest, _ := connector.ToDigest(r.Digest)
+	if _, err := n.Connectors.Module(ctx, digest); err != nil {
+		return nil, refuse(connect.CodeFailedPrecondition, "MODULE_NOT_READY", "%v", err)
+	}
+	return &corev1.PrepareModuleResponse{}, nil
+}
+
+// Fetch asks the other nodes for a module, one after the other.
+func (c *Commands) Fetch(ctx context.Context, digest connector.Digest) ([]byte, error) {
+	err := connector.ErrNoBlob
+	for _, peer := range c.Peers {
+		module, failed := peer.fetch(ctx, digest)
+		if failed == nil {
+			return module, nil
+		}
+		err = errors.Join(err, failed)
+	}
+	return nil, err
+}
+
+func (p Peer) fetch(ctx context.Context, digest connector.Digest) ([]byte, error) {
+	stream, err := p.Client.FetchBlob(ctx, &corev1.FetchBlobRequest{Digest: digest[:]})
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close()
+	var module []byte
+	for stream.Receive() {
+		part := stream.Msg().Part
+		if len(module)+len(part) > connector.ModuleMax {
+			return nil, errors.New("node " + p.ID + " sends more than a module may be")
+		}
+		module = append(module, part...)
+	}
+	return module, stream.Err()
+}

@@ -1,0 +1,170 @@
+package control
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"connectrpc.com/connect"
+
+	"github.com/railhead-hub/railhead/core/connector"
+	corev1 "github.com/railhead-hub/railhead/core/v1"
+	"github.com/railhead-hub/railhead/engine"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// GetPayment reads a payment from this node's rows.
+func (s *Service) GetPayment(_ context.Context, r *corev1.GetPaymentRequest) (*corev1.GetPaymentResponse, error) {
+	var payment uint64
+	switch by := r.By.(type) {
+	case *corev1.GetPaymentRequest_Payment:
+		var err error
+		if payment, err = s.payment(by.Payment); err != nil {
+			return nil, err
+		}
+	case *corev1.GetPaymentRequest_Key:
+		payment = by.Key
+	}
+	var answer *corev1.GetPaymentResponse
+	err := s.Replica.View(func(tx engine.Tx) error {
+		row, found := tx.Get(engine.Key{Table: engine.TableMeta})
+		if !found {
+			return nil
+		}
+		meta := row.(*enginev1.Meta)
+		if c := r.GetClient(); c != nil {
+			if id, found := tx.Get(connector.StartKey(c.Tenant, c.Channel, c.Key)); found {
+				payment = id.(*enginev1.StartID).Payment
+			}
+		}
+		if row, found := tx.Get(engine.Key{Table: engine.TableInstance, A: payment}); found {
+			answer = s.running(tx, meta, row.(*enginev1.Instance))
+		} else if row, found := tx.Get(engine.Key{Table: engine.TableReceipt, A: payment}); found {
+			answer = ended(meta, row.(*enginev1.Receipt))
+		}
+		return nil
+	})
+	if err == nil && answer == nil {
+		err = refuse(connect.CodeNotFound, "PAYMENT_UNKNOWN", "There is no such payment, or it is past its retention.")
+	}
+	return answer, err
+}
+
+func ended(meta *enginev1.Meta, r *enginev1.Receipt) *corev1.GetPaymentResponse {
+	answer := &corev1.GetPaymentResponse{Payment: &corev1.PaymentInfo{
+		Payment: engine.PaymentUUID(meta, r.Payment), Key: r.Payment, Tenant: r.Tenant,
+		Flow: r.Flow, FlowVersion: r.FlowVersion, State: "ended",
+		Result: corev1.Result(r.Result), Code: r.Code, Channel: r.Channel, ClientKey: r.ClientKey,
+		StartedMs: r.StartedMs, EndedMs: r.EndedMs, EndElement: r.EndElement, LastSeq: r.LastSeq,
+	}}
+	for i, e := range r.Effects {
+		answer.Effects = append(answer.Effects, effectInfo(meta, e, uint32(i)))
+	}
+	return answer
+}
+
+func inFlight(meta *enginev1.Meta, i *enginev1.Instance) *corev1.PaymentInfo {
+	info := &corev1.PaymentInfo{
+		Payment: engine.PaymentUUID(meta, i.Payment), Key: i.Payment, Tenant: i.Tenant,
+		Flow: i.Flow, FlowVersion: i.FlowVersion, State: "running",
+		Channel: i.Channel, ClientKey: i.ClientKey, StartedMs: i.StartedMs, LastSeq: i.LastSeq,
+	}
+	if len(i.Incidents) > 0 {
+		info.State = "incident"
+	}
+	return info
+}
+
+func (s *Service) running(tx engine.Tx, meta *enginev1.Meta, i *enginev1.Instance) *corev1.GetPaymentResponse {
+	answer := &corev1.GetPaymentResponse{Payment: inFlight(meta, i)}
+	scopes := make(map[uint32]*enginev1.Scope, len(i.Scopes))
+	for _, scope := range i.Scopes {
+		scopes[scope.N] = scope
+	}
+	if len(i.Scopes) > 0 {
+		for _, v := range i.Scopes[0].Variables {
+			answer.Variables = append(answer.Variables, &corev1.Variable{Name: v.Name, Json: string(v.Json)})
+		}
+	}
+	for _, t := range i.Tokens {
+		body := scopes[t.Scope]
+		for body != nil && body.Local {
+			body = scopes[body.Parent]
+		}
+		token := &corev1.TokenInfo{N: t.N, Scope: t.Scope, Job: t.Job, Incident: t.Incident}
+		if body != nil {
+			token.Element = s.flows.element(tx, i.Tenant, body.Flow, body.FlowVersion, t.Element)
+		}
+		for _, w := range t.Waits {
+			token.Waits = append(token.Waits, &corev1.WaitInfo{DueMs: w.DueMs, Message: w.Name, Key: w.Key})
+		}
+		answer.Tokens = append(answer.Tokens, token)
+		if t.Job != 0 {
+			if row, found := tx.Get(engine.Key{Table: engine.TableJob, A: i.Payment, B: uint64(t.Job)}); found {
+				answer.Jobs = append(answer.Jobs, jobInfo(row.(*enginev1.Job)))
+			}
+		}
+	}
+	for _, n := range i.Incidents {
+		if row, found := tx.Get(engine.Key{Table: engine.TableIncident, A: i.Payment, B: uint64(n)}); found {
+			incident := row.(*enginev1.Incident)
+			answer.Incidents = append(answer.Incidents, &corev1.IncidentInfo{
+				N: incident.N, Element: incident.Element, Code: incident.Code, Text: incident.Text,
+				OpenedMs: incident.OpenedMs, Repairs: incident.Repairs, Job: incident.Job,
+			})
+		}
+	}
+	for index, key := range i.EffectKeys {
+		if row, found := tx.Get(engine.Key{Table: engine.TableEffect, S: key, A: i.Payment}); found {
+			answer.Effects = append(answer.Effects, effectInfo(meta, row.(*enginev1.Effect), uint32(index)))
+		}
+	}
+	return answer
+}
+
+func jobInfo(j *enginev1.Job) *corev1.JobInfo {
+	return &corev1.JobInfo{
+		N: j.N, Type: j.Type, Connector: j.Connector, Digest: j.Digest, Element: j.Element,
+		Attempt: j.Attempt, Retries: j.Retries, State: enumName(j.State.String(), "JOB_STATE_"),
+		DueMs: j.DueMs, Reason: j.Reason, Prior: slices.Clone(j.Prior), History: uint32(len(j.History)),
+	}
+}
+
+func effectInfo(meta *enginev1.Meta, e *enginev1.Effect, index uint32) *corev1.EffectInfo {
+	return &corev1.EffectInfo{
+		Key: e.Key, Number: e.Number, IdempotencyKey: engine.EffectUUID(meta, e.Payment, index, e.Number),
+		State: enumName(e.State.String(), "EFFECT_STATE_"), Endpoint: e.Endpoint, Mode: enumName(e.Mode.String(), "MODE_"),
+	}
+}
+
+func enumName(name, prefix string) string { return strings.ToLower(strings.TrimPrefix(name, prefix)) }
+
+// ListInFlight lists running payments, a page at a time.
+func (s *Service) ListInFlight(_ context.Context, r *corev1.ListInFlightRequest) (*corev1.ListInFlightResponse, error) {
+	size := int(r.PageSize)
+	if size == 0 {
+		size = 100
+	}
+	answer := &corev1.ListInFlightResponse{}
+	err := s.Replica.View(func(tx engine.Tx) error {
+		row, found := tx.Get(engine.Key{Table: engine.TableMeta})
+		if !found {
+			return nil
+		}
+		meta := row.(*enginev1.Meta)
+		tx.Ascend(engine.Key{Table: engine.TableInstance, A: r.After + 1}, func(_ engine.Key, row engine.Row) bool {
+			i := row.(*enginev1.Instance)
+			if r.Tenant != "" && r.Tenant != i.Tenant || r.IncidentsOnly && len(i.Incidents) == 0 {
+				return true
+			}
+			if len(answer.Payments) == size {
+				answer.NextAfter = answer.Payments[size-1].Key
+				return false
+			}
+			answer.Payments = append(answer.Payments, inFlight(meta, i))
+			return true
+		})
+		return nil
+	})
+	return answer, err
+}

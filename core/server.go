@@ -1,0 +1,122 @@
+package core
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// server is one listening address. Its handler is set when the node has built
+// it; until then requests are answered 503.
+type server struct {
+	name     string
+	listener net.Listener
+	http     *http.Server
+	handler  atomic.Pointer[http.Handler]
+}
+
+func listen(name, address string, certificates *tls.Config) (*server, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	s := &server{name: name, listener: l}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	s.http = &http.Server{
+		Handler:           http.HandlerFunc(s.serve),
+		Protocols:         &protocols,
+		TLSConfig:         certificates,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+	}
+	if name != "control" {
+		// Streams of the control API last; requests on the other addresses do not.
+		s.http.ReadTimeout, s.http.WriteTimeout = time.Minute, 2*time.Minute
+	}
+	return s, nil
+}
+
+func (s *server) handle(h http.Handler) { s.handler.Store(&h) }
+
+func (s *server) serve(w http.ResponseWriter, r *http.Request) {
+	if h := s.handler.Load(); h != nil {
+		(*h).ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "the node is starting", http.StatusServiceUnavailable)
+}
+
+func (s *server) addr() string { return s.listener.Addr().String() }
+
+// shutdown lets requests under way end until ctx does, and then cuts them off.
+func (s *server) shutdown(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = s.http.Close()
+	}
+	// A listener that was never served is not the server's to close.
+	if closed := s.listener.Close(); err == nil && !errors.Is(closed, net.ErrClosed) {
+		err = closed
+	}
+	return err
+}
+
+func (n *Node) serve(s *server) {
+	var err error
+	if s.http.TLSConfig != nil {
+		err = s.http.ServeTLS(s.listener, "", "")
+	} else {
+		err = s.http.Serve(s.listener)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		n.fail(fmt.Errorf("%s: %w", s.name, err))
+	}
+}
+
+// adminHandler serves metrics and health. The node lives while it can answer,
+// and is ready when it knows a leader and holds every active connector.
+func (n *Node) adminHandler(metrics *prometheus.Registry) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if why := n.unready(); why != "" {
+			http.Error(w, why, http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	return mux
+}
+
+func (n *Node) unready() string {
+	id, _ := n.replica.Leader()
+	switch {
+	case id == "":
+		return "no leader is known"
+	case id == n.config.ID && !n.replica.IsLeader():
+		return "this node is about to lead"
+	case len(n.connectors.Missing()) > 0:
+		return "an active connector is not ready"
+	}
+	return ""
+}
