@@ -33,7 +33,7 @@ var numbers = []builtin{
 	}},
 	{"modulo", [][]string{{"dividend", "divisor"}}, func(r *run, args []Value) Value {
 		a, b := one(args[0]), one(args[1])
-		if a.kind != KindNumber || b.kind != KindNumber || b.decimal().IsZero() {
+		if a.kind != KindNumber || b.kind != KindNumber || b.decimal().IsZero() || !r.spend(32) {
 			return Null
 		}
 		return modulo(a, b)

@@ -1,7 +1,6 @@
 package feel
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -148,69 +147,6 @@ func joinTexts(r *run, args []Value) Value {
 		written = true
 	}
 	return makeText(r, b.String())
-}
-
-// maxPattern bounds a regular expression, in bytes.
-const maxPattern = 1024
-
-// compilePattern compiles an XPath regular expression with its flags; nil if it is
-// none, or one that does not run in linear time (back references). The work of
-// running it on the input is paid for.
-func compilePattern(r *run, input string, pattern, flags Value) *regexp.Regexp {
-	text, ok := one(pattern).Text()
-	if !ok || len(text) > maxPattern || !r.spend(len(text)+(len(input)/16+1)*(len(text)/16+1)) {
-		return nil
-	}
-	prefix := ""
-	if flags = one(flags); !flags.IsNull() {
-		letters, ok := flags.Text()
-		if !ok {
-			return nil
-		}
-		for _, letter := range letters {
-			switch letter {
-			case 's', 'm', 'i':
-				prefix += string(letter)
-			case 'x':
-				text = withoutSpace(text)
-			case 'q':
-				text = regexp.QuoteMeta(text)
-			default:
-				return nil
-			}
-		}
-	}
-	if prefix != "" {
-		prefix = "(?" + prefix + ")"
-	}
-	compiled, err := regexp.Compile(prefix + text)
-	if err != nil {
-		r.warn("a regular expression that cannot be used")
-		return nil
-	}
-	return compiled
-}
-
-// withoutSpace drops the white space outside character classes, as the flag x says.
-func withoutSpace(pattern string) string {
-	var b strings.Builder
-	class, escaped := false, false
-	for _, c := range pattern {
-		switch {
-		case escaped:
-			escaped = false
-		case c == '\\':
-			escaped = true
-		case c == '[':
-			class = true
-		case c == ']':
-			class = false
-		case !class && strings.ContainsRune(" \t\r\n", c):
-			continue
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
 }
 
 func replaceText(r *run, args []Value) Value {

@@ -98,8 +98,8 @@ func (x *Expr) EvalWithWarnings(scope Scope) (Value, []string) {
 
 // Limits of one evaluation.
 const (
-	maxBudget   = 1 << 21 // iterations, calls, and elements or bytes built or compared
-	maxCalls    = 64      // nesting of function calls
+	maxBudget   = 1 << 21 // for iterations, calls, and what is built, compared or searched
+	maxCalls    = 32      // nesting of function calls
 	maxWarnings = 8
 )
 
@@ -148,7 +148,7 @@ func (e *env) bind(name string, v Value) *env {
 
 func (e *env) lookup(name string) (Value, bool) {
 	for ; e.parent != nil; e = e.parent {
-		if e.fields {
+		if e.fields && e.run.spend(len(e.value.Entries())/8) {
 			if v, ok := e.value.Get(name); ok {
 				return v, true
 			}
@@ -504,7 +504,7 @@ func (n *filterNode) compile(c *compiler) code {
 		// The filter is evaluated per item; if it is a number it was an index.
 		var kept []Value
 		for i, item := range items {
-			if !e.run.spend(1) {
+			if !e.run.spend(2) {
 				return Null
 			}
 			inner := e.bind("item", item)
@@ -539,6 +539,10 @@ func (n *instanceNode) compile(c *compiler) code {
 		if of.kind == typeUnknown {
 			return e.run.warn("there is no type ", of.name)
 		}
-		return Bool(of.holds(value(e), true))
+		v := value(e)
+		if !e.run.spend(v.weight() / 8) {
+			return Null
+		}
+		return Bool(of.holds(v, true))
 	}
 }

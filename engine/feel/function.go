@@ -22,19 +22,17 @@ func (n *functionNode) compile(c *compiler) code {
 }
 
 func (n *callNode) compile(c *compiler) code {
-	args := make([]code, len(n.args))
-	for i := range n.args {
-		args[i] = n.args[i].compile(c)
+	name, named := n.callee.(*nameNode)
+	// In a filter any name may be a field of the item, so it is looked up.
+	outer := named && c.filters == 0 && !c.local(name.name)
+	if outer && builtins[name.name] != nil {
+		return n.builtin(builtins[name.name], n.arguments(c))
 	}
-	names := n.names
-	if name, ok := n.callee.(*nameNode); ok && !c.local(name.name) {
-		if b := builtins[name.name]; b != nil && c.filters == 0 {
-			return n.builtin(b, args)
-		} else if b == nil && c.filters == 0 {
-			c.unknown = append(c.unknown, name.name)
-		}
+	if outer {
+		c.unknown = append(c.unknown, name.name)
 	}
 	callee := n.callee.compile(c)
+	args, names := n.arguments(c), n.names
 	return func(e *env) Value {
 		f, ok := callee(e).ref.(*function)
 		if !ok {
@@ -46,6 +44,14 @@ func (n *callNode) compile(c *compiler) code {
 		}
 		return f.call(e.run, names, values)
 	}
+}
+
+func (n *callNode) arguments(c *compiler) []code {
+	args := make([]code, len(n.args))
+	for i := range n.args {
+		args[i] = n.args[i].compile(c)
+	}
+	return args
 }
 
 // builtin binds a call of a built-in function as far as can be done beforehand.
@@ -77,7 +83,7 @@ func (n *callNode) builtin(b *builtin, args []code) code {
 // call runs a function on arguments given by position, or by name if there are
 // names.
 func (f *function) call(r *run, names []string, args []Value) Value {
-	if !r.spend(1) {
+	if !r.spend(4) {
 		return Null
 	}
 	if b := f.builtin; b != nil {
@@ -118,6 +124,9 @@ func (f *function) call(r *run, names []string, args []Value) Value {
 			if at < 0 {
 				return r.warn("a function called without its argument ", param)
 			}
+		}
+		if f.types[i] != nil && !r.spend(args[at].weight()/8) {
+			return Null
 		}
 		value, ok := f.types[i].conform(args[at])
 		if !ok {

@@ -239,7 +239,7 @@ func (p *parser) instance() node {
 
 func (p *parser) postfix() node {
 	n := p.primary()
-	for p.err == nil {
+	for p.node() {
 		switch {
 		case !p.peek("..") && p.accept("."):
 			name, ok := p.name()
@@ -301,7 +301,7 @@ func (p *parser) named() bool {
 }
 
 func (p *parser) primary() node {
-	if !p.enter() {
+	if !p.enter() || !p.node() {
 		return nil
 	}
 	defer p.leave()

@@ -27,7 +27,7 @@ func each(e *env, sources []source, visit func(e *env) bool) (more, ok bool) {
 	}
 	s := &sources[0]
 	step := func(v Value) (bool, bool) {
-		if !e.run.spend(1) {
+		if !e.run.spend(4) {
 			return false, false
 		}
 		return each(e.bind(s.name, v), sources[1:], visit)

@@ -120,6 +120,9 @@ func (i *interval) write(b *strings.Builder) {
 func property(r *run, v Value, name string) Value {
 	switch v.kind {
 	case KindContext:
+		if !r.spend(len(v.Entries()) / 8) {
+			return Null
+		}
 		entry, ok := v.Get(name)
 		if !ok {
 			return r.warn("a context has no entry ", name)

@@ -108,6 +108,12 @@ func addNumbers(a, b Value) Value {
 			return Int(sum)
 		}
 	}
+	switch {
+	case absorbed(a, b):
+		return a
+	case absorbed(b, a):
+		return b
+	}
 	return calculate(decimals.Add, a, b)
 }
 
@@ -116,6 +122,12 @@ func subtractNumbers(a, b Value) Value {
 		if difference := a.num - b.num; (difference < a.num) == (b.num > 0) {
 			return Int(difference)
 		}
+	}
+	switch {
+	case absorbed(a, b):
+		return a
+	case absorbed(b, a):
+		return negateNumber(b)
 	}
 	return calculate(decimals.Sub, a, b)
 }
@@ -201,7 +213,24 @@ func compareNumbers(a, b Value) int {
 		}
 		return 0
 	}
-	return a.decimal().Cmp(b.decimal())
+	x, y := a.decimal(), b.decimal()
+	// Cmp would write both out to one exponent, which is slow if they are far apart.
+	if order := sign(int64(x.Sign()), int64(y.Sign())); order != 0 {
+		return order
+	}
+	if order := sign(adjusted(x), adjusted(y)); order != 0 && !x.IsZero() {
+		return order * x.Sign()
+	}
+	return x.Cmp(y)
+}
+
+// adjusted is the exponent of the first digit, plus one.
+func adjusted(d *apd.Decimal) int64 { return d.NumDigits() + int64(d.Exponent) }
+
+// absorbed tells whether b is so small that a + b rounds to a.
+func absorbed(a, b Value) bool {
+	x, y := a.decimal(), b.decimal()
+	return !x.IsZero() && adjusted(x)-adjusted(y) > 2*int64(decimals.Precision)+2
 }
 
 func magnitude(n int64) uint64 {

@@ -16,8 +16,12 @@ func arithmetic(r *run, op byte, a, b Value) Value {
 		case '/':
 			v = divideNumbers(a, b)
 		default:
-			// Raising to a large power costs some hundred multiplications.
-			if r.spend(64) {
+			// A whole power costs some multiplications, any other a logarithm.
+			cost := 1000
+			if _, whole := b.Int64(); whole {
+				cost = 64
+			}
+			if r.spend(cost) {
 				v = powNumbers(a, b)
 			}
 		}
@@ -214,6 +218,9 @@ func equal(r *run, a, b Value) Value {
 	case KindNumber:
 		return Bool(compareNumbers(a, b) == 0)
 	case KindString:
+		if !r.spend(min(len(a.text), len(b.text)) / 64) {
+			return Null
+		}
 		return Bool(a.text == b.text)
 	case KindTime, KindDateTime:
 		x, y := a.ref.(*clock), b.ref.(*clock)

@@ -12,6 +12,7 @@ import (
 const (
 	maxSource = 64 << 10 // bytes
 	maxDepth  = 128      // nesting of the grammar's rules
+	maxNodes  = 4096     // operands: 1 + 1 + 1 … nests to the left as deep as it is long
 )
 
 // SyntaxError says where a source text stops being FEEL.
@@ -30,6 +31,7 @@ type parser struct {
 	src    string
 	at     int
 	depth  int
+	nodes  int
 	spoken []string // known names that are more than one word, longest first
 	inTest bool     // a "?" was read
 	endsAt bool     // reading the end of a range: "[" closes it and is no filter
@@ -126,6 +128,14 @@ func (p *parser) enter() bool {
 }
 
 func (p *parser) leave() { p.depth-- }
+
+// node counts an operand or a postfix.
+func (p *parser) node() bool {
+	if p.nodes++; p.nodes > maxNodes {
+		p.fail("more than %d operands", maxNodes)
+	}
+	return p.err == nil
+}
 
 // nameStart and namePart are the characters of a name, as the grammar lists them.
 func nameStart(r rune) bool {

@@ -198,18 +198,26 @@ func zoneName(name string) bool {
 	if utcNames[name] {
 		return true
 	}
-	slash := false
+	area, _, ok := strings.Cut(name, "/")
+	if !ok || !zoneAreas[area] || strings.HasSuffix(name, "/") {
+		return false
+	}
 	for i := range len(name) {
 		c := name[i]
 		if c == '/' {
-			slash = i > 0 && i < len(name)-1
 			continue
 		}
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '+' {
 			return false
 		}
 	}
-	return slash
+	return true
+}
+
+// zoneAreas are the areas that zones of the IANA database are named in.
+var zoneAreas = map[string]bool{
+	"Africa": true, "America": true, "Antarctica": true, "Arctic": true, "Asia": true,
+	"Atlantic": true, "Australia": true, "Europe": true, "Indian": true, "Pacific": true, "Etc": true,
 }
 
 func parseDate(s string) Value {

@@ -1,0 +1,231 @@
+package feel
+
+import (
+	"regexp"
+	"regexp/syntax"
+	"strconv"
+	"strings"
+)
+
+// maxPattern bounds a regular expression, in bytes.
+const maxPattern = 1024
+
+// compilePattern compiles an XPath regular expression with its flags; nil if it is
+// none, or one that does not run in linear time (back references). The work of
+// running it on the input is paid for.
+func compilePattern(r *run, input string, pattern, flags Value) *regexp.Regexp {
+	text, ok := one(pattern).Text()
+	if !ok || len(text) > maxPattern || !r.spend(len(text)+(len(input)/16+1)*(len(text)/16+1)) {
+		return nil
+	}
+	if strings.Contains(text, "{") && !r.spend(32<<10) {
+		return nil // counted repetitions are written out by the compiler
+	}
+	letters := ""
+	if flags = one(flags); !flags.IsNull() {
+		if letters, ok = flags.Text(); !ok || strings.Trim(letters, "smixq") != "" {
+			return nil
+		}
+	}
+	if strings.Contains(letters, "x") {
+		text = withoutSpace(text)
+	}
+	if strings.Contains(letters, "q") {
+		text = regexp.QuoteMeta(text)
+	} else if text, ok = translate(text, strings.Contains(letters, "s")); !ok {
+		return nil
+	}
+	prefix := ""
+	for _, letter := range "smi" {
+		if strings.ContainsRune(letters, letter) {
+			prefix += string(letter)
+		}
+	}
+	if prefix != "" {
+		prefix = "(?" + prefix + ")"
+	}
+	compiled, err := regexp.Compile(prefix + text)
+	if err != nil {
+		r.warn("a regular expression that cannot be used")
+		return nil
+	}
+	return compiled
+}
+
+// withoutSpace drops the white space outside character classes, as the flag x says,
+// between a backslash and its letter too.
+func withoutSpace(pattern string) string {
+	var b strings.Builder
+	class, escaped := false, false
+	for _, c := range pattern {
+		if !class && strings.ContainsRune(" \t\r\n", c) {
+			continue
+		}
+		switch {
+		case escaped:
+			escaped = false
+		case c == '\\':
+			escaped = true
+		case c == '[':
+			class = true
+		case c == ']':
+			class = false
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// translate writes an XPath pattern for Go's regexp: the point matches no carriage
+// return, classes may subtract others, and some escapes differ.
+func translate(pattern string, dotAll bool) (string, bool) {
+	var b strings.Builder
+	for i := 0; i < len(pattern); {
+		switch c := pattern[i]; {
+		case c == '.' && !dotAll:
+			b.WriteString(`[^\n\r]`)
+			i++
+		case c == '[':
+			class, next, ok := translateClass(pattern, i, 0)
+			if !ok {
+				return "", false
+			}
+			b.WriteString(class)
+			i = next
+		case c == '\\':
+			text, next, ok := translateEscape(pattern, i)
+			if !ok {
+				return "", false
+			}
+			b.WriteString(text)
+			i = next
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return b.String(), true
+}
+
+// translateEscape reads one escape. Back references and Go's own escapes are none.
+func translateEscape(pattern string, i int) (text string, next int, ok bool) {
+	if i+1 >= len(pattern) {
+		return "", 0, false
+	}
+	switch c := pattern[i+1]; c {
+	case 'n', 'r', 't', '\\', '|', '.', '?', '*', '+', '(', ')', '{', '}', '$', '-', '[', ']', '^', 's', 'S', 'w', 'W':
+		return pattern[i : i+2], i + 2, true
+	case 'd':
+		return `\p{Nd}`, i + 2, true
+	case 'D':
+		return `\P{Nd}`, i + 2, true
+	case 'p', 'P':
+		end := strings.IndexByte(pattern[i:], '}')
+		if !strings.HasPrefix(pattern[i+2:], "{") || end < 0 {
+			return "", 0, false
+		}
+		name := pattern[i+3 : i+end]
+		if name == "IsBasicLatin" {
+			name = map[byte]string{'p': `[\x00-\x7F]`, 'P': `[^\x00-\x7F]`}[c]
+			return name, i + end + 1, true
+		}
+		return pattern[i : i+end+1], i + end + 1, true
+	}
+	return "", 0, false
+}
+
+// translateClass reads a character class from its "[", which may end in the
+// subtraction of another: [A-Z-[OI]].
+func translateClass(pattern string, i, depth int) (class string, next int, ok bool) {
+	var b strings.Builder
+	b.WriteByte('[')
+	i++
+	if i < len(pattern) && pattern[i] == '^' {
+		b.WriteByte('^')
+		i++
+	}
+	for start := i; i < len(pattern); {
+		switch c := pattern[i]; {
+		case c == ']' && i > start:
+			b.WriteByte(']')
+			return b.String(), i + 1, true
+		case c == '-' && strings.HasPrefix(pattern[i:], "-["):
+			if depth > 8 {
+				return "", 0, false
+			}
+			without, next, ok := translateClass(pattern, i+1, depth+1)
+			if !ok || next >= len(pattern) || pattern[next] != ']' {
+				return "", 0, false
+			}
+			b.WriteByte(']')
+			class, ok = subtractClass(b.String(), without)
+			return class, next + 1, ok
+		case c == '[':
+			return "", 0, false
+		case c == '\\':
+			text, next, ok := translateEscape(pattern, i)
+			if !ok || strings.HasPrefix(text, "[") {
+				return "", 0, false
+			}
+			b.WriteString(text)
+			i = next
+		default:
+			b.WriteByte(c)
+			i++
+		}
+	}
+	return "", 0, false
+}
+
+// subtractClass is a class without the characters of another.
+func subtractClass(class, without string) (string, bool) {
+	from, fromErr := classRanges(class)
+	drop, dropErr := classRanges(without)
+	if fromErr || dropErr {
+		return "", false
+	}
+	var b strings.Builder
+	b.WriteByte('[')
+	for i := 0; i+1 < len(from); i += 2 {
+		low, high := from[i], from[i+1]
+		for j := 0; j+1 < len(drop) && low <= high; j += 2 {
+			if drop[j+1] < low || drop[j] > high {
+				continue
+			}
+			writeRange(&b, low, drop[j]-1)
+			low = drop[j+1] + 1
+		}
+		writeRange(&b, low, high)
+	}
+	b.WriteByte(']')
+	if b.Len() == 2 {
+		return `[^\x00-\x{10FFFF}]`, true
+	}
+	return b.String(), true
+}
+
+// classRanges are the pairs of first and last characters of a class, ascending.
+func classRanges(class string) (pairs []rune, failed bool) {
+	parsed, err := syntax.Parse(class, syntax.Perl)
+	if err != nil {
+		return nil, true
+	}
+	switch parsed.Op {
+	case syntax.OpCharClass:
+		return parsed.Rune, false
+	case syntax.OpLiteral:
+		if len(parsed.Rune) == 1 {
+			return []rune{parsed.Rune[0], parsed.Rune[0]}, false
+		}
+	case syntax.OpNoMatch:
+		return nil, false
+	}
+	return nil, true
+}
+
+func writeRange(b *strings.Builder, low, high rune) {
+	if low > high {
+		return
+	}
+	b.WriteString(`\x{` + strconv.FormatInt(int64(low), 16) + `}-\x{` + strconv.FormatInt(int64(high), 16) + `}`)
+}
