@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	"github.com/railhead-hub/railhead/opsd/audit"
+)
+
+const auditColumns = "seq, time_ms, actor, reason, method, target, tenant, result, event_id, detail, prev_hash, hash"
+
+// chain appends the records that are not in the audit chain yet, and answers how
+// many.
+func (w *writer) chain(ctx context.Context, records []*Record) (added int, err error) {
+	var head audit.Head
+	rows, err := w.query(ctx, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+	if err != nil {
+		return 0, fmt.Errorf("store: audit head: %w", err)
+	}
+	if head, err = scanHead(rows); err != nil {
+		return 0, err
+	}
+	for _, r := range records {
+		entry := auditEntry(r)
+		var seq uint64
+		switch err := one(w, ctx, &seq, "SELECT seq FROM audit WHERE event_id = ? AND event_id <> ''", entry.EventID); {
+		case err == nil:
+			continue
+		case !errors.Is(err, sql.ErrNoRows):
+			return added, fmt.Errorf("store: audit: %w", err)
+		}
+		head = head.Append(&entry)
+		if _, err := w.exec(ctx, "INSERT INTO audit ("+auditColumns+", raw) VALUES "+tuples(1, 13),
+			int64(entry.Seq), entry.TimeMS, entry.Actor, entry.Reason, entry.Method, entry.Target, entry.Tenant, entry.Result,
+			entry.EventID, entry.Detail[:], entry.Prev[:], entry.Hash[:], r.Value); err != nil {
+			return added, fmt.Errorf("store: audit: %w", err)
+		}
+		added++
+	}
+	return added, nil
+}
+
+// auditEntry reads an administrative act of the core.
+func auditEntry(r *Record) audit.Entry {
+	e := r.Event
+	entry := audit.Entry{
+		TimeMS: e.TimeMs, Method: KindName(e.Kind), Tenant: clean(e.Tenant, tenantMax),
+		Result: "ok", EventID: EventID(e).String(), Detail: sha256.Sum256(r.Value),
+	}
+	if e.Actor != nil {
+		entry.Actor, entry.Reason = clean(e.Actor.Name, wordMax), clean(e.Actor.Reason, textMax)
+	}
+	if e.Code != "" {
+		entry.Result = clean(e.Code, wordMax)
+	}
+	for _, target := range []string{e.Type, e.Name, e.Uuid, e.Tenant} {
+		if target != "" {
+			entry.Target = clean(target, wordMax)
+			break
+		}
+	}
+	return entry
+}
+
+// KindName is the name of an event kind for people and interfaces: job_created
+// for EVENT_KIND_JOB_CREATED.
+func KindName(kind enginev1.EventKind) string {
+	name, known := strings.CutPrefix(kind.String(), "EVENT_KIND_")
+	if !known {
+		return fmt.Sprintf("kind_%d", int32(kind))
+	}
+	return strings.ToLower(name)
+}
+
+func scanHead(rows *sql.Rows) (audit.Head, error) {
+	defer rows.Close()
+	var head audit.Head
+	var hash []byte
+	if rows.Next() {
+		if err := rows.Scan(&head.Seq, &hash); err != nil {
+			return head, fmt.Errorf("store: audit head: %w", err)
+		}
+		copy(head.Hash[:], hash)
+	}
+	if err := rows.Err(); err != nil {
+		return head, fmt.Errorf("store: audit head: %w", err)
+	}
+	return head, nil
+}
+
+// AuditHead answers the end of the chain; the zero Head when it is empty.
+func (s *Store) AuditHead(ctx context.Context) (audit.Head, error) {
+	rows, err := s.query(ctx, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+	if err != nil {
+		return audit.Head{}, fmt.Errorf("store: audit head: %w", err)
+	}
+	return scanHead(rows)
+}
+
+// AuditEntries answers up to limit entries below seq, newest first, of one tenant
+// or of all; 0 is above all.
+func (s *Store) AuditEntries(ctx context.Context, tenant string, below uint64, limit int) ([]audit.Entry, error) {
+	if below == 0 {
+		below = 1<<63 - 1
+	}
+	query, args := "SELECT "+auditColumns+" FROM audit WHERE seq < ?", []any{int64(below)}
+	if tenant != "" {
+		query, args = query+" AND tenant = ?", append(args, tenant)
+	}
+	rows, err := s.query(ctx, query+" ORDER BY seq DESC LIMIT ?", append(args, limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("store: audit: %w", err)
+	}
+	return scanAudit(rows)
+}
+
+// AuditFrom answers up to limit entries from seq on, in the order of the chain.
+func (s *Store) AuditFrom(ctx context.Context, seq uint64, limit int) ([]audit.Entry, error) {
+	rows, err := s.query(ctx, "SELECT "+auditColumns+" FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?", int64(seq), limit)
+	if err != nil {
+		return nil, fmt.Errorf("store: audit: %w", err)
+	}
+	return scanAudit(rows)
+}
+
+func scanAudit(rows *sql.Rows) ([]audit.Entry, error) {
+	defer rows.Close()
+	var out []audit.Entry
+	for rows.Next() {
+		var e audit.Entry
+		var detail, prev, hash []byte
+		if err := rows.Scan(&e.Seq, &e.TimeMS, &e.Actor, &e.Reason, &e.Method, &e.Target, &e.Tenant, &e.Result, &e.EventID, &detail, &prev, &hash); err != nil {
+			return nil, fmt.Errorf("store: audit: %w", err)
+		}
+		copy(e.Detail[:], detail)
+		copy(e.Prev[:], prev)
+		copy(e.Hash[:], hash)
+		out = append(out, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("store: audit: %w", err)
+	}
+	return out, nil
+}
+
+// VerifyAudit recomputes up to limit entries behind the entry after, which is
+// trusted when it is not 0. A fault is an *audit.Fault; any other error means
+// that the chain could not be read.
+func (s *Store) VerifyAudit(ctx context.Context, after uint64, limit uint64, expect *audit.Hash) (audit.Head, uint64, error) {
+	var v audit.Verifier
+	next := uint64(1)
+	if after > 0 {
+		trusted, err := s.AuditFrom(ctx, after, 1)
+		if err != nil {
+			return audit.Head{}, 0, err
+		}
+		if len(trusted) == 0 || trusted[0].Seq != after {
+			return audit.Head{}, 0, &audit.Fault{Seq: after, Text: "missing"}
+		}
+		v.After(audit.Head{Seq: after, Hash: trusted[0].Hash})
+		next = after + 1
+	}
+	if expect != nil {
+		v.Expect(*expect)
+	}
+	const page = 1000
+	for limit > 0 {
+		entries, err := s.AuditFrom(ctx, next, int(min(limit, page)))
+		if err != nil {
+			return audit.Head{}, 0, err
+		}
+		for i := range entries {
+			if err := v.Check(&entries[i]); err != nil {
+				head, checked, _ := v.Finish()
+				return head, checked, err
+			}
+		}
+		if len(entries) == 0 {
+			break
+		}
+		limit -= uint64(len(entries))
+		next = entries[len(entries)-1].Seq + 1
+	}
+	return v.Finish()
+}

@@ -1,0 +1,104 @@
+package store_test
+
+import (
+	"database/sql"
+	"errors"
+	"testing"
+
+	_ "modernc.org/sqlite"
+
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	"github.com/railhead-hub/railhead/opsd/audit"
+	"github.com/railhead-hub/railhead/opsd/store"
+)
+
+func acts(t testing.TB, st *story, n int) []store.Record {
+	var events []*enginev1.Event
+	for i := range n {
+		events = append(events, st.event(0, enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED, func(e *enginev1.Event) {
+			e.Type, e.Actor = "payer-fund-transfer-greenbank", &enginev1.Actor{Name: "ada", Reason: "go live"}
+			if i%3 == 2 {
+				e.Tenant, e.Code = "bluebank", "flow-refused"
+			}
+		}))
+	}
+	out := records(t, 0, events...)
+	for i := range out {
+		out[i].Audit = true
+	}
+	return out
+}
+
+func TestAdministrativeActsAreChained(t *testing.T) {
+	eachStore(t, func(t *testing.T, cfg store.Config) {
+		s := open(t, cfg)
+		f, st := newFeed(t, s), newStory()
+		first := acts(t, st, 4)
+		if out := f.records(first); out.Audit != 4 {
+			t.Fatalf("%+v", out)
+		}
+		if out := f.records(append(first[2:4:4], acts(t, st, 2)...)); out.Audit != 2 || out.Duplicates != 2 {
+			t.Errorf("exported again: %+v", out)
+		}
+		entries, err := s.AuditEntries(t.Context(), "", 0, 3)
+		if err != nil || len(entries) != 3 || entries[0].Seq != 6 || entries[0].Actor != "ada" ||
+			entries[0].Method != "flow_deployed" || entries[0].Target != "payer-fund-transfer-greenbank" || entries[0].Result != "ok" {
+			t.Errorf("%+v, %v", entries, err)
+		}
+		blue, err := s.AuditEntries(t.Context(), "bluebank", 0, 10)
+		if err != nil || len(blue) != 1 || blue[0].Result != "flow-refused" {
+			t.Errorf("%+v, %v", blue, err)
+		}
+		head, err := s.AuditHead(t.Context())
+		if err != nil || head.Seq != 6 {
+			t.Errorf("%+v, %v", head, err)
+		}
+		verified, checked, err := s.VerifyAudit(t.Context(), 0, 1000, &head.Hash)
+		if err != nil || verified != head || checked != 6 {
+			t.Errorf("%+v %d %v", verified, checked, err)
+		}
+		if _, checked, err := s.VerifyAudit(t.Context(), 2, 3, nil); err != nil || checked != 3 {
+			t.Errorf("a stretch: %d, %v", checked, err)
+		}
+		var fault *audit.Fault
+		if _, _, err := s.VerifyAudit(t.Context(), 99, 10, nil); !errors.As(err, &fault) {
+			t.Errorf("behind an entry that is not there: %v", err)
+		}
+	})
+}
+
+func TestManipulationInTheDatabaseIsFound(t *testing.T) {
+	eachStore(t, func(t *testing.T, cfg store.Config) {
+		for name, statement := range map[string]string{
+			"edited":  "UPDATE audit SET actor = 'eve' WHERE seq = 2",
+			"removed": "DELETE FROM audit WHERE seq = 2",
+		} {
+			t.Run(name, func(t *testing.T) {
+				cfg := cfg
+				if cfg.Driver == "sqlite" {
+					cfg.Path = t.TempDir() + "/opsd.db"
+				} else {
+					cfg = postgresConfig(t)
+				}
+				s := open(t, cfg)
+				newFeed(t, s).records(acts(t, newStory(), 4))
+				driver, dsn := "sqlite", cfg.Path
+				if cfg.Driver == "postgres" {
+					driver, dsn = "pgx", cfg.DSN
+				}
+				db, err := sql.Open(driver, dsn)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer db.Close()
+				if _, err := db.Exec(statement); err != nil {
+					t.Fatal(err)
+				}
+				var fault *audit.Fault
+				if _, _, err := s.VerifyAudit(t.Context(), 0, 1000, nil); !errors.As(err, &fault) || fault.Seq != 2 {
+					t.Errorf("%v, want a fault at entry 2", err)
+				}
+			})
+		}
+	})
+}
