@@ -1,6 +1,9 @@
 package bpmn
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestParseTransfer(t *testing.T) {
 	processes, problems := Parse([]byte(transfer))
@@ -65,3 +68,19 @@ const transfer = `<?xml version="1.0" encoding="UTF-8"?>
     <b:extensionElements><z:subscription correlationKey="=transactionId"/></b:extensionElements>
   </b:message>
 </b:definitions>`
+
+// TestEncodings: older modellers write Latin-1, and BOMs happen.
+func TestEncodings(t *testing.T) {
+	const body = `<definitions xmlns="` + nsModel + `"><process id="p" name="%" isExecutable="true"><startEvent id="s"/><endEvent id="e"/><sequenceFlow id="f" sourceRef="s" targetRef="e"/></process></definitions>`
+	for head, name := range map[string]string{
+		`<?xml version="1.0" encoding="ISO-8859-1"?>`: "pay\xe9",
+		`<?xml version="1.0" encoding="UTF-8"?>`:      "payé",
+		``:                                            "payé",
+		"\ufeff" + `<?xml version="1.0" encoding="utf-8"?>`: "payé",
+	} {
+		processes, problems := Parse([]byte(head + strings.Replace(body, "%", name, 1)))
+		if len(processes) != 1 || processes[0].Name != "payé" {
+			t.Errorf("%q: %v %v", head, processes, problems)
+		}
+	}
+}

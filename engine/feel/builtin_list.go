@@ -17,7 +17,7 @@ var lists = []builtin{
 			if !r.spend(1) {
 				return Null
 			}
-			if same2(r, item, args[1]) {
+			if areEqual(r, item, args[1]) {
 				return Bool(true)
 			}
 		}
@@ -97,7 +97,7 @@ var lists = []builtin{
 			if !r.spend(1) {
 				return Null
 			}
-			if same2(r, item, args[1]) {
+			if areEqual(r, item, args[1]) {
 				found = append(found, Int(int64(i+1)))
 			}
 		}
@@ -218,7 +218,7 @@ func quotient(a, b Value) Value {
 }
 
 func median(r *run, args []Value) Value {
-	sorted, ok := ordered2(r, several(args))
+	sorted, ok := sortedNumbers(r, several(args))
 	if !ok || len(sorted) == 0 {
 		return Null
 	}
@@ -229,8 +229,8 @@ func median(r *run, args []Value) Value {
 	return divideNumbers(addNumbers(sorted[middle-1], sorted[middle]), Int(2))
 }
 
-// ordered2 is a sorted copy of a list of numbers.
-func ordered2(r *run, items []Value) ([]Value, bool) {
+// sortedNumbers is a sorted copy of a list of numbers.
+func sortedNumbers(r *run, items []Value) ([]Value, bool) {
 	if !r.spend(4 * len(items)) {
 		return nil, false
 	}
@@ -274,7 +274,7 @@ func deviation(r *run, args []Value) Value {
 
 // mode is the list of the most frequent numbers, ascending.
 func mode(r *run, args []Value) Value {
-	sorted, ok := ordered2(r, several(args))
+	sorted, ok := sortedNumbers(r, several(args))
 	if !ok {
 		return Null
 	}
@@ -403,7 +403,7 @@ next:
 			if !r.spend(1) {
 				return Null
 			}
-			if same2(r, item, other) {
+			if areEqual(r, item, other) {
 				continue next
 			}
 		}

@@ -38,10 +38,10 @@ var numbers = []builtin{
 		}
 		return modulo(a, b)
 	}},
-	{"sqrt", [][]string{{"number"}}, function1(decimals.Sqrt, func(v Value) bool { return compareNumbers(v, Int(0)) >= 0 })},
-	{"log", [][]string{{"number"}}, function1(decimals.Ln, func(v Value) bool { return compareNumbers(v, Int(0)) > 0 })},
+	{"sqrt", [][]string{{"number"}}, analytic(decimals.Sqrt, func(v Value) bool { return compareNumbers(v, Int(0)) >= 0 })},
+	{"log", [][]string{{"number"}}, analytic(decimals.Ln, func(v Value) bool { return compareNumbers(v, Int(0)) > 0 })},
 	// e to the 14,000 is beyond a decimal's exponent.
-	{"exp", [][]string{{"number"}}, function1(decimals.Exp, func(v Value) bool { return compareNumbers(v, Int(14_500)) < 0 })},
+	{"exp", [][]string{{"number"}}, analytic(decimals.Exp, func(v Value) bool { return compareNumbers(v, Int(14_500)) < 0 })},
 	{"odd", [][]string{{"number"}}, parity(1)},
 	{"even", [][]string{{"number"}}, parity(0)},
 }
@@ -79,7 +79,8 @@ func modulo(a, b Value) Value {
 	return rest
 }
 
-func function1(f func(d, x *apd.Decimal) (apd.Condition, error), domain func(Value) bool) func(*run, []Value) Value {
+// analytic is a function that is computed to the full precision on its domain.
+func analytic(f func(d, x *apd.Decimal) (apd.Condition, error), domain func(Value) bool) func(*run, []Value) Value {
 	return func(r *run, args []Value) Value {
 		v := one(args[0])
 		if v.kind != KindNumber || !domain(v) || !r.spend(1000) {

@@ -1,5 +1,7 @@
 package feel
 
+import "strings"
+
 // intervals are Allen's relations between points and ranges (DMN 1.3, table 77). A
 // point counts as the range from itself to itself.
 var intervals = []builtin{
@@ -74,10 +76,11 @@ var intervals = []builtin{
 	}, "point1 point2", "range1 range2"),
 }
 
+// relation makes the function of a relation; each form is its two parameters' names.
 func relation(name string, holds func(a, b *interval) (bool, bool), forms ...string) builtin {
 	b := builtin{name: name}
 	for _, form := range forms {
-		b.forms = append(b.forms, splitWords(form))
+		b.forms = append(b.forms, strings.Fields(form))
 	}
 	b.call = func(r *run, args []Value) Value {
 		x, xOK := asInterval(args[0])
@@ -92,18 +95,6 @@ func relation(name string, holds func(a, b *interval) (bool, bool), forms ...str
 		return Bool(answer)
 	}
 	return b
-}
-
-func splitWords(s string) []string {
-	var words []string
-	start := 0
-	for i := 0; i <= len(s); i++ {
-		if i == len(s) || s[i] == ' ' {
-			words = append(words, s[start:i])
-			start = i + 1
-		}
-	}
-	return words
 }
 
 func asInterval(v Value) (*interval, bool) {

@@ -66,5 +66,5 @@ func identical(r *run, a, b Value) bool {
 		x, y := a.ref.(*clock), b.ref.(*clock)
 		return a.num == b.num && x.nanos == y.nanos && x.zone == y.zone
 	}
-	return same2(r, a, b)
+	return areEqual(r, a, b)
 }

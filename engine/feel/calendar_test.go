@@ -60,7 +60,9 @@ func TestAddMonths(t *testing.T) {
 			t.Errorf("%s + %d months = %d, want %d (%s)", row.from, row.months, got, want, row.want)
 		}
 	}
-	if got := AddMonths(5, 1<<62); got != 5 {
-		t.Errorf("beyond the calendar: %d", got)
+	for _, months := range []int64{1 << 62, -1 << 62, 12 * 900_000_000, -12 * 900_000_000} {
+		if got := AddMonths(5, months); got != maxInstant && got != -maxInstant || (got > 0) != (months > 0) {
+			t.Errorf("%d months: %d", months, got)
+		}
 	}
 }

@@ -58,9 +58,9 @@ func each(e *env, sources []source, visit func(e *env) bool) (more, ok bool) {
 
 // count steps from one whole number or date to another, up or down.
 func count(e *env, from, to Value, step func(Value) (bool, bool)) (more, ok bool) {
-	make := Int
+	value := Int
 	if from.kind == KindDate && to.kind == KindDate {
-		make = dateValue
+		value = dateValue
 	} else if from.kind != KindNumber || to.kind != KindNumber {
 		e.run.warn("an iteration from ", from.kind.String(), " to ", to.kind.String())
 		return true, false
@@ -80,7 +80,7 @@ func count(e *env, from, to Value, step func(Value) (bool, bool)) (more, ok bool
 		delta = -1
 	}
 	for n := first; ; n += delta {
-		if more, ok := step(make(n)); !more || !ok {
+		if more, ok := step(value(n)); !more || !ok {
 			return more, ok
 		}
 		if n == last {

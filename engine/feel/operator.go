@@ -87,7 +87,7 @@ func subtract(a, b Value) Value {
 		return durationValue((a.num-b.num)*daySeconds, 0)
 	case KindTime, KindDateTime:
 		x, y := a.ref.(*clock), b.ref.(*clock)
-		if !comparable(x.zone, y.zone) {
+		if !haveOrder(x.zone, y.zone) {
 			return Null
 		}
 		days := a.num - b.num // both zero for times
@@ -227,7 +227,7 @@ func equal(r *run, a, b Value) Value {
 		if x.zone == y.zone {
 			return Bool(a.num == b.num && x.nanos == y.nanos)
 		}
-		if !comparable(x.zone, y.zone) {
+		if !haveOrder(x.zone, y.zone) {
 			return Bool(false)
 		}
 		order, _ := compare(a, b)
@@ -239,13 +239,13 @@ func equal(r *run, a, b Value) Value {
 	case KindRange:
 		x, y := a.ref.(*interval), b.ref.(*interval)
 		same := x.op == y.op && x.lowClosed == y.lowClosed && x.highClosed == y.highClosed
-		return Bool(same && same2(r, x.low, y.low) && same2(r, x.high, y.high))
+		return Bool(same && areEqual(r, x.low, y.low) && areEqual(r, x.high, y.high))
 	}
 	return Bool(a.ref == b.ref)
 }
 
-// same2 is equality as a plain yes or no, for members of larger values.
-func same2(r *run, a, b Value) bool {
+// areEqual is equality as a plain yes or no, for members of larger values.
+func areEqual(r *run, a, b Value) bool {
 	holds, _ := equal(r, a, b).Bool()
 	return holds
 }
@@ -258,7 +258,7 @@ func equalLists(r *run, a, b []Value) Value {
 		if !r.spend(1) {
 			return Null
 		}
-		if !same2(r, a[i], b[i]) {
+		if !areEqual(r, a[i], b[i]) {
 			return Bool(false)
 		}
 	}
@@ -274,15 +274,15 @@ func equalContexts(r *run, a, b Value) Value {
 			return Null
 		}
 		other, ok := b.Get(entry.Key)
-		if !ok || !same2(r, entry.Value, other) {
+		if !ok || !areEqual(r, entry.Value, other) {
 			return Bool(false)
 		}
 	}
 	return Bool(true)
 }
 
-// comparable tells whether times of the two zones have an order.
-func comparable(a, b zone) bool { return a == b || a.known && b.known }
+// haveOrder tells whether times of the two zones have an order.
+func haveOrder(a, b zone) bool { return a == b || a.known && b.known }
 
 // compare orders two values of one ordered type.
 func compare(a, b Value) (order int, ok bool) {
@@ -303,7 +303,7 @@ func compare(a, b Value) (order int, ok bool) {
 		return sign(int64(a.nano), int64(b.nano)), true
 	case KindTime, KindDateTime:
 		x, y := a.ref.(*clock), b.ref.(*clock)
-		if !comparable(x.zone, y.zone) {
+		if !haveOrder(x.zone, y.zone) {
 			return 0, false
 		}
 		if s, t := a.num*daySeconds-int64(x.zone.offset), b.num*daySeconds-int64(y.zone.offset); s != t {
@@ -401,7 +401,7 @@ func matches(r *run, v, test Value) Value {
 				if holds, _ := item.ref.(*interval).holds(r, v).Bool(); holds {
 					return Bool(true)
 				}
-			} else if same2(r, v, item) {
+			} else if areEqual(r, v, item) {
 				return Bool(true)
 			}
 		}

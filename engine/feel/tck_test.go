@@ -413,5 +413,5 @@ func tckEqual(got, want Value) bool {
 		}
 		return true
 	}
-	return fmt.Sprint(got) == fmt.Sprint(want) || same2(&run{budget: maxBudget}, got, want)
+	return fmt.Sprint(got) == fmt.Sprint(want) || areEqual(&run{budget: maxBudget}, got, want)
 }

@@ -60,31 +60,45 @@ func InstantOf(v Value) (ms int64, ok bool) {
 		return 0, false
 	}
 	c := v.ref.(*clock)
-	if c.zone.name != "" && !c.zone.known {
+	if c.zone.name != "" && !c.zone.known || v.num > maxInstant/dayMS-1 || v.num < -maxInstant/dayMS+1 {
 		return 0, false
 	}
 	return (v.num*daySeconds-int64(c.zone.offset))*1000 + ceilMS(c.nanos), true
 }
 
+const (
+	dayMS = daySeconds * 1000
+	// maxInstant, about 200 million years from 1970 in milliseconds, bounds moments:
+	// what lies beyond is the bound itself, so that a timer of absurd length is never
+	// one that fires at once.
+	maxInstant = 6_000_000_000_000_000_000
+)
+
 // AddMonths moves a moment by months in UTC, keeping the time of day. A day the
 // target month lacks becomes its last: 31 January plus one month is 28 or 29
-// February. Beyond the calendar's bounds the moment stays where it is.
+// February. The answer is bounded to 200 million years from 1970.
 func AddMonths(ms, months int64) int64 {
-	const dayMS = daySeconds * 1000
 	days, ok := addMonths(floorDiv(ms, dayMS), months)
-	if !ok {
-		return ms
+	if !ok || days > maxInstant/dayMS || days < -maxInstant/dayMS {
+		if months > 0 {
+			return maxInstant
+		}
+		return -maxInstant
 	}
 	return days*dayMS + floorMod(ms, dayMS)
 }
 
-// After is the moment one period after ms: months first, then the rest.
+// After is the moment one period after ms: months first, then the rest. The answer
+// is bounded like AddMonths's.
 func (p Period) After(ms int64) int64 {
 	if p.Months != 0 {
 		ms = AddMonths(ms, p.Months)
 	}
-	return ms + p.MS
+	// Bounded so, the sum of both fits.
+	return bounded(bounded(ms, maxInstant)+bounded(p.MS, maxInstant/2), maxInstant)
 }
+
+func bounded(n, limit int64) int64 { return min(max(n, -limit), limit) }
 
 func ceilMS(nanos int64) int64 { return -floorDiv(-nanos, 1_000_000) }
 

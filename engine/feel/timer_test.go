@@ -51,7 +51,7 @@ func TestParseDateTime(t *testing.T) {
 	}
 	for _, text := range []string{"", "now", "2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-11-20T25:00:00Z",
 		"2026-11-20T24:00:01Z", "2026-11-20T07:60:00Z", "2026-11-20 07:00:00Z", "2026-11-20T07:00:00@Europe/Paris",
-		"2026-11-20T07:00:00+15:00", "02026-11-20T07:00:00Z"} {
+		"2026-11-20T07:00:00+15:00", "999999999-01-01T00:00:00Z", "-999999999-01-01T00:00:00Z", "02026-11-20T07:00:00Z"} {
 		if got, err := ParseDateTime(text); err == nil {
 			t.Errorf("%q = %d, want an error", text, got)
 		}
@@ -90,6 +90,12 @@ func TestTimerValues(t *testing.T) {
 	}
 	if ms, ok := InstantOf(x.Eval(nil)); ok {
 		t.Errorf("without a clock: %d", ms)
+	}
+	const far = 1<<63 - 1
+	for _, p := range []Period{{MS: far}, {Months: far}, {Months: far, MS: far}, {Months: 2_000_000_000, MS: far}} {
+		if got := p.After(1_795_158_000_000); got < 1e18 {
+			t.Errorf("a very long time from now: %d", got)
+		}
 	}
 	if got := (Period{Months: 1, MS: 1000}).After(0); got != 31*86_400_000+1000 {
 		t.Errorf("a month and a second after 1970: %d", got)
