@@ -61,7 +61,10 @@ func jsonText(json []byte) string {
 // jsonInt reads an integer, as a JSON number or in a JSON string.
 func jsonInt(json []byte) (int64, bool) {
 	n, err := strconv.ParseInt(jsonText(json), 10, 64)
-	return n, err == nil
+	if err != nil {
+		return 0, false // not the nearest number, which ParseInt gives
+	}
+	return n, true
 }
 
 // unquote reads a JSON string.

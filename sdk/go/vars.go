@@ -8,8 +8,9 @@ import (
 )
 
 // Vars are named JSON values. A value is nil, a string, a bool, an integer, a
-// float64, RawJSON, a Vars, a map[string]any, a map[string]string, a slice of
-// strings, of any, of Vars or of map[string]any, or has a method MarshalJSON.
+// float64, a json.Number, RawJSON, a Vars, a map[string]any, a map[string]string,
+// a slice of strings, of any, of Vars or of map[string]any, or has a method
+// MarshalJSON.
 // Wrap anything else, such as a struct, in Value. Keys are written in ascending
 // order. A value of another type panics, naming the key.
 //
@@ -118,6 +119,15 @@ func appendJSON(dst []byte, name string, v any) (_ []byte, ok bool) {
 		return appendArray(dst, name, v), true
 	case []map[string]any:
 		return appendArray(dst, name, v), true
+	case interface { // json.Number, without importing its package
+		Float64() (float64, error)
+		Int64() (int64, error)
+		String() string
+	}:
+		if v.String() == "" {
+			return append(dst, '0'), true
+		}
+		return append(dst, v.String()...), true
 	case interface{ MarshalJSON() ([]byte, error) }:
 		out, err := v.MarshalJSON()
 		if err != nil {

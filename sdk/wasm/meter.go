@@ -158,11 +158,11 @@ func (m *meter) tables(content []byte) ([]byte, error) {
 	return out, r.err
 }
 
-// appendLimits lowers the maximum. A minimum above it stays, for validation to
-// refuse.
+// appendLimits lowers the maximum, but not below the minimum: whether that is
+// too large is for admission to say.
 func appendLimits(dst []byte, l Limits, most uint32) []byte {
-	if !l.HasMax || l.Max > uint64(most) {
-		l.Max = uint64(most)
+	if limit := max(uint64(most), l.Min); !l.HasMax || l.Max > limit {
+		l.Max = limit
 	}
 	return AppendU32(AppendU32(append(dst, 1), uint32(l.Min)), uint32(l.Max))
 }

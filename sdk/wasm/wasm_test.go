@@ -1,0 +1,174 @@
+package wasm_test
+
+import (
+	"bytes"
+	"context"
+	"testing"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+
+	"github.com/railhead-hub/railhead/sdk/wasm"
+)
+
+// A module of one function, named run, of type (i32) -> (i32).
+func oneFunction(code ...byte) []byte {
+	body := append([]byte{0}, code...)
+	body = append(body, 0x0b)
+	out := bytes.Clone(wasm.Header)
+	out = wasm.AppendSection(out, wasm.SectionType, []byte{1, 0x60, 1, 0x7f, 1, 0x7f})
+	out = wasm.AppendSection(out, wasm.SectionFunction, []byte{1, 0})
+	out = wasm.AppendSection(out, wasm.SectionMemory, []byte{1, 0, 1})
+	out = wasm.AppendSection(out, wasm.SectionExport, append([]byte{1, 3}, append([]byte("run"), 0, 0)...))
+	content := append(wasm.AppendU32([]byte{1}, uint32(len(body))), body...)
+	return wasm.AppendSection(out, wasm.SectionCode, content)
+}
+
+func TestOutline(t *testing.T) {
+	o, err := wasm.Parse(oneFunction(0x20, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.Exports) != 1 || o.Exports[0].Name != "run" || o.Exports[0].Type.String() != "(i32) -> (i32)" {
+		t.Fatalf("%+v", o.Exports)
+	}
+	if len(o.Memories) != 1 || o.Memories[0].Min != 1 || o.Memories[0].HasMax || len(o.Funcs) != 1 {
+		t.Fatalf("%+v", o)
+	}
+}
+
+func TestCustomSection(t *testing.T) {
+	plain := oneFunction(0x20, 0)
+	with, err := wasm.WithCustom(plain, "note", []byte("one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if with, err = wasm.WithCustom(with, "note", []byte("two")); err != nil {
+		t.Fatal(err)
+	}
+	content, found, err := wasm.Custom(with, "note")
+	if err != nil || !found || string(content) != "two" {
+		t.Fatalf("%q, %v, %v", content, found, err)
+	}
+	if _, found, _ := wasm.Custom(plain, "note"); found {
+		t.Fatal("found what is not there")
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	plain := oneFunction(0x20, 0)
+	for what, module := range map[string][]byte{
+		"empty":           {},
+		"no magic":        []byte("hello, world"),
+		"other version":   {0, 'a', 's', 'm', 2, 0, 0, 0},
+		"unknown section": append(bytes.Clone(plain), 77, 0),
+		"out of order":    append(bytes.Clone(plain), wasm.SectionType, 1, 0),
+		"size too large":  append(bytes.Clone(plain), 0, 0xff, 0xff, 0x7f),
+		"long number":     append(bytes.Clone(plain), 0, 0x80, 0x80, 0x80, 0x80, 0x80, 0),
+		"wide number":     append(bytes.Clone(plain), 0, 0xff, 0xff, 0xff, 0xff, 0x7f),
+		"count of types":  wasm.AppendSection(bytes.Clone(wasm.Header), wasm.SectionType, []byte{0xff, 0xff, 0xff, 0xff, 0x0f}),
+	} {
+		if _, err := wasm.Parse(module); err == nil {
+			t.Errorf("%s: it parses", what)
+		}
+	}
+	for cut := range plain {
+		// No cut may panic; cuts between sections are modules of their own.
+		wasm.Parse(plain[:cut])
+		wasm.Meter(plain[:cut], options)
+	}
+}
+
+var options = wasm.MeterOptions{Export: "fuel", Initial: 1 << 40, MemoryMaxPages: 3, TableMax: 10}
+
+// run instantiates a metered module and returns the result, the fuel it took and
+// the error of a call.
+func run(t *testing.T, module []byte, param uint64, fuel int64) (uint64, int64, error) {
+	t.Helper()
+	metered, err := wasm.Meter(module, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter())
+	defer r.Close(ctx)
+	m, err := r.Instantiate(ctx, metered)
+	if err != nil {
+		t.Fatal(err)
+	}
+	global := m.ExportedGlobal("fuel").(api.MutableGlobal)
+	global.Set(uint64(fuel))
+	out, err := m.ExportedFunction("run").Call(ctx, param)
+	if err != nil {
+		return 0, fuel - int64(global.Get()), err
+	}
+	return out[0], fuel - int64(global.Get()), nil
+}
+
+func TestMeter(t *testing.T) {
+	count := []byte{ // counts its parameter down to zero
+		0x03, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b, 0x20, 0,
+	}
+	straight := append(bytes.Repeat([]byte{0x20, 0, 0x1a}, 1000), 0x20, 0)
+	// Jumps over everything that takes fuel by its position alone.
+	var hops []byte
+	for range 30 {
+		hops = append(hops, 0x02, 0x40)
+		hops = append(hops, bytes.Repeat([]byte{0x20, 0, 0x1a}, 40)...)
+		hops = append(hops, 0x20, 0, 0x0d, 0, 0x20, 0, 0x1a, 0x0b)
+	}
+	hops = append(hops, 0x20, 0)
+	for what, row := range map[string]struct {
+		code       []byte
+		param      uint64
+		want       uint64
+		least, top int64
+	}{
+		"a call takes one unit":                {[]byte{0x20, 0}, 7, 7, 1, 1},
+		"a loop takes one each time":           {count, 1000, 0, 1001, 1001},
+		"straight code takes by its length":    {straight, 7, 7, 3000 / 140, 3000/128 + 2},
+		"jumping ahead does not avoid it":      {hops, 7, 7, 25, 40},
+		"falling through takes the same":       {hops, 0, 0, 25, 40},
+		"memory.fill takes by its length":      {[]byte{0x41, 0, 0x41, 0, 0x20, 0, 0xfc, 11, 0, 0x20, 0}, 65536, 65536, 1024, 1026},
+		"memory.grow takes by its length":      {[]byte{0x20, 0, 0x40, 0}, 2, 1, 2048, 2050},
+		"memory.grow beyond the maximum fails": {[]byte{0x20, 0, 0x40, 0}, 3, 1<<32 - 1, 3072, 3074},
+	} {
+		got, took, err := run(t, oneFunction(row.code...), row.param, 1<<30)
+		if err != nil || got != row.want || took < row.least || took > row.top {
+			t.Errorf("%s: got %d, fuel %d, %v; want %d, fuel %d to %d", what, got, took, err, row.want, row.least, row.top)
+		}
+	}
+	if _, took, err := run(t, oneFunction(count...), 1000, 500); err == nil || took != 501 {
+		t.Errorf("out of fuel: took %d, %v", took, err)
+	}
+}
+
+// FuzzMeter: no bytes make it panic, and what it makes of a module that compiles
+// compiles too.
+func FuzzMeter(f *testing.F) {
+	f.Add(oneFunction(0x20, 0))
+	f.Add(oneFunction(0x03, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b, 0x20, 0))
+	f.Add(oneFunction(0x41, 0, 0x41, 0, 0x20, 0, 0xfc, 11, 0, 0x20, 0))
+	f.Add(oneFunction(0x20, 0, 0x04, 0x7f, 0x41, 1, 0x05, 0x41, 2, 0x0b))
+	f.Add(oneFunction(0x02, 0x40, 0x20, 0, 0x0e, 1, 0, 0, 0x0b, 0x20, 0))
+	ctx := context.Background()
+	f.Fuzz(func(t *testing.T, module []byte) {
+		if len(module) > 1<<16 {
+			return
+		}
+		wasm.WithCustom(module, "note", []byte("x"))
+		metered, err := wasm.Meter(module, options)
+		if err != nil {
+			return
+		}
+		r := wazero.NewRuntimeWithConfig(ctx, wazero.NewRuntimeConfigInterpreter().
+			WithCoreFeatures(api.CoreFeaturesV2).WithMemoryLimitPages(options.MemoryMaxPages))
+		defer r.Close(ctx)
+		if _, err := r.CompileModule(ctx, module); err != nil {
+			return
+		}
+		if _, err := r.CompileModule(ctx, metered); err != nil {
+			t.Fatalf("it no longer compiles: %v", err)
+		}
+	})
+}
