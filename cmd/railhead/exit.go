@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"connectrpc.com/connect"
 
@@ -94,7 +95,8 @@ func printError(w io.Writer, err error) {
 		return
 	}
 	detail := errorDetail(rpc)
-	fmt.Fprintf(w, "railhead: %s", rpc.Message())
+	// The code's name adds nothing to the message.
+	fmt.Fprintf(w, "railhead: %s", strings.Replace(err.Error(), rpc.Error(), rpc.Message(), 1))
 	if reason := detail.GetReason(); reason != "" {
 		fmt.Fprintf(w, " (%s)", reason)
 	}

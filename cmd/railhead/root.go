@@ -105,6 +105,8 @@ before. "railhead config keys" lists them.
 
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
+		a.devCmd(),
+		a.nodeCmd(),
 		a.benchCmd(),
 		a.benchLoadCmd(),
 		a.exampleCmd(),

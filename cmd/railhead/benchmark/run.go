@@ -100,7 +100,7 @@ func Run(ctx context.Context, c Config) (report Report, err error) {
 			return report, err
 		}
 	}
-	leader, err := awaitLeader(ready, c, plan)
+	leader, err := devhub.Leader(ready, plan, c.Control)
 	if err != nil {
 		return report, err
 	}
@@ -136,24 +136,6 @@ func Run(ctx context.Context, c Config) (report Report, err error) {
 }
 
 func round(f float64) float64 { return float64(int64(f*10+0.5)) / 10 }
-
-// awaitLeader returns the control address of the node that leads.
-func awaitLeader(ctx context.Context, c Config, plan devhub.Plan) (string, error) {
-	for {
-		for _, n := range plan.Nodes {
-			url := devhub.URL(n.Control)
-			s, err := c.Control(url).Status(ctx, &corev1.StatusRequest{})
-			if err == nil && s.GetRole() == "leader" {
-				return url, nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("no node leads: %w", ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
 
 func provision(ctx context.Context, c Config, leader string, modules []string) error {
 	payer, err := flows.Files.ReadFile(flows.PayerFundTransfer)

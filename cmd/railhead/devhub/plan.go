@@ -23,6 +23,8 @@ type Plan struct {
 	Ops      int    `json:"ops"`
 	OpsAdmin int    `json:"ops_admin"`
 	Kafka    int    `json:"kafka"`
+	// Front is the one door before several nodes; a single node is its own.
+	Front int `json:"front"`
 }
 
 // Node holds the ports of one node.
@@ -81,7 +83,7 @@ func NewPlan(dir string, n int, free bool) (Plan, error) {
 }
 
 func usualPlan(n int) Plan {
-	p := Plan{Bank: 8401, Scheme: 8402, Ops: 8403, OpsAdmin: 8406, Kafka: 9092}
+	p := Plan{Bank: 8401, Scheme: 8402, Ops: 8403, OpsAdmin: 8406, Front: 8407, Kafka: 9092}
 	for i := range n {
 		p.Nodes = append(p.Nodes, Node{Ingress: 8400 + 10*i, Control: 8404 + 10*i, Admin: 8405 + 10*i, Raft: 7400 + 10*i})
 	}
@@ -89,13 +91,13 @@ func usualPlan(n int) Plan {
 }
 
 func freePlan(n int) (Plan, error) {
-	ports, err := proc.FreePorts(5 + 4*n)
+	ports, err := proc.FreePorts(6 + 4*n)
 	if err != nil {
 		return Plan{}, err
 	}
-	p := Plan{Bank: ports[0], Scheme: ports[1], Ops: ports[2], OpsAdmin: ports[3], Kafka: ports[4]}
+	p := Plan{Bank: ports[0], Scheme: ports[1], Ops: ports[2], OpsAdmin: ports[3], Kafka: ports[4], Front: ports[5]}
 	for i := range n {
-		q := ports[5+4*i:]
+		q := ports[6+4*i:]
 		p.Nodes = append(p.Nodes, Node{Ingress: q[0], Control: q[1], Admin: q[2], Raft: q[3]})
 	}
 	return p, nil
@@ -103,7 +105,7 @@ func freePlan(n int) (Plan, error) {
 
 // Busy reports the ports of the plan that something listens on already.
 func (p Plan) Busy() []int {
-	ports := []int{p.Bank, p.Scheme, p.Ops, p.OpsAdmin, p.Kafka}
+	ports := []int{p.Bank, p.Scheme, p.Ops, p.OpsAdmin, p.Kafka, p.Front}
 	for _, n := range p.Nodes {
 		ports = append(ports, n.Ingress, n.Control, n.Admin, n.Raft)
 	}
@@ -151,6 +153,14 @@ func NodeArgs(c core.Config) []string {
 		args = append(args, "--peers", strings.Join(c.Peers, ","))
 	}
 	return args
+}
+
+// IngressURL is where channels and schemes reach the hub.
+func (p Plan) IngressURL() string {
+	if len(p.Nodes) > 1 {
+		return URL(p.Front)
+	}
+	return URL(p.Nodes[0].Ingress)
 }
 
 // OpsdArgs is the command line of an opsd process with its store in the hub's
