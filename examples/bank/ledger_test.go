@@ -298,6 +298,7 @@ func TestRefusals(t *testing.T) {
 		{"/holds", `{"account":` + payer + `,"amount":"1","Amount":"2","currency":"USD","reference":"r"}`, 400, BadRequest},
 		{"/holds", `{}{}`, 400, BadRequest},
 		{"/holds", `[]`, 400, BadRequest},
+		{"/holds/nothing/release", `null`, 400, BadRequest},
 		{"/holds", `{`, 400, BadRequest},
 		{"/holds", strings.Repeat("[", 100), 400, BadRequest},
 		{"/holds", `{"x":"` + strings.Repeat("x", bodyMax) + `"}`, 413, TooLarge},

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestOpenAPI holds openapi.yaml and the routes together. The document is read by
+// TestOpenAPI holds openapi.yaml, the routes and the codes together. The document is read by
 // its indentation, which is all this needs of YAML.
 func TestOpenAPI(t *testing.T) {
 	paths := regexp.MustCompile(`(?ms)^paths:$(.*?)^components:$`).FindStringSubmatch(string(openAPI))
@@ -24,6 +24,11 @@ func TestOpenAPI(t *testing.T) {
 			path = m[1]
 		} else if m := verb.FindStringSubmatch(line); m != nil {
 			described = append(described, strings.ToUpper(m[1])+" "+path)
+		}
+	}
+	for code := range status {
+		if !strings.Contains(string(openAPI), "- "+string(code)+"\n") {
+			t.Errorf("code %s is not described", code)
 		}
 	}
 	var served []string

@@ -185,7 +185,7 @@ func (s *Store) run(ctx context.Context, db *sql.DB, opts *sql.TxOptions, do fun
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer t.Rollback() //nolint:errcheck // after Commit it has nothing to do, and before it the cause is already being returned
+	defer t.Rollback() // after Commit it has nothing to do, and before it the cause is already being returned
 	if err := do(&tx{Tx: t, ctx: ctx, lock: s.dialect.lock, now: time.Now().UnixMilli()}); err != nil {
 		return err
 	}

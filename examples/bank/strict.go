@@ -49,8 +49,7 @@ func decode(w http.ResponseWriter, r *http.Request, into any) error {
 
 // describe says what is wrong without repeating values, which may be personal.
 func describe(err error) string {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return "field " + wrong.Field + " is a " + wrong.Value + ", not a " + wrong.Type.String()
 	}
 	if text, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
@@ -67,6 +66,9 @@ func checkFields(d *json.Decoder, depth int) error {
 		return refuse(BadRequest, "the body is not JSON")
 	}
 	open, ok := t.(json.Delim)
+	if depth == 0 && open != '{' {
+		return refuse(BadRequest, "the body is not a JSON object")
+	}
 	if !ok {
 		return nil
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"strconv"
 
@@ -42,9 +41,9 @@ func (l *ledger) account() (a bankAccount, no *refusal, end *connector.Outcome) 
 			return a, &refusal{Code: "CURRENCY_MISMATCH", Message: "the party has no account in the currency " + strconv.Quote(currency)}, nil
 		}
 	}
-	answer, no, end := l.read(http.MethodGet, "/accounts/"+url.PathEscape(id), nil)
+	answer, no, end := l.read("GET", "/accounts/"+url.PathEscape(id), nil)
 	if no == nil && end == nil && (json.Unmarshal(answer, &a) != nil || a.ID == "") {
-		end = ended(l.unreadable())
+		end = new(l.unreadable())
 	}
 	return a, no, end
 }
@@ -75,7 +74,7 @@ func statement(c *connector.Context, job *connector.Job) connector.Outcome {
 			limit = 100
 		}
 		after, _ := job.Int("statementAfter")
-		answer, no, end := l.read(http.MethodGet, "/accounts/"+url.PathEscape(a.ID)+"/statement?after="+
+		answer, no, end := l.read("GET", "/accounts/"+url.PathEscape(a.ID)+"/statement?after="+
 			strconv.FormatInt(max(after, 0), 10)+"&limit="+strconv.FormatInt(limit, 10), nil)
 		if no != nil || end != nil {
 			return nil, no, end
@@ -87,7 +86,7 @@ func statement(c *connector.Context, job *connector.Job) connector.Outcome {
 			ID int64 `json:"id"`
 		}
 		if json.Unmarshal(answer, &list) != nil || list.Entries == nil || json.Unmarshal(*list.Entries, &ids) != nil {
-			return nil, nil, ended(l.unreadable())
+			return nil, nil, new(l.unreadable())
 		}
 		if len(ids) > 0 {
 			after = ids[len(ids)-1].ID

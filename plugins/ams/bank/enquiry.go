@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -49,9 +48,9 @@ func (l *ledger) enquire(d deed, key string) ([]byte, *refusal, *connector.Outco
 			return nil, f.no, nil
 		case f.state == absent && l.Now().Sub(since) >= l.config.settle():
 			l.Settle(d.key, false)
-			return nil, nil, ended(connector.Fail("NOT_DONE", "the bank never saw the request").Retry(l.backoff()))
+			return nil, nil, new(connector.Fail("NOT_DONE", "the bank never saw the request").Retry(l.backoff()))
 		case f.state == strange || f.state == found:
-			return nil, nil, ended(connector.Doubtful(d.key, "the bank has something else than was asked for: "+f.reason))
+			return nil, nil, new(connector.Doubtful(d.key, "the bank has something else than was asked for: "+f.reason))
 		}
 		wait := time.Second << (2 * try)
 		if f.state == absent {
@@ -65,9 +64,9 @@ func (l *ledger) enquire(d deed, key string) ([]byte, *refusal, *connector.Outco
 		}
 	}
 	if l.job.Retries > 0 {
-		return nil, nil, ended(connector.Fail("IN_DOUBT", reason).Retry(l.backoff()))
+		return nil, nil, new(connector.Fail("IN_DOUBT", reason).Retry(l.backoff()))
 	}
-	return nil, nil, ended(connector.Doubtful(d.key, reason))
+	return nil, nil, new(connector.Doubtful(d.key, reason))
 }
 
 // ask enquires once: by the idempotency key that was on the wire, or by business
@@ -76,11 +75,11 @@ func (l *ledger) ask(d deed, key string) finding {
 	if key == "" {
 		return d.find(l)
 	}
-	resp, err := l.HTTP(connector.HTTP{Endpoint: endpoint, Method: http.MethodGet, Path: "/operations/" + url.PathEscape(key)})
+	resp, err := l.HTTP(connector.HTTP{Endpoint: endpoint, Method: "GET", Path: "/operations/" + url.PathEscape(key)})
 	if err != nil {
 		return finding{reason: err.Error()}
 	}
-	if resp.Status == http.StatusNotFound {
+	if resp.Status == 404 {
 		var no refusal
 		switch err := resp.Decode(&no); {
 		case err != nil:
@@ -95,7 +94,7 @@ func (l *ledger) ask(d deed, key string) finding {
 		State  string          `json:"state"`
 		Answer json.RawMessage `json:"answer"`
 	}
-	if resp.Status != http.StatusOK || resp.Decode(&operation) != nil {
+	if resp.Status != 200 || resp.Decode(&operation) != nil {
 		return finding{reason: "the bank's answer to the enquiry cannot be read"}
 	}
 	switch operation.State {
@@ -132,8 +131,8 @@ func one(list *[]json.RawMessage) finding {
 
 // look reads a path of the bank into v and reports whether that was possible.
 func (l *ledger) look(path string, v any) bool {
-	resp, err := l.HTTP(connector.HTTP{Endpoint: endpoint, Method: http.MethodGet, Path: path})
-	return err == nil && resp.Status == http.StatusOK && resp.Decode(v) == nil
+	resp, err := l.HTTP(connector.HTTP{Endpoint: endpoint, Method: "GET", Path: path})
+	return err == nil && resp.Status == 200 && resp.Decode(v) == nil
 }
 
 // reference is the query for what the payment did under a money key.

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -23,7 +22,7 @@ type ledger struct {
 func open(c *connector.Context, job *connector.Job) (l *ledger, end *connector.Outcome) {
 	cfg, err := readConfig(c)
 	if err != nil {
-		return nil, ended(connector.Fail("BAD_CONFIG", err.Error()))
+		return nil, new(connector.Fail("BAD_CONFIG", err.Error()))
 	}
 	return &ledger{c, job, cfg}, nil
 }
@@ -44,8 +43,6 @@ func (r *refusal) failed(flag string) connector.Outcome {
 	})
 }
 
-func ended(o connector.Outcome) *connector.Outcome { return &o }
-
 // deed is something that moves money, or sets it aside, once.
 type deed struct {
 	key   string // the money key: one deed of the payment
@@ -62,7 +59,7 @@ type deed struct {
 // the deed, its refusal, or how the job ends because neither is known.
 func (l *ledger) perform(d deed) (done []byte, no *refusal, end *connector.Outcome) {
 	resp, err := l.HTTP(connector.HTTP{
-		Endpoint: endpoint, Method: http.MethodPost, Path: d.path,
+		Endpoint: endpoint, Method: "POST", Path: d.path,
 		Headers: map[string]string{"content-type": "application/json"},
 		Body:    d.body.JSON(), Key: d.key, Terms: d.terms,
 	})
@@ -93,15 +90,15 @@ func (l *ledger) perform(d deed) (done []byte, no *refusal, end *connector.Outco
 		case f.state == found && d.sound(f.answer):
 			return f.answer, nil, nil
 		case f.state == silent:
-			return nil, nil, ended(connector.Fail("NO_ANSWER", "the bank does not say what became of the hold").Retry(l.backoff()))
+			return nil, nil, new(connector.Fail("NO_ANSWER", "the bank does not say what became of the hold").Retry(l.backoff()))
 		}
 		return nil, no, nil
 	case doubtful:
 		return l.enquire(d, "")
 	case later:
-		return nil, nil, ended(connector.Fail(no.Code, no.Message).Retry(l.backoff()))
+		return nil, nil, new(connector.Fail(no.Code, no.Message).Retry(l.backoff()))
 	default:
-		return nil, nil, ended(connector.Fail(no.Code, no.Message))
+		return nil, nil, new(connector.Fail(no.Code, no.Message))
 	}
 }
 
@@ -111,7 +108,7 @@ func (l *ledger) recover(d deed, reason string) ([]byte, *refusal, *connector.Ou
 	if f := d.find(l); f.state == found && d.sound(f.answer) {
 		return f.answer, nil, nil
 	}
-	return nil, nil, ended(connector.Doubtful(d.key, reason))
+	return nil, nil, new(connector.Doubtful(d.key, reason))
 }
 
 // read asks for something that changes nothing.
@@ -130,9 +127,9 @@ func (l *ledger) read(method, path string, body connector.Vars) (answer []byte, 
 	case refused, taken:
 		return nil, no, nil
 	case doubtful, later:
-		return nil, nil, ended(connector.Fail(no.Code, no.Message).Retry(l.backoff()))
+		return nil, nil, new(connector.Fail(no.Code, no.Message).Retry(l.backoff()))
 	default:
-		return nil, nil, ended(connector.Fail(no.Code, no.Message))
+		return nil, nil, new(connector.Fail(no.Code, no.Message))
 	}
 }
 
@@ -145,13 +142,13 @@ func (l *ledger) unreadable() connector.Outcome {
 func (l *ledger) failed(err error) *connector.Outcome {
 	var failure *connector.Failure
 	if !errors.As(err, &failure) { // a question in doubt is asked again
-		return ended(connector.Fail("NO_ANSWER", err.Error()).Retry(l.backoff()))
+		return new(connector.Fail("NO_ANSWER", err.Error()).Retry(l.backoff()))
 	}
 	switch failure.Code {
 	case connector.Unreachable, connector.Timeout, connector.Busy, connector.Unavailable:
-		return ended(connector.Fail(failure.Code, failure.Text).Retry(l.backoff()))
+		return new(connector.Fail(failure.Code, failure.Text).Retry(l.backoff()))
 	}
-	return ended(connector.Fail(failure.Code, failure.Text))
+	return new(connector.Fail(failure.Code, failure.Text))
 }
 
 // backoff doubles with the attempt: 2 s, 4 s … at most a minute.
@@ -174,7 +171,7 @@ const (
 // judge reads a response's status and error body. Only a code that the bank's
 // ledger gives is its refusal: a 404 from a proxy is not.
 func judge(resp *connector.Response) (*refusal, verdict) {
-	if resp.Status == http.StatusOK || resp.Status == http.StatusCreated {
+	if resp.Status == 200 || resp.Status == 201 {
 		return nil, yes
 	}
 	no := &refusal{payload: resp.Body}
@@ -182,12 +179,12 @@ func judge(resp *connector.Response) (*refusal, verdict) {
 	if !coded {
 		*no = refusal{Code: "BAD_ANSWER", Message: "the bank answered HTTP " + strconv.Itoa(resp.Status), payload: resp.Body}
 	}
-	switch s := resp.Status; {
-	case s == http.StatusTooManyRequests || s == http.StatusUnauthorized || s == http.StatusForbidden:
+	switch s := resp.Status; { // not net/http's names: they would bring all of it into the module
+	case s == 429 || s == 401 || s == 403:
 		return no, later
-	case s == http.StatusRequestTimeout || s == http.StatusTooEarly || s < http.StatusOK || s >= http.StatusInternalServerError:
+	case s == 408 || s == 425 || s < 200 || s >= 500:
 		return no, doubtful
-	case s < http.StatusBadRequest || !coded:
+	case s < 400 || !coded:
 		return no, broken
 	}
 	switch no.Code {

@@ -330,6 +330,7 @@ const once = "greenbank-27710101999-eur -100.10, greenbank-fees-eur 0.10, greenb
 // is asked again and through one that may only be asked what it did. Whatever is
 // lost: one hold, one booking, and the flow is told so.
 func TestLedger(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []struct{ keys, mode string }{{"honoured", "keyed"}, {"honoured", "ask"}, {"ignored", "ask"}} {
 		t.Run("keys "+kind.keys+", mode "+kind.mode, func(t *testing.T) {
 			t.Parallel()

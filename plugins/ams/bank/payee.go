@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net/http"
 
 	connector "github.com/railhead-hub/railhead/sdk/go"
 )
@@ -113,9 +112,9 @@ func (l *ledger) party(who party) (p bankParty, no *refusal, end *connector.Outc
 	if !who.named() {
 		return p, invalid("partyIdType or partyId is missing"), nil
 	}
-	answer, no, end := l.read(http.MethodGet, partyPath(l.config.Institution, who), nil)
+	answer, no, end := l.read("GET", partyPath(l.config.Institution, who), nil)
 	if no == nil && end == nil && (json.Unmarshal(answer, &p) != nil || len(p.Accounts) == 0) {
-		end = ended(l.unreadable())
+		end = new(l.unreadable())
 	}
 	return p, no, end
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"net/http"
 	"net/url"
 
 	connector "github.com/railhead-hub/railhead/sdk/go"
@@ -24,7 +23,7 @@ func quote(c *connector.Context, job *connector.Job, p payment, direction, flag 
 	if end != nil {
 		return *end
 	}
-	answer, no, end := l.read(http.MethodPost, "/quotes", connector.Vars{
+	answer, no, end := l.read("POST", "/quotes", connector.Vars{
 		"account": p.account.vars(l.config.Institution), "direction": direction,
 		"amount": string(p.amount.Value), "currency": p.amount.Currency,
 	})
@@ -101,7 +100,7 @@ func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 		terms: p.amount.terms(p.account.term(), l.config.Institution),
 		sound: func(answer []byte) bool {
 			h := readHold(answer)
-			return h.ID != "" && h.Account != "" && h.Reference == job.Payment && p.amount.same(amount{h.Amount, h.Currency}) &&
+			return h.ID != "" && h.Account != "" && h.State == "open" && h.Reference == job.Payment && p.amount.same(amount{h.Amount, h.Currency}) &&
 				amount{h.Fee, h.Currency}.same(amount{cmp.Or(p.fee, "0"), h.Currency})
 		},
 		find: func(l *ledger) finding {

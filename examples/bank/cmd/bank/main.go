@@ -112,7 +112,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	if at, ok := listener.Addr().(*net.TCPAddr); o.Token == "" && !(ok && at.IP.IsLoopback()) {
+	if at, ok := listener.Addr().(*net.TCPAddr); o.Token == "" && (!ok || !at.IP.IsLoopback()) {
 		return errors.Join(errors.New("off loopback the bank asks for a bearer token: set BANK_TOKEN or --token-file"), listener.Close())
 	}
 	h := &http.Server{

@@ -45,8 +45,8 @@ func start(t *testing.T, args ...string) *process {
 	}
 	t.Cleanup(func() {
 		if cmd.ProcessState == nil {
-			cmd.Process.Kill() //nolint:errcheck // it may have ended by itself
-			cmd.Wait()         //nolint:errcheck // it was killed
+			cmd.Process.Kill() // it may have ended by itself
+			cmd.Wait()         // it was killed
 		}
 	})
 	lines := bufio.NewReader(stderr)
@@ -145,7 +145,7 @@ func TestKill(t *testing.T) {
 					}
 					answers[i] = text
 					if len(answers) == (round+1)*deposits/(rounds+1) {
-						p.cmd.Process.Kill() //nolint:errcheck // whether it dies now or has died is the same
+						p.cmd.Process.Kill() // whether it dies now or has died is the same
 					}
 					mu.Unlock()
 				}
@@ -156,7 +156,7 @@ func TestKill(t *testing.T) {
 		}
 		close(work)
 		wg.Wait()
-		p.cmd.Wait() //nolint:errcheck // it was killed
+		p.cmd.Wait() // it was killed
 	}
 
 	p := start(t, "--db="+db)
