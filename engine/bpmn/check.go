@@ -33,7 +33,6 @@ func (p *parser) graph() {
 		}
 		p.references(e, t)
 	}
-	p.ways()
 }
 
 func (p *parser) starts() {
@@ -204,51 +203,4 @@ func (p *parser) references(e *Element, t *tag) {
 			p.warn(e.ID, "stale-flow-reference", "%s names %q, which does not lead here", c.name, clip(c.text))
 		}
 	}
-}
-
-// ways warns of elements no start event leads to, and of those that lead nowhere
-// though they are no end.
-func (p *parser) ways() {
-	process := p.current
-	reached := process.reachable()
-	for i := range process.Elements {
-		e := &process.Elements[i]
-		if !reached[i] && e.Kind != kindUnsupported {
-			p.warn(e.ID, "unreachable", "no start event leads to this %s", e.Kind)
-		}
-		if len(e.Outgoing) == 0 && e.Kind != KindEnd && e.Kind != KindLinkThrow && e.Kind != kindUnsupported {
-			p.warn(e.ID, "no-way-out", "nothing follows this %s; a payment that comes here ends without a result", e.Kind)
-		}
-	}
-}
-
-// reachable marks the elements some start event leads to.
-func (p *Process) reachable() []bool {
-	reached := make([]bool, len(p.Elements))
-	var open []int
-	visit := func(i int) {
-		if !reached[i] {
-			reached[i] = true
-			open = append(open, i)
-		}
-	}
-	for i := range p.Elements {
-		if p.Elements[i].Kind == KindStart {
-			visit(i)
-		}
-	}
-	for len(open) > 0 {
-		e := &p.Elements[open[len(open)-1]]
-		open = open[:len(open)-1]
-		for _, i := range e.Outgoing {
-			visit(p.Flows[i].Target)
-		}
-		for _, i := range e.Boundary {
-			visit(i)
-		}
-		if e.Kind == KindLinkThrow && e.LinkTo >= 0 {
-			visit(e.LinkTo)
-		}
-	}
-	return reached
 }

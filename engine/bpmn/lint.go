@@ -2,9 +2,9 @@ package bpmn
 
 import enginev1 "github.com/railhead-hub/railhead/engine/v1"
 
-// Lint looks for what runs but is likely not meant: it never refuses. What Parse
-// already warns of is repeated, so that a process deployed long ago can be looked at
-// again.
+// Lint looks for what runs but is likely not meant: it never refuses. It needs only
+// the process, so that one deployed long ago can be looked at again; what Parse warns
+// of it does not repeat.
 func Lint(process *Process) []Problem {
 	var problems []Problem
 	warn := func(e *Element, code, text string) {
@@ -58,4 +58,35 @@ func watched(process *Process, e *Element) bool {
 		}
 	}
 	return false
+}
+
+// reachable marks the elements some start event leads to.
+func (p *Process) reachable() []bool {
+	reached := make([]bool, len(p.Elements))
+	var open []int
+	visit := func(i int) {
+		if !reached[i] {
+			reached[i] = true
+			open = append(open, i)
+		}
+	}
+	for i := range p.Elements {
+		if p.Elements[i].Kind == KindStart {
+			visit(i)
+		}
+	}
+	for len(open) > 0 {
+		e := &p.Elements[open[len(open)-1]]
+		open = open[:len(open)-1]
+		for _, i := range e.Outgoing {
+			visit(p.Flows[i].Target)
+		}
+		for _, i := range e.Boundary {
+			visit(i)
+		}
+		if e.Kind == KindLinkThrow && e.LinkTo >= 0 {
+			visit(e.LinkTo)
+		}
+	}
+	return reached
 }

@@ -147,7 +147,7 @@ func namePart(r rune) bool {
 }
 
 var keywords = map[string]bool{
-	"and": true, "between": true, "else": true, "every": true, "external": true, "false": true,
+	"and": true, "between": true, "else": true, "every": true, "false": true,
 	"for": true, "function": true, "if": true, "in": true, "instance": true, "null": true, "or": true,
 	"return": true, "satisfies": true, "some": true, "then": true, "true": true,
 }
