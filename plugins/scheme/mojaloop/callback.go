@@ -54,7 +54,10 @@ func (cb *callback) find(payment string, variables ...string) *connector.Reply {
 		return busy()
 	}
 	if !found.Found {
-		return refuse(404, "3200", "no payment has this id")
+		// Perhaps another node has just started it and this one lags behind. A
+		// callback refused for good is a minute's wait for the payer; one that is
+		// sent again for nothing is a few bytes.
+		return busy()
 	}
 	cb.payment = found
 	if found.State == "ended" {
@@ -66,6 +69,18 @@ func (cb *callback) find(payment string, variables ...string) *connector.Reply {
 		return busy()
 	}
 	return nil
+}
+
+// fromCounterparty refuses a callback that comes neither from the payee's FSP nor
+// from the hub.
+func (cb *callback) fromCounterparty() *connector.Reply {
+	switch {
+	case cb.isHub(cb.source) || cb.source == payeeFSP(cb.payment.String):
+		return nil
+	case cb.payment.String("partyLookupFspId") == "":
+		return busy() // the look-up's answer has not reached this node
+	}
+	return refuse(400, "3101", "FSPIOP-Source is neither the payee's FSP nor the hub")
 }
 
 // ended reports whether the payment is over, so that nobody waits for the callback.

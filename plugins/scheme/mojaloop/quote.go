@@ -146,8 +146,8 @@ func quoteCallback(c *connector.Context, r *connector.Request) (*callback, *conn
 	if cb.ended() {
 		return nil, taken()
 	}
-	if cb.source != payeeFSP(cb.payment.String) && !cb.isHub(cb.source) {
-		return nil, refuse(400, "3101", "FSPIOP-Source is neither the payee's FSP nor the hub")
+	if no := cb.fromCounterparty(); no != nil {
+		return nil, no
 	}
 	return cb, nil
 }

@@ -183,8 +183,11 @@ func transferCallback(c *connector.Context, r *connector.Request) (*callback, *c
 	if no != nil {
 		return nil, no
 	}
-	if !cb.ended() && cb.source != payeeFSP(cb.payment.String) && !cb.isHub(cb.source) {
-		return nil, refuse(400, "3101", "FSPIOP-Source is neither the payee's FSP nor the hub")
+	if cb.ended() {
+		return cb, nil
+	}
+	if no := cb.fromCounterparty(); no != nil {
+		return nil, no
 	}
 	return cb, nil
 }
