@@ -23,8 +23,7 @@ type Config struct {
 	Ingress string `koanf:"ingress" help:"address of the connectors' HTTP routes"`
 	Admin   string `koanf:"admin" help:"address of metrics and health"`
 
-	Peers []string `koanf:"peers" help:"every first member, this node too, as id=raft-address/control-address; empty: this node alone"`
-	Join  bool     `koanf:"join" help:"wait to be added to a running cluster"`
+	Peers []string `koanf:"peers" help:"every member, this node too, as id=raft-address/control-address; empty: this node alone"`
 
 	TLS   TLS   `koanf:"tls"`
 	Kafka Kafka `koanf:"kafka"`
@@ -135,7 +134,7 @@ func (c *Config) Check() error {
 	for _, p := range peers {
 		self = self || p.ID == c.ID
 	}
-	if len(peers) > 0 && !self && !c.Join {
+	if len(peers) > 0 && !self {
 		fault("peers: this node, %s, is not among them", c.ID)
 	}
 	some := c.TLS.Cert != "" || c.TLS.Key != "" || c.TLS.CA != ""

@@ -158,7 +158,7 @@ func (n *Node) listen(certificates *tls.Config) (err error) {
 func (n *Node) replicaConfig(peers []Peer, certificates *tls.Config, metrics *prometheus.Registry) replica.Config {
 	c := replica.Config{
 		ID: n.config.ID, Dir: filepath.Join(n.config.Dir, "replica"), Bind: n.config.Raft,
-		Join: n.config.Join, TLS: certificates, Cluster: n.config.Cluster,
+		TLS: certificates, Cluster: n.config.Cluster,
 		Machine: engine.New(), Clock: n.clock.NowMS, OnHints: n.onHints,
 		Logger: n.log, Metrics: metrics, DeltaMaxBytes: n.config.Limits.DeltaMaxMB << 20,
 	}

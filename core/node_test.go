@@ -55,7 +55,7 @@ type bank struct {
 	hold     chan struct{}     // while set, answers wait for it
 }
 
-func newBank(t *testing.T) *bank {
+func newBank(t testing.TB) *bank {
 	b := &bank{booked: make(map[string]string)}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -84,13 +84,13 @@ func (b *bank) seen() (requests, bookings int) {
 
 // site is a cluster of nodes in this process.
 type site struct {
-	t       *testing.T
+	t       testing.TB
 	bank    *bank
 	configs []Config
 	nodes   []*Node
 }
 
-func newSite(t *testing.T, nodes int, change func(*Config)) *site {
+func newSite(t testing.TB, nodes int, change func(*Config)) *site {
 	t.Helper()
 	s := &site{t: t, bank: newBank(t), nodes: make([]*Node, nodes)}
 	var peers []string
@@ -120,7 +120,7 @@ func newSite(t *testing.T, nodes int, change func(*Config)) *site {
 	return s
 }
 
-func free(t *testing.T) string {
+func free(t testing.TB) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func (s *site) control(i int) corev1connect.ControlServiceClient {
 	return corev1connect.NewControlServiceClient(client, "http://"+s.configs[i].Control)
 }
 
-func until(t *testing.T, what string, condition func() bool) {
+func until(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -190,7 +190,7 @@ func must[T any](answer T, err error) T {
 	return answer
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ type endpointConfig struct {
 	Headers       map[string]string `json:"headers"`
 	Secrets       []string          `json:"secrets"`
 	ResponseMax   int64             `json:"response_max_bytes"`
-	Retries       int               `json:"retries"`
+	Retries       *int              `json:"retries"` // absent: 1
 	RatePerSecond float64           `json:"rate_per_second"`
 	Connections   int               `json:"connections"`
 }
@@ -142,12 +142,16 @@ func (c endpointConfig) bind(tenant, connector string, declared *sdkv1.Endpoint)
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {
 		headers = append(headers, &sdkv1.Header{Key: name, Value: c.Headers[name]})
 	}
+	retries := 1
+	if c.Retries != nil {
+		retries = *c.Retries
+	}
 	return egress.Config{
 		Connector: connector, Tenant: tenant, Name: declared.Name,
 		URL: c.URL, Mode: mode, KeyHeader: declared.KeyHeader, Allow: allow,
 		Timeout: time.Duration(c.TimeoutMS) * time.Millisecond,
 		Headers: headers, Secrets: c.Secrets, ResponseMax: c.ResponseMax,
-		Retries: c.Retries, RatePerSecond: c.RatePerSecond, Connections: c.Connections,
+		Retries: retries, RatePerSecond: c.RatePerSecond, Connections: c.Connections,
 	}, nil
 }
 

@@ -26,6 +26,7 @@ const (
 	codeMismatch     = "MISMATCH"       // the guest asks for something else than it did before
 	codeTooManySteps = "TOO_MANY_STEPS" // 63 effects without a checkpoint
 	codeUnknownJob   = "UNKNOWN_JOB"    // the pinned module does not serve the type
+	codeTooLarge     = "TOO_LARGE"      // an effect or outcome over the size of a log entry
 	codeBadOutcome   = "BAD_OUTCOME"    // not an outcome of a job, or its variables are not JSON
 )
 
@@ -75,6 +76,14 @@ func (t *term) attempt(id jobID) error {
 	if err != nil || a == nil {
 		return err
 	}
+	err = a.run()
+	if errors.Is(err, replica.ErrTooLarge) {
+		return a.fail(codeTooLarge, "What the connector asked for, with the answers it needed, is larger than a log entry may be.", false)
+	}
+	return err
+}
+
+func (a *attempt) run() error {
 	for {
 		if len(a.history.entries) >= stepsMax {
 			return a.fail(codeTooManySteps, "The connector took 63 steps without a checkpoint.", false)
