@@ -1,0 +1,230 @@
+package ingress
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/replica"
+	"github.com/railhead-hub/railhead/engine"
+	"github.com/railhead-hub/railhead/engine/enginetest"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
+
+// memory is a log over the engine in memory whose proposals can be made to fail.
+type memory struct {
+	mu     sync.Mutex
+	engine *engine.Engine
+	tx     *enginetest.MemTx
+	index  uint64
+	fail   error
+	ended  chan struct{}
+}
+
+func (m *memory) Propose(_ context.Context, cmd *enginev1.Command) (*enginev1.Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return nil, m.fail
+	}
+	m.index++
+	return m.engine.Apply(m.tx, engine.Stamp{Index: m.index, TimeMS: int64(m.index)}, cmd).Reply, nil
+}
+
+func (m *memory) View(read func(engine.Tx) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return read(m.tx)
+}
+
+func (m *memory) Await(uint64) (<-chan struct{}, func()) { return m.ended, func() {} }
+
+// steps is a connector that is a function of the request.
+type steps func(*sdkv1.StepRequest) (*sdkv1.StepReply, error)
+
+func (steps) Manifest() *sdkv1.Manifest {
+	return &sdkv1.Manifest{Name: "ch", Version: "1.0.0", Routes: []*sdkv1.Route{{Name: "r", Method: "POST", Path: "/r", TenantHeader: "T"}}}
+}
+func (steps) Close(context.Context) error { return nil }
+func (s steps) Step(_ context.Context, _ string, r *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+	return s(r)
+}
+
+func newHandler(t *testing.T, step steps, change func(*Config)) (*Handler, *memory) {
+	t.Helper()
+	log := &memory{engine: engine.New(), tx: enginetest.NewMemTx(), ended: make(chan struct{})}
+	registry, err := connector.Open(connector.Config{
+		Dir: t.TempDir(), View: log.View, Logger: slog.New(slog.DiscardHandler),
+		Load: func(context.Context, []byte) (connector.Stepper, error) { return step, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := registry.Install(t.Context(), []byte("m"), sha256.Sum256([]byte("m")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range []*enginev1.Command{
+		{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: 1, Secret: make([]byte, 32)}}},
+		{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{Tenant: &enginev1.Tenant{Id: "green"}}}},
+		{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{Connector: row}}},
+		{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
+			Tenant: "green", Connector: "ch", Digest: row.Digest}}},
+	} {
+		if reply, err := log.Propose(t.Context(), cmd); err != nil || reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED {
+			t.Fatal(reply, err)
+		}
+	}
+	registry.Refresh()
+	c := Config{Log: log, Connectors: registry, Now: func() int64 { return 1 }, Logger: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&c)
+	}
+	return New(c), log
+}
+
+func post(h http.Handler) (*httptest.ResponseRecorder, problem) {
+	r := httptest.NewRequest("POST", "/r", nil)
+	r.Header.Set("T", "green")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	var p problem
+	_ = json.Unmarshal(w.Body.Bytes(), &p)
+	return w, p
+}
+
+func effect(kind *sdkv1.Effect) (*sdkv1.StepReply, error) {
+	return &sdkv1.StepReply{Effects: []*sdkv1.Effect{kind}}, nil
+}
+
+func reply(r *sdkv1.Reply) (*sdkv1.StepReply, error) {
+	return &sdkv1.StepReply{Outcome: &sdkv1.Outcome{Kind: &sdkv1.Outcome_Reply{Reply: r}}}, nil
+}
+
+func TestWhatBecameOfTheCommandIsSaid(t *testing.T) {
+	publish := func(r *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+		if len(r.History) == 0 {
+			return effect(&sdkv1.Effect{Ordinal: 1, Kind: &sdkv1.Effect_Publish{Publish: &sdkv1.Publish{Name: "m"}}})
+		}
+		return reply(&sdkv1.Reply{Status: 202})
+	}
+	for _, c := range []struct {
+		fail   error
+		status int
+		code   string
+	}{
+		{nil, 202, ""},
+		{replica.ErrNotLeader, 503, "UNAVAILABLE"},
+		{replica.ErrOverloaded, 503, "OVERLOADED"},
+		{fmt.Errorf("%w: the link broke", replica.ErrUnknown), 503, "UNKNOWN_RESULT"},
+		{replica.ErrTooLarge, 413, "TOO_LARGE"},
+		{errors.New("something else"), 500, "CONNECTOR_FAILED"},
+	} {
+		h, log := newHandler(t, publish, nil)
+		log.fail = c.fail
+		w, p := post(h)
+		if w.Code != c.status || p.Code != c.code || (w.Code == 503) != (w.Header().Get("Retry-After") != "") {
+			t.Errorf("%v: %d %s", c.fail, w.Code, w.Body)
+		}
+	}
+}
+
+func TestTooManyRequestsAtOnce(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	h, _ := newHandler(t, func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+		entered <- struct{}{}
+		<-release
+		return reply(&sdkv1.Reply{Status: 200})
+	}, func(c *Config) { c.Concurrent = 1 })
+	first := make(chan int)
+	go func() { w, _ := post(h); first <- w.Code }()
+	<-entered
+	if w, p := post(h); w.Code != 503 || p.Code != "OVERLOADED" {
+		t.Errorf("%d %s", w.Code, p.Code)
+	}
+	close(release)
+	if code := <-first; code != 200 {
+		t.Errorf("the first got %d", code)
+	}
+}
+
+func TestRepliesCannotBreakOut(t *testing.T) {
+	h, _ := newHandler(t, func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+		return reply(&sdkv1.Reply{Status: 200, Body: []byte("ok"), Headers: []*sdkv1.Header{
+			{Key: "content-type", Value: "text/plain"}, {Key: "x-a", Value: "1\r\nx-b: 2"},
+			{Key: "transfer-encoding", Value: "chunked"}, {Key: "content-length", Value: "9"},
+		}})
+	}, nil)
+	w, _ := post(h)
+	if w.Header().Get("X-A") != "" || w.Header().Get("Transfer-Encoding") != "" || w.Header().Get("Content-Length") != "2" ||
+		w.Header().Get("Content-Type") != "text/plain" {
+		t.Errorf("%v", w.Header())
+	}
+}
+
+func TestGuestsThatMisbehave(t *testing.T) {
+	for name, step := range map[string]steps{
+		"an error":      func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) { return nil, errors.New("trap") },
+		"its own error": func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) { return &sdkv1.StepReply{Error: "x"}, nil },
+		"nothing":       func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) { return &sdkv1.StepReply{}, nil },
+		"a job's outcome": func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+			return &sdkv1.StepReply{Outcome: &sdkv1.Outcome{}}, nil
+		},
+		"a status of none": func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) { return reply(&sdkv1.Reply{Status: 7}) },
+		"no end": func(r *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+			return effect(&sdkv1.Effect{Ordinal: uint32(len(r.History) + 1), Kind: &sdkv1.Effect_Query{Query: &sdkv1.Query{}}})
+		},
+	} {
+		h, _ := newHandler(t, step, nil)
+		if w, p := post(h); w.Code != 500 || p.Code != "CONNECTOR_FAILED" {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
+	}
+}
+
+func TestForbiddenEffectsFail(t *testing.T) {
+	for _, kind := range []*sdkv1.Effect{
+		{Ordinal: 1, Kind: &sdkv1.Effect_Sleep{Sleep: &sdkv1.Sleep{DurationMs: 1}}},
+		{Ordinal: 1, Kind: &sdkv1.Effect_Checkpoint{Checkpoint: &sdkv1.Checkpoint{}}},
+		{Ordinal: 1, Kind: &sdkv1.Effect_Sign{Sign: &sdkv1.Sign{}}},
+	} {
+		h, _ := newHandler(t, func(r *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+			if len(r.History) == 0 {
+				return effect(kind)
+			}
+			return reply(&sdkv1.Reply{Status: 200, Body: []byte(r.History[0].Answer.GetFailure().GetCode())})
+		}, nil)
+		if w, _ := post(h); w.Body.String() != "UNSUPPORTED" {
+			t.Errorf("%v: %s", kind, w.Body)
+		}
+	}
+}
+
+func TestAwaitIsBounded(t *testing.T) {
+	var uuid string
+	h, log := newHandler(t, func(r *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+		if len(r.History) == 0 {
+			return effect(&sdkv1.Effect{Ordinal: 1, Kind: &sdkv1.Effect_AwaitResult{
+				AwaitResult: &sdkv1.AwaitResult{Payment: uuid, TimeoutMs: 3600_000}}})
+		}
+		return reply(&sdkv1.Reply{Status: 200, Body: fmt.Append(nil, r.History[0].Answer.GetQuery().GetPending())})
+	}, func(c *Config) { c.AwaitMax = 10 * time.Millisecond })
+	_ = log.View(func(tx engine.Tx) error {
+		row, _ := tx.Get(engine.Key{Table: engine.TableMeta})
+		uuid = engine.PaymentUUID(row.(*enginev1.Meta), 1<<53|1<<43|1)
+		return nil
+	})
+	if w, _ := post(h); w.Body.String() != "true" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
