@@ -11,14 +11,14 @@ func (p *parser) jobTask(t *tag, e *Element) {
 	p.mappings(t, e)
 	definition := t.extension("taskDefinition")
 	if definition == nil || strings.TrimSpace(definition.attr("type")) == "" {
-		p.fail(e.ID, "missing-job-type", "a %s needs zeebe:taskDefinition with a type", t.name)
+		p.failf(e.ID, "missing-job-type", "a %s needs zeebe:taskDefinition with a type", t.name)
 		return
 	}
 	e.JobType = p.textOr(e.ID, "bad-job-type", "the job type", definition.attr("type"))
 	e.Retries = p.textOr(e.ID, "bad-retries", "the number of retries", definition.attr("retries"))
 	if s := e.Retries.Static; s != "" {
 		if n, err := strconv.ParseUint(s, 10, 31); err != nil || n > 1000 {
-			p.fail(e.ID, "bad-retries", "retries %q is not a whole number up to 1000", clip(s))
+			p.failf(e.ID, "bad-retries", "retries %q is not a whole number up to 1000", clip(s))
 		}
 	}
 	if headers := t.extension("taskHeaders"); headers != nil {
@@ -27,7 +27,7 @@ func (p *parser) jobTask(t *tag, e *Element) {
 				continue
 			}
 			if h.attr("key") == "" {
-				p.fail(e.ID, "bad-header", "a task header has no key")
+				p.failf(e.ID, "bad-header", "a task header has no key")
 				continue
 			}
 			e.Headers = append(e.Headers, Header{h.attr("key"), h.attr("value")})
@@ -56,14 +56,14 @@ func (p *parser) callActivity(t *tag, e *Element) {
 	p.mappings(t, e)
 	called := t.extension("calledElement")
 	if called == nil || strings.TrimSpace(called.attr("processId")) == "" {
-		p.fail(e.ID, "missing-called-element", "a callActivity needs zeebe:calledElement with a processId")
+		p.failf(e.ID, "missing-called-element", "a callActivity needs zeebe:calledElement with a processId")
 		return
 	}
 	e.CalledElement = p.textOr(e.ID, "bad-called-element", "the called process id", called.attr("processId"))
 	e.PropagateParent = called.attr("propagateAllParentVariables") != "false"
 	e.PropagateChild = called.attr("propagateAllChildVariables") != "false"
 	if kind := called.attr("bindingType"); kind != "" && kind != "latest" {
-		p.fail(e.ID, "unsupported-attribute", "this build calls the latest version only, not bindingType=%q", clip(kind))
+		p.failf(e.ID, "unsupported-attribute", "this build calls the latest version only, not bindingType=%q", clip(kind))
 	}
 }
 
@@ -90,12 +90,12 @@ func (p *parser) mappings(t *tag, e *Element) {
 		}
 		for _, name := range m.Target {
 			if !identifier(name) {
-				p.fail(e.ID, "bad-mapping", "the target %q of a mapping is not a variable or a path such as a.b", clip(c.attr("target")))
+				p.failf(e.ID, "bad-mapping", "the target %q of a mapping is not a variable or a path such as a.b", clip(c.attr("target")))
 				break
 			}
 		}
 		if !c.has("source") {
-			p.fail(e.ID, "bad-mapping", "the mapping to %q has no source", clip(c.attr("target")))
+			p.failf(e.ID, "bad-mapping", "the mapping to %q has no source", clip(c.attr("target")))
 		}
 		if c.name == "input" {
 			e.Inputs = append(e.Inputs, m)

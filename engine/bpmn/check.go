@@ -21,11 +21,11 @@ func (p *parser) graph() {
 			p.linkTarget(e)
 		case KindStart:
 			if len(e.Incoming) > 0 {
-				p.fail(e.ID, "incoming-at-start", "a sequence flow leads to a start event")
+				p.failf(e.ID, "incoming-at-start", "a sequence flow leads to a start event")
 			}
 		case KindEnd:
 			if len(e.Outgoing) > 0 {
-				p.fail(e.ID, "outgoing-at-end", "a sequence flow leaves an end event")
+				p.failf(e.ID, "outgoing-at-end", "a sequence flow leaves an end event")
 			}
 		}
 		if e.Kind != KindExclusive {
@@ -38,10 +38,10 @@ func (p *parser) graph() {
 func (p *parser) starts() {
 	process := p.current
 	if len(process.Start)+len(process.MessageStart)+len(process.TimerStart) == 0 {
-		p.fail(process.ID, "no-start-event", "the process has no start event that this build executes")
+		p.failf(process.ID, "no-start-event", "the process has no start event that this build executes")
 	}
 	for _, i := range process.Start[min(1, len(process.Start)):] {
-		p.fail(process.Elements[i].ID, "second-start-event", "a process has at most one none start event")
+		p.failf(process.Elements[i].ID, "second-start-event", "a process has at most one none start event")
 	}
 	names := map[string]bool{}
 	for _, i := range process.MessageStart {
@@ -50,7 +50,7 @@ func (p *parser) starts() {
 			continue
 		}
 		if name := e.Message.Name.String(); names[name] {
-			p.fail(e.ID, "second-start-event", "another start event waits for the message %s", clip(name))
+			p.failf(e.ID, "second-start-event", "another start event waits for the message %s", clip(name))
 		} else {
 			names[name] = true
 		}
@@ -64,9 +64,9 @@ func (p *parser) exclusive(e *Element, t *tag) {
 		flow, ok := process.Flow(ref)
 		switch {
 		case !ok || flow.Source != e.Index:
-			p.fail(e.ID, "bad-default-flow", "the default flow %q does not leave this gateway", clip(ref))
+			p.failf(e.ID, "bad-default-flow", "the default flow %q does not leave this gateway", clip(ref))
 		case flow.Condition != nil:
-			p.fail(flow.ID, "condition-on-default-flow", "the default flow of %s has a condition, which would never be looked at", e.ID)
+			p.failf(flow.ID, "condition-on-default-flow", "the default flow of %s has a condition, which would never be looked at", e.ID)
 		default:
 			e.Default = flow.Index
 		}
@@ -77,7 +77,7 @@ func (p *parser) exclusive(e *Element, t *tag) {
 	for _, i := range e.Outgoing {
 		f := &process.Flows[i]
 		if f.Condition == nil && i != e.Default && !p.blamed(f.ID) {
-			p.fail(f.ID, "missing-condition", "gateway %s has several ways out; this one has no condition and is not the default flow", e.ID)
+			p.failf(f.ID, "missing-condition", "gateway %s has several ways out; this one has no condition and is not the default flow", e.ID)
 		}
 	}
 }
@@ -101,14 +101,14 @@ func (p *parser) unconditional(e *Element, t *tag) {
 	}
 	for _, i := range e.Outgoing {
 		if f := &p.current.Flows[i]; f.Condition != nil {
-			p.fail(f.ID, "unsupported-condition", "a condition on a flow out of a %s; conditions belong behind exclusive gateways", e.Kind)
+			p.failf(f.ID, "unsupported-condition", "a condition on a flow out of a %s; conditions belong behind exclusive gateways", e.Kind)
 		}
 	}
 	if ref := t.attr("default"); ref != "" {
 		if len(e.Outgoing) > 1 {
-			p.fail(e.ID, "unsupported-condition", "a default flow at a %s with several ways out; it belongs to exclusive gateways", e.Kind)
+			p.failf(e.ID, "unsupported-condition", "a default flow at a %s with several ways out; it belongs to exclusive gateways", e.Kind)
 		} else {
-			p.warn(e.ID, "needless-default-flow", "a default flow at a %s means nothing", e.Kind)
+			p.warnf(e.ID, "needless-default-flow", "a default flow at a %s means nothing", e.Kind)
 		}
 	}
 }
@@ -116,16 +116,16 @@ func (p *parser) unconditional(e *Element, t *tag) {
 func (p *parser) eventBased(e *Element) {
 	process := p.current
 	if len(e.Outgoing) < 2 {
-		p.fail(e.ID, "bad-event-gateway", "an event-based gateway needs at least two ways out")
+		p.failf(e.ID, "bad-event-gateway", "an event-based gateway needs at least two ways out")
 	}
 	for _, i := range e.Outgoing {
 		next := &process.Elements[process.Flows[i].Target]
 		switch {
 		case next.Kind == kindUnsupported:
 		case next.Kind != KindCatch:
-			p.fail(next.ID, "bad-event-gateway", "a %s behind event-based gateway %s, where only message and timer catch events may stand", next.Kind, e.ID)
+			p.failf(next.ID, "bad-event-gateway", "a %s behind event-based gateway %s, where only message and timer catch events may stand", next.Kind, e.ID)
 		case len(next.Incoming) > 1:
-			p.fail(next.ID, "bad-event-gateway", "a catch event behind event-based gateway %s has another way in", e.ID)
+			p.failf(next.ID, "bad-event-gateway", "a catch event behind event-based gateway %s has another way in", e.ID)
 		}
 	}
 }
@@ -135,22 +135,22 @@ func (p *parser) attach(e *Element, t *tag) {
 	ref := t.attr("attachedToRef")
 	host, ok := process.Element(ref)
 	if !ok {
-		p.fail(e.ID, "unattached-boundary-event", "attachedToRef %q is no element of this process", clip(ref))
+		p.failf(e.ID, "unattached-boundary-event", "attachedToRef %q is no element of this process", clip(ref))
 		return
 	}
 	switch host.Kind {
 	case KindJob, KindReceive, KindCall, KindPass, kindUnsupported:
 	default:
-		p.fail(e.ID, "unattached-boundary-event", "attached to the %s %s, which is no activity", host.Kind, host.ID)
+		p.failf(e.ID, "unattached-boundary-event", "attached to the %s %s, which is no activity", host.Kind, host.ID)
 		return
 	}
 	if len(e.Incoming) > 0 {
-		p.fail(e.ID, "incoming-at-boundary", "a sequence flow leads to a boundary event")
+		p.failf(e.ID, "incoming-at-boundary", "a sequence flow leads to a boundary event")
 	}
 	if e.Message != nil {
 		for _, other := range host.Boundary {
 			if m := process.Elements[other].Message; m != nil && m.Name.String() == e.Message.Name.String() {
-				p.fail(e.ID, "second-boundary-message", "another boundary event of %s waits for the same message", host.ID)
+				p.failf(e.ID, "second-boundary-message", "another boundary event of %s waits for the same message", host.ID)
 			}
 		}
 	}
@@ -161,7 +161,7 @@ func (p *parser) attach(e *Element, t *tag) {
 func (p *parser) link(e *Element) {
 	process := p.current
 	if len(e.Outgoing) > 0 {
-		p.fail(e.ID, "bad-link", "a sequence flow leaves a link throw event")
+		p.failf(e.ID, "bad-link", "a sequence flow leaves a link throw event")
 	}
 	for i := range process.Elements {
 		if other := &process.Elements[i]; other.Kind == KindLinkCatch && other.LinkName == e.LinkName {
@@ -169,20 +169,20 @@ func (p *parser) link(e *Element) {
 			return
 		}
 	}
-	p.fail(e.ID, "bad-link", "no link catch event is named %q", clip(e.LinkName))
+	p.failf(e.ID, "bad-link", "no link catch event is named %q", clip(e.LinkName))
 }
 
 func (p *parser) linkTarget(e *Element) {
 	process := p.current
 	if e.LinkName == "" {
-		p.fail(e.ID, "bad-link", "a link catch event without a name")
+		p.failf(e.ID, "bad-link", "a link catch event without a name")
 	}
 	if len(e.Incoming) > 0 {
-		p.fail(e.ID, "bad-link", "a sequence flow leads to a link catch event")
+		p.failf(e.ID, "bad-link", "a sequence flow leads to a link catch event")
 	}
 	for i := range process.Elements[:e.Index] {
 		if other := &process.Elements[i]; other.Kind == KindLinkCatch && other.LinkName == e.LinkName {
-			p.fail(e.ID, "bad-link", "another link catch event is named %q", clip(e.LinkName))
+			p.failf(e.ID, "bad-link", "another link catch event is named %q", clip(e.LinkName))
 			return
 		}
 	}
@@ -198,9 +198,9 @@ func (p *parser) references(e *Element, t *tag) {
 		flow, ok := p.current.Flow(c.text)
 		switch {
 		case !ok && !p.blamed(c.text):
-			p.warn(e.ID, "stale-flow-reference", "%s names %q, which is no sequence flow of this process", c.name, clip(c.text))
+			p.warnf(e.ID, "stale-flow-reference", "%s names %q, which is no sequence flow of this process", c.name, clip(c.text))
 		case ok && c.name == "incoming" && flow.Target != e.Index, ok && c.name == "outgoing" && flow.Source != e.Index:
-			p.warn(e.ID, "stale-flow-reference", "%s names %q, which does not lead here", c.name, clip(c.text))
+			p.warnf(e.ID, "stale-flow-reference", "%s names %q, which does not lead here", c.name, clip(c.text))
 		}
 	}
 }

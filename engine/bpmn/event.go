@@ -14,13 +14,13 @@ func (p *parser) definition(t *tag, e *Element) (definition *tag, ok bool) {
 			continue
 		}
 		if definition != nil {
-			p.fail(e.ID, "unsupported-event", "this build does not execute events with several definitions")
+			p.failf(e.ID, "unsupported-event", "this build does not execute events with several definitions")
 			return nil, false
 		}
 		definition = c
 	}
 	if definition != nil && definition.name == "eventDefinitionRef" {
-		p.fail(e.ID, "unsupported-event", "this build does not execute events that refer to a shared definition")
+		p.failf(e.ID, "unsupported-event", "this build does not execute events that refer to a shared definition")
 		return nil, false
 	}
 	return definition, true
@@ -32,7 +32,7 @@ func (p *parser) unsupported(t, definition *tag, e *Element) {
 	if definition != nil {
 		what = strings.TrimSuffix(definition.name, "EventDefinition")
 	}
-	p.fail(e.ID, "unsupported-event", "this build does not execute a %s %s", what, t.name)
+	p.failf(e.ID, "unsupported-event", "this build does not execute a %s %s", what, t.name)
 }
 
 func (p *parser) startEvent(t *tag, e *Element) {
@@ -94,18 +94,18 @@ func (p *parser) result(t *tag, e *Element) {
 		case "result":
 			var ok bool
 			if e.Result, ok = results[c.attr("value")]; !ok {
-				p.fail(e.ID, "bad-result", "railhead:result %q is none of completed, failed, reversed, returned, rejected", clip(c.attr("value")))
+				p.failf(e.ID, "bad-result", "railhead:result %q is none of completed, failed, reversed, returned, rejected", clip(c.attr("value")))
 			}
 		case "code":
 			if e.Code = c.attr("value"); len(e.Code) > 64 {
-				p.fail(e.ID, "bad-result", "railhead:code is longer than 64 bytes")
+				p.failf(e.ID, "bad-result", "railhead:code is longer than 64 bytes")
 			}
 		default:
-			p.fail(e.ID, "bad-property", "there is no property railhead:%s", clip(name))
+			p.failf(e.ID, "bad-property", "there is no property railhead:%s", clip(name))
 		}
 	}
 	if e.Code != "" && e.Result == enginev1.Result_RESULT_UNSPECIFIED {
-		p.fail(e.ID, "bad-result", "railhead:code without railhead:result")
+		p.failf(e.ID, "bad-result", "railhead:code without railhead:result")
 	}
 }
 
@@ -117,12 +117,12 @@ func (p *parser) catchEvent(t *tag, e *Element) {
 	switch {
 	case !ok:
 	case definition == nil:
-		p.fail(e.ID, "missing-event-definition", "an intermediateCatchEvent that waits for nothing")
+		p.failf(e.ID, "missing-event-definition", "an intermediateCatchEvent that waits for nothing")
 	case definition.name == "messageEventDefinition":
 		e.Message = p.message(definition.attr("messageRef"), e.ID, true)
 	case definition.name == "timerEventDefinition":
 		if e.Timer = p.timer(definition, e.ID); e.Timer != nil && e.Timer.Kind == TimerCycle {
-			p.fail(e.ID, "bad-timer", "a cycle at an intermediate catch event, which fires once")
+			p.failf(e.ID, "bad-timer", "a cycle at an intermediate catch event, which fires once")
 		}
 	case definition.name == "linkEventDefinition":
 		e.Kind, e.LinkName = KindLinkCatch, definition.attr("name")
@@ -154,12 +154,12 @@ func (p *parser) boundaryEvent(t *tag, e *Element) {
 	switch {
 	case !ok:
 	case definition == nil:
-		p.fail(e.ID, "missing-event-definition", "a boundaryEvent that waits for nothing")
+		p.failf(e.ID, "missing-event-definition", "a boundaryEvent that waits for nothing")
 	case definition.name == "messageEventDefinition":
 		e.Message = p.message(definition.attr("messageRef"), e.ID, true)
 	case definition.name == "timerEventDefinition":
 		if e.Timer = p.timer(definition, e.ID); e.Timer != nil && e.Timer.Kind == TimerCycle && e.Interrupting {
-			p.fail(e.ID, "bad-timer", "a cycle at an interrupting boundary event, which fires once")
+			p.failf(e.ID, "bad-timer", "a cycle at an interrupting boundary event, which fires once")
 		}
 	default:
 		p.unsupported(t, definition, e)
@@ -170,16 +170,16 @@ func (p *parser) boundaryEvent(t *tag, e *Element) {
 // correlation key, as all but start events need.
 func (p *parser) message(ref, element string, keyed bool) *Message {
 	if ref == "" {
-		p.fail(element, "missing-message", "no messageRef says which message this waits for")
+		p.failf(element, "missing-message", "no messageRef says which message this waits for")
 		return nil
 	}
 	t, ok := p.messages[ref]
 	if !ok {
-		p.fail(element, "unknown-message", "messageRef %q is no message of this file", clip(ref))
+		p.failf(element, "unknown-message", "messageRef %q is no message of this file", clip(ref))
 		return nil
 	}
 	if strings.TrimSpace(t.attr("name")) == "" {
-		p.fail(element, "missing-message-name", "the message %s has no name", clip(ref))
+		p.failf(element, "missing-message-name", "the message %s has no name", clip(ref))
 		return nil
 	}
 	m := &Message{Name: p.textOr(element, "bad-message-name", "the name of message "+clip(ref), t.attr("name"))}
@@ -187,7 +187,7 @@ func (p *parser) message(ref, element string, keyed bool) *Message {
 	switch {
 	case subscription == nil || subscription.attr("correlationKey") == "":
 		if keyed {
-			p.fail(element, "missing-correlation-key", "the message %s has no zeebe:subscription with a correlationKey", clip(ref))
+			p.failf(element, "missing-correlation-key", "the message %s has no zeebe:subscription with a correlationKey", clip(ref))
 		}
 	default:
 		key := subscription.attr("correlationKey")
@@ -206,22 +206,22 @@ func (p *parser) timer(definition *tag, element string) *Timer {
 			continue
 		}
 		if timer != nil {
-			p.fail(element, "bad-timer", "a timer has one of timeDuration, timeDate and timeCycle, not several")
+			p.failf(element, "bad-timer", "a timer has one of timeDuration, timeDate and timeCycle, not several")
 			return nil
 		}
 		timer = &Timer{Kind: kind, Text: p.textOr(element, "bad-timer", "the timer", c.text)}
 		switch {
 		case timer.Text.Expr != nil || strings.HasPrefix(c.text, "="):
 		case timer.Text.Static == "":
-			p.fail(element, "bad-timer", "the %s is empty", c.name)
+			p.failf(element, "bad-timer", "the %s is empty", c.name)
 		default:
 			if err := checkTimer(kind, timer.Text.Static); err != nil {
-				p.fail(element, "bad-timer", "%v", err)
+				p.failf(element, "bad-timer", "%v", err)
 			}
 		}
 	}
 	if timer == nil {
-		p.fail(element, "bad-timer", "a timer without timeDuration, timeDate or timeCycle")
+		p.failf(element, "bad-timer", "a timer without timeDuration, timeDate or timeCycle")
 	}
 	return timer
 }

@@ -16,7 +16,7 @@ func Parse(file []byte) ([]*Process, []Problem) {
 	}
 	p := &parser{ids: map[string]bool{}, messages: map[string]*tag{}}
 	if !root.is(nsModel, "definitions") {
-		p.fail("", "not-bpmn", "the root element is {%s}%s, not BPMN 2.0 definitions", clip(root.space), clip(root.name))
+		p.failf("", "not-bpmn", "the root element is {%s}%s, not BPMN 2.0 definitions", clip(root.space), clip(root.name))
 		return nil, p.problems
 	}
 	p.undeclared(root)
@@ -39,7 +39,7 @@ func Parse(file []byte) ([]*Process, []Problem) {
 		}
 	}
 	if len(processes) == 0 {
-		p.fail("", "no-executable-process", "no process has isExecutable=\"true\"")
+		p.failf("", "no-executable-process", "no process has isExecutable=\"true\"")
 	}
 	if Refused(p.problems) {
 		return nil, p.problems
@@ -62,11 +62,11 @@ type parser struct {
 // and so many warnings.
 const maxProblems = 200
 
-func (p *parser) fail(element, code, format string, args ...any) {
+func (p *parser) failf(element, code, format string, args ...any) {
 	p.add(Problem{Error, element, code, fmt.Sprintf(format, args...)})
 }
 
-func (p *parser) warn(element, code, format string, args ...any) {
+func (p *parser) warnf(element, code, format string, args ...any) {
 	p.add(Problem{Warning, element, code, fmt.Sprintf(format, args...)})
 }
 
@@ -81,7 +81,7 @@ func (p *parser) add(problem Problem) {
 // otherwise pass as decoration of an unknown vendor.
 func (p *parser) undeclared(t *tag) {
 	if t.space == "bpmn" || t.space == "bpmn2" || t.space == "zeebe" {
-		p.fail(t.attr("id"), "undeclared-prefix", "the prefix %s of %s is not declared", t.space, t.name)
+		p.failf(t.attr("id"), "undeclared-prefix", "the prefix %s of %s is not declared", t.space, t.name)
 		return
 	}
 	for _, c := range t.children {
@@ -96,7 +96,7 @@ func (p *parser) id(t *tag) {
 		return
 	}
 	if p.ids[id] {
-		p.fail(id, "duplicate-id", "two elements have this id")
+		p.failf(id, "duplicate-id", "two elements have this id")
 	}
 	p.ids[id] = true
 }
@@ -123,7 +123,7 @@ func (p *parser) process(t *tag) *Process {
 	}
 	process := &Process{ID: t.attr("id"), Name: t.attr("name"), elements: map[string]int{}, flows: map[string]int{}}
 	if process.ID == "" {
-		p.fail("", "missing-id", "an executable process has no id")
+		p.failf("", "missing-id", "an executable process has no id")
 	}
 	p.current, p.tags = process, nil
 	p.extensions(t, process.ID, "properties", "userTaskForm", "versionTag")
@@ -149,16 +149,16 @@ func (p *parser) flow(t *tag) {
 	process := p.current
 	id := t.attr("id")
 	if id == "" {
-		p.fail(t.attr("sourceRef"), "missing-id", "a sequence flow from here has no id")
+		p.failf(t.attr("sourceRef"), "missing-id", "a sequence flow from here has no id")
 		return
 	}
 	source, sourceOK := process.elements[t.attr("sourceRef")]
 	target, targetOK := process.elements[t.attr("targetRef")]
 	if !sourceOK {
-		p.fail(id, "dangling-flow", "sourceRef %q is no element of this process", clip(t.attr("sourceRef")))
+		p.failf(id, "dangling-flow", "sourceRef %q is no element of this process", clip(t.attr("sourceRef")))
 	}
 	if !targetOK {
-		p.fail(id, "dangling-flow", "targetRef %q is no element of this process", clip(t.attr("targetRef")))
+		p.failf(id, "dangling-flow", "targetRef %q is no element of this process", clip(t.attr("targetRef")))
 	}
 	f := SequenceFlow{Index: len(process.Flows), ID: id, Name: t.attr("name"), Source: source, Target: target}
 	if c := t.child(nsModel, "conditionExpression"); c != nil {
@@ -181,7 +181,7 @@ func (p *parser) element(t *tag) {
 		Default: -1, AttachedTo: -1, LinkTo: -1,
 	}
 	if e.ID == "" {
-		p.fail(process.ID, "missing-id", "a %s has no id", t.name)
+		p.failf(process.ID, "missing-id", "a %s has no id", t.name)
 		return
 	}
 	read := elements[t.name]
@@ -190,7 +190,7 @@ func (p *parser) element(t *tag) {
 		if t.name == "subProcess" && t.attr("triggeredByEvent") == "true" {
 			what = "this build does not execute an event %s"
 		}
-		p.fail(e.ID, "unsupported-element", what, t.name)
+		p.failf(e.ID, "unsupported-element", what, t.name)
 		e.Kind = kindUnsupported
 	} else {
 		p.modifiers(t, &e)
@@ -228,24 +228,24 @@ func (p *parser) modifiers(t *tag, e *Element) {
 		}
 		switch c.name {
 		case "multiInstanceLoopCharacteristics", "standardLoopCharacteristics":
-			p.fail(e.ID, "unsupported-loop", "this build does not execute %s", c.name)
+			p.failf(e.ID, "unsupported-loop", "this build does not execute %s", c.name)
 		}
 	}
 	if t.attr("isForCompensation") == "true" {
-		p.fail(e.ID, "unsupported-compensation", "this build does not execute compensation handlers")
+		p.failf(e.ID, "unsupported-compensation", "this build does not execute compensation handlers")
 	}
 	for _, name := range []string{"startQuantity", "completionQuantity"} {
 		if t.has(name) && t.attr(name) != "1" {
-			p.fail(e.ID, "unsupported-attribute", "this build executes no %s but 1", name)
+			p.failf(e.ID, "unsupported-attribute", "this build executes no %s but 1", name)
 		}
 	}
 	for _, name := range []string{"instantiate", "parallelMultiple"} {
 		if t.attr(name) == "true" {
-			p.fail(e.ID, "unsupported-attribute", "this build does not execute %s=\"true\"", name)
+			p.failf(e.ID, "unsupported-attribute", "this build does not execute %s=\"true\"", name)
 		}
 	}
 	if kind := t.attr("eventGatewayType"); kind != "" && kind != "Exclusive" {
-		p.fail(e.ID, "unsupported-attribute", "this build does not execute an event-based gateway of type %s", clip(kind))
+		p.failf(e.ID, "unsupported-attribute", "this build does not execute an event-based gateway of type %s", clip(kind))
 	}
 }
 
@@ -266,7 +266,7 @@ next:
 				continue next
 			}
 		}
-		p.fail(id, "unsupported-extension", "this build does not execute zeebe:%s on a %s", clip(c.name), t.name)
+		p.failf(id, "unsupported-extension", "this build does not execute zeebe:%s on a %s", clip(c.name), t.name)
 	}
 }
 
@@ -275,21 +275,21 @@ next:
 func (p *parser) expression(id, code, what, text string) *feel.Expr {
 	text = strings.TrimSpace(text)
 	if text == "" || text == "=" {
-		p.fail(id, code, "%s is empty", what)
+		p.failf(id, code, "%s is empty", what)
 		return nil
 	}
 	src, ok := strings.CutPrefix(text, "=")
 	if !ok {
-		p.fail(id, code, "%s is plain text; an expression begins with \"=\": write =%s", what, clip(modern(text)))
+		p.failf(id, code, "%s is plain text; an expression begins with \"=\": write =%s", what, clip(modern(text)))
 		return nil
 	}
 	x, err := feel.Compile(src)
 	if err != nil {
-		p.fail(id, code, "%s %q is not FEEL: %v", what, clip(text), err)
+		p.failf(id, code, "%s %q is not FEEL: %v", what, clip(text), err)
 		return nil
 	}
 	for _, name := range x.UnknownFunctions() {
-		p.fail(id, code, "%s %q calls %s, which is no function", what, clip(text), clip(name))
+		p.failf(id, code, "%s %q calls %s, which is no function", what, clip(text), clip(name))
 	}
 	return x
 }

@@ -42,6 +42,7 @@ func (p *Process) Flow(id string) (*SequenceFlow, bool) {
 // Message and Timer.
 type Kind uint8
 
+// The kinds an engine executes.
 const (
 	KindStart       Kind = iota + 1 // start event: none, or with Message or Timer
 	KindJob                         // service or send task: a job of type JobType
@@ -188,6 +189,7 @@ type Mapping struct {
 // Severity says whether a problem refuses the file.
 type Severity uint8
 
+// The severities.
 const (
 	Error   Severity = iota + 1 // refuses the file
 	Warning                     // does not

@@ -63,7 +63,7 @@ func summary(problems []Problem) string {
 
 func withoutComments(body string) string {
 	var lines []string
-	for _, line := range strings.Split(body, "\n") {
+	for line := range strings.SplitSeq(body, "\n") {
 		if !strings.HasPrefix(line, "#") {
 			lines = append(lines, line)
 		}

@@ -12,6 +12,7 @@ import (
 // TimerKind is what a timer's text means.
 type TimerKind uint8
 
+// The kinds of timers.
 const (
 	TimerDuration TimerKind = iota + 1 // PT60S, or a FEEL duration
 	TimerDate                          // 2026-11-20T07:00:00Z, or a FEEL date and time

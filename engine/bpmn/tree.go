@@ -123,7 +123,7 @@ func read(file []byte) (*tag, error) {
 	nodes := 0
 	for {
 		token, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

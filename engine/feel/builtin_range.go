@@ -7,11 +7,11 @@ import "strings"
 var intervals = []builtin{
 	relation("before", func(a, b *interval) (bool, bool) {
 		order, ok := compare(a.high, b.low)
-		return order < 0 || order == 0 && !(a.highClosed && b.lowClosed), ok
+		return order < 0 || order == 0 && (!a.highClosed || !b.lowClosed), ok
 	}, "point1 point2", "point range", "range point", "range1 range2"),
 	relation("after", func(a, b *interval) (bool, bool) {
 		order, ok := compare(a.low, b.high)
-		return order > 0 || order == 0 && !(a.lowClosed && b.highClosed), ok
+		return order > 0 || order == 0 && (!a.lowClosed || !b.highClosed), ok
 	}, "point1 point2", "point range", "range point", "range1 range2"),
 	relation("meets", func(a, b *interval) (bool, bool) {
 		order, ok := compare(a.high, b.low)

@@ -178,8 +178,8 @@ func replaceText(r *run, args []Value) Value {
 func expansion(s string, groups int) (string, bool) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\\':
+		switch c := s[i]; c {
+		case '\\':
 			if i++; i >= len(s) || s[i] != '\\' && s[i] != '$' {
 				return "", false
 			}
@@ -187,7 +187,7 @@ func expansion(s string, groups int) (string, bool) {
 				b.WriteByte('$')
 			}
 			b.WriteByte(s[i])
-		case c == '$':
+		case '$':
 			n, digits := 0, 0
 			for i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9' {
 				if next := n*10 + int(s[i+1]-'0'); digits > 0 && next > groups {

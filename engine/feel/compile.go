@@ -1,6 +1,9 @@
 package feel
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Expr is a compiled expression. It is immutable and safe for concurrent use.
 type Expr struct {
@@ -30,7 +33,7 @@ func CompileWith(src string, names ...string) (*Expr, error) {
 	}
 	root := p.expression()
 	if p.space(); p.err == nil && p.at < len(src) {
-		p.fail("an operator or the end expected, not %q", firstRune(src[p.at:]))
+		p.failf("an operator or the end expected, not %q", firstRune(src[p.at:]))
 	}
 	if p.err != nil {
 		return nil, p.err
@@ -173,12 +176,7 @@ type compiler struct {
 }
 
 func (c *compiler) local(name string) bool {
-	for _, local := range c.locals {
-		if local == name {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.locals, name)
 }
 
 // with compiles n where the names are bound.
@@ -191,10 +189,7 @@ func (c *compiler) with(n node, names ...string) code {
 }
 
 func (c *compiler) free(name string) {
-	for _, known := range c.variables {
-		if known == name {
-			return
-		}
+	if !slices.Contains(c.variables, name) {
+		c.variables = append(c.variables, name)
 	}
-	c.variables = append(c.variables, name)
 }

@@ -14,7 +14,7 @@ func TestConditions(t *testing.T) {
 	}
 	sets := []Scope{nil, nil, Variables{}}
 	count := 0
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		columns := strings.Split(line, "\t")
 		switch {
 		case line == "" || strings.HasPrefix(line, "# "), line == "#":

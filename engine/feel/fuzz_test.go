@@ -2,6 +2,7 @@ package feel
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -27,7 +28,8 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src string) {
 		x, err := Compile(src)
 		if err != nil {
-			if syntax, ok := err.(*SyntaxError); !ok || syntax.Offset < 0 || syntax.Offset > len(src) {
+			var syntax *SyntaxError
+			if !errors.As(err, &syntax) || syntax.Offset < 0 || syntax.Offset > len(src) {
 				t.Fatalf("%q: %v", src, err)
 			}
 			return

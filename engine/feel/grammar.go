@@ -244,7 +244,7 @@ func (p *parser) postfix() node {
 		case !p.peek("..") && p.accept("."):
 			name, ok := p.name()
 			if !ok {
-				p.fail("a name expected after the point")
+				p.failf("a name expected after the point")
 				break
 			}
 			n = &pathNode{value: n, name: name}

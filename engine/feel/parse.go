@@ -38,7 +38,7 @@ type parser struct {
 	err    *SyntaxError
 }
 
-func (p *parser) fail(format string, args ...any) {
+func (p *parser) failf(format string, args ...any) {
 	if p.err == nil {
 		p.err = &SyntaxError{Offset: p.at, Text: fmt.Sprintf(format, args...)}
 	}
@@ -58,7 +58,7 @@ func (p *parser) space() {
 		case strings.HasPrefix(rest, "/*"):
 			n := strings.Index(rest, "*/")
 			if n < 0 {
-				p.fail("a comment that is not closed")
+				p.failf("a comment that is not closed")
 				return
 			}
 			p.at += n + 2
@@ -91,7 +91,7 @@ func (p *parser) accept(symbol string) bool {
 
 func (p *parser) expect(symbol string) {
 	if !p.accept(symbol) {
-		p.fail("%s expected", symbol)
+		p.failf("%s expected", symbol)
 	}
 }
 
@@ -114,7 +114,7 @@ func (p *parser) acceptWord(word string) bool {
 
 func (p *parser) expectWord(word string) {
 	if !p.acceptWord(word) {
-		p.fail("%q expected", word)
+		p.failf("%q expected", word)
 	}
 }
 
@@ -122,7 +122,7 @@ func (p *parser) expectWord(word string) {
 func (p *parser) enter() bool {
 	p.depth++
 	if p.depth > maxDepth {
-		p.fail("nested deeper than %d", maxDepth)
+		p.failf("nested deeper than %d", maxDepth)
 	}
 	return p.err == nil
 }
@@ -132,7 +132,7 @@ func (p *parser) leave() { p.depth-- }
 // node counts an operand or a postfix.
 func (p *parser) node() bool {
 	if p.nodes++; p.nodes > maxNodes {
-		p.fail("more than %d operands", maxNodes)
+		p.failf("more than %d operands", maxNodes)
 	}
 	return p.err == nil
 }
@@ -262,7 +262,7 @@ func (p *parser) label(stops, word string) string {
 		case strings.ContainsRune("./-'+*?", r):
 			p.at += size
 		default:
-			p.fail("a name expected")
+			p.failf("a name expected")
 			return ""
 		}
 		if len(words) > 0 && from > start && !unicode.IsSpace(rune(p.src[from-1])) {
@@ -271,17 +271,17 @@ func (p *parser) label(stops, word string) string {
 			words = append(words, p.src[from:p.at])
 		}
 		if len(words) > 32 {
-			p.fail("a name of more than 32 words")
+			p.failf("a name of more than 32 words")
 		}
 	}
 	if len(words) == 0 {
-		p.fail("a name expected")
+		p.failf("a name expected")
 		return ""
 	}
 	name := strings.Join(words, " ")
 	if first, _ := utf8.DecodeRuneInString(name); !nameStart(first) && first != '?' {
 		p.at = start
-		p.fail("%q is not a name", name)
+		p.failf("%q is not a name", name)
 	}
 	return name
 }
@@ -303,7 +303,7 @@ func (p *parser) text() string {
 		}
 		p.escape(&b)
 	}
-	p.fail("a string that is not closed")
+	p.failf("a string that is not closed")
 	return ""
 }
 

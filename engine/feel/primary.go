@@ -11,7 +11,7 @@ func (p *parser) primary() node {
 		return nil
 	}
 	if p.at >= len(p.src) {
-		p.fail("an expression expected")
+		p.failf("an expression expected")
 		return nil
 	}
 	switch c := p.src[p.at]; {
@@ -22,7 +22,7 @@ func (p *parser) primary() node {
 	case c == '@':
 		p.at++
 		if !p.peek(`"`) {
-			p.fail("a string expected after @")
+			p.failf("a string expected after @")
 			return nil
 		}
 		return &literalNode{value: parseTemporal(p.text())}
@@ -69,7 +69,7 @@ func (p *parser) number() node {
 	v, ok := parseNumber(p.src[start:p.at])
 	if !ok {
 		p.at = start
-		p.fail("a number beyond 34 digits and exponent 6144")
+		p.failf("a number beyond 34 digits and exponent 6144")
 	}
 	return &literalNode{value: v}
 }
@@ -79,7 +79,7 @@ func (p *parser) word() node {
 	start := p.at
 	name, ok := p.name()
 	if !ok {
-		p.fail("an expression expected, not %q", firstRune(p.src[p.at:]))
+		p.failf("an expression expected, not %q", firstRune(p.src[p.at:]))
 		return nil
 	}
 	switch name {
@@ -97,7 +97,7 @@ func (p *parser) word() node {
 	}
 	if keywords[name] {
 		p.at = start
-		p.fail("an expression expected, not the word %s", name)
+		p.failf("an expression expected, not the word %s", name)
 		return nil
 	}
 	return &nameNode{name: name}
@@ -177,7 +177,7 @@ func (p *parser) rangeFrom(low node, closed bool) node {
 		n.highClosed = true
 	case p.accept(")"), p.accept("["):
 	default:
-		p.fail("the end of a range expected: ], ) or [")
+		p.failf("the end of a range expected: ], ) or [")
 	}
 	return n
 }

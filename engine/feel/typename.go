@@ -1,6 +1,9 @@
 package feel
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // typeName is a type as written after "instance of" or a parameter.
 type typeName struct {
@@ -72,7 +75,7 @@ func (p *parser) typeName() *typeName {
 	for {
 		word, ok := p.name()
 		if !ok {
-			p.fail("a type expected")
+			p.failf("a type expected")
 			return t
 		}
 		words = append(words, word)
@@ -96,13 +99,8 @@ func (p *parser) matchType(name string) (int, bool) {
 		}
 		at += len(word)
 	}
-	for _, r := range p.src[at:] {
-		if namePart(r) {
-			return 0, false
-		}
-		break
-	}
-	return at, true
+	next, _ := utf8.DecodeRuneInString(p.src[at:])
+	return at, !namePart(next)
 }
 
 func (p *parser) typeArguments(t *typeName) {

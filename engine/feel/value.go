@@ -9,6 +9,7 @@ import (
 // Kind is the type of a value.
 type Kind uint8
 
+// The types of FEEL.
 const (
 	KindNull Kind = iota
 	KindBool
