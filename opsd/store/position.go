@@ -133,3 +133,12 @@ func (w *writer) move(ctx context.Context, spans []Span, nowMS int64) error {
 	}
 	return nil
 }
+
+// Holds reports whether the claim is still the newest.
+func (s *Store) Holds(ctx context.Context, claim *Claim) (bool, error) {
+	var epoch int64
+	if err := s.queryRow(ctx, "SELECT epoch FROM consumer WHERE one = 1").Scan(&epoch); err != nil {
+		return false, fmt.Errorf("store: claim: %w", err)
+	}
+	return epoch == claim.epoch, nil
+}
