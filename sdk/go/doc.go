@@ -37,10 +37,41 @@
 //		return connector.Complete(connector.Vars{"transferPrepareFailed": false})
 //	}
 //
-// Beside it lies manifest.json (see sdk/manifest) with the connector's name,
-// version, kind, job types, routes and endpoints. `railhead connector build`
-// compiles the package and puts the manifest into the module; `railhead
-// connector test` runs its vectors (see sdk/conformance).
+// # Five minutes
+//
+// Beside main.go lies manifest.json (see sdk/manifest): the connector's name,
+// version and kind, the jobs and routes it serves, the endpoints, secrets and
+// keys it wants.
+//
+//	{
+//	  "name": "my-bank", "version": "0.1.0", "kind": "ams",
+//	  "jobs": [{"type": "block-funds", "money": true}],
+//	  "endpoints": [{"name": "bank", "mode": "keyed"}],
+//	  "secrets": ["bank_token"]
+//	}
+//
+// In testdata/hold.txt, write what the hub gives and leave room for what the
+// connector answers (see sdk/conformance for the format):
+//
+//	# The bank accepts the hold.
+//	job block-funds
+//	var amount "12.50"
+//	var currency "TZS"
+//	----
+//
+//	answer 201
+//	----
+//
+// One test runs it natively and in the sandbox, and holds the connector to the
+// rules of its kind. With RAILHEAD_REWRITE=1 it first fills in the answers; read
+// them, because they are now the promise:
+//
+//	func TestConnector(t *testing.T) { conformance.Test(t, connector.Step, ".") }
+//
+// `railhead connector build DIR -o my-bank.wasm` makes the module, which is the
+// whole connector; `railhead connector test` runs the vectors on any module.
+//
+// sdk/conformance/testdata/ledger is a complete small connector.
 //
 // # It only looks as if it blocks
 //
