@@ -27,37 +27,8 @@ func Lint(process *Process) []Problem {
 		if e.Kind == KindExclusive && len(e.Outgoing) > 1 && e.Default < 0 {
 			warn(e, "no-default-flow", "if no condition holds the payment stops here with an incident")
 		}
-		if waits(e) && !watched(process, e) {
-			warn(e, "endless-wait", "this waits for message "+e.Message.Name.String()+" without a timer; if it never comes the payment stays open")
-		}
 	}
 	return problems
-}
-
-// waits tells whether a token can stay at the element until a message comes.
-func waits(e *Element) bool {
-	return e.Message != nil && (e.Kind == KindReceive || e.Kind == KindCatch)
-}
-
-// watched tells whether a timer ends the waiting, or another event wins the race.
-func watched(process *Process, e *Element) bool {
-	for _, i := range e.Boundary {
-		if process.Elements[i].Timer != nil {
-			return true
-		}
-	}
-	for _, i := range e.Incoming {
-		gateway := &process.Elements[process.Flows[i].Source]
-		if gateway.Kind != KindEventBased {
-			continue
-		}
-		for _, j := range gateway.Outgoing {
-			if process.Elements[process.Flows[j].Target].Timer != nil {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // reachable marks the elements some start event leads to.
