@@ -106,8 +106,8 @@ func apply(rules ...rule) *refusal {
 	return nil
 }
 
-func text(element, v string, max int) rule {
-	return rule{element, v != "", utf8.RuneCountInString(v) <= max}
+func text(element, v string, most int) rule {
+	return rule{element, v != "", utf8.RuneCountInString(v) <= most}
 }
 
 func matches(element, v string, pattern *regexp.Regexp) rule {

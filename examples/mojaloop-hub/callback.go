@@ -75,7 +75,8 @@ func (s *Server) put(c *call, a *answer) (again bool, err error) {
 		return !errors.Is(err, context.Canceled), err
 	}
 	defer response.Body.Close()
-	io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) //nolint:errcheck // only so that the connection can be used again
+	// Read to the end, so that the connection can be used again.
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
 	if response.StatusCode/100 == 2 {
 		return false, nil
 	}

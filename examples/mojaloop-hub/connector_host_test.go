@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -55,6 +56,7 @@ type payerHub struct {
 	notes     []string
 	refused   []string // callbacks refused with 4xx
 	replies   int
+	sent      *sdkv1.Http // the last money effect
 }
 
 type message struct {
@@ -149,6 +151,11 @@ func (h *payerHub) call(call *sdkv1.Http) (*sdkv1.Answer, error) {
 	if (call.Key != "") != (call.Endpoint == "hub") {
 		return nil, fmt.Errorf("%s %s of key %q goes to endpoint %s", call.Method, call.Path, call.Key, call.Endpoint)
 	}
+	if call.Key != "" {
+		h.mu.Lock()
+		h.sent = call
+		h.mu.Unlock()
+	}
 	r, err := http.NewRequest(call.Method, h.url+call.Path, bytes.NewReader(call.Body))
 	if err != nil {
 		return nil, err
@@ -236,7 +243,7 @@ func (h *payerHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.mu.Unlock()
 	w.WriteHeader(int(reply.GetStatus()))
-	w.Write(reply.GetBody()) //nolint:errcheck // the scheme has gone
+	w.Write(reply.GetBody())
 }
 
 // job runs a job of the payment and gives its variables to the payment. It reports
@@ -272,9 +279,7 @@ func (h *payerHub) receive(name string) map[string]json.RawMessage {
 		for i, id := range h.order {
 			if m := h.messages[id]; m.name == name {
 				h.order = slices.Delete(h.order, i, i+1)
-				for n, v := range m.variables {
-					h.variables[n] = v
-				}
+				maps.Copy(h.variables, m.variables)
 				h.mu.Unlock()
 				return m.variables
 			}

@@ -188,17 +188,17 @@ func TestConnectorLostTransfer(t *testing.T) {
 	}
 }
 
-// TestConnectorSendsOneForm holds that a transfer sent again, by a host that could
-// not know, is a duplicate to the scheme and not a conflict.
-func TestConnectorSendsOneForm(t *testing.T) {
+// TestConnectorSentAgain holds that a transfer the host sends again, byte for byte,
+// because it could not know, is a duplicate to the scheme and credits once.
+func TestConnectorSentAgain(t *testing.T) {
 	h := newPayerHub(t)
 	h.quoted()
-	for range 2 {
-		h.mu.Lock()
-		h.ahead += time.Second
-		delete(h.variables, "transferRetryCount")
-		h.mu.Unlock()
-		h.job("send-transfer-request")
+	h.job("send-transfer-request")
+	h.mu.Lock()
+	sent := h.sent
+	h.mu.Unlock()
+	if _, err := h.call(sent); err != nil {
+		t.Fatal(err)
 	}
 	h.receive("transfer-response")
 	h.quiet(4)

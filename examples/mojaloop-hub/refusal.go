@@ -42,7 +42,7 @@ func refuse(w http.ResponseWriter, status int, code, description string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	body, _ := json.Marshal(information) // maps of strings always marshal
-	w.Write(body)                        //nolint:errcheck // the caller has gone: nobody is left to tell
+	w.Write(body)
 }
 
 // errorInformation is the body of every FSPIOP error, synchronous or called back.

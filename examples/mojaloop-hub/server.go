@@ -224,12 +224,10 @@ func (s *Server) fspiop(resource string, handle func(*call) (*answer, *refusal))
 		}
 		delivered := make(chan struct{})
 		s.count(func(n *Counts) { n.Pending++ })
-		s.pending.Add(1)
-		go func() {
-			defer s.pending.Done()
+		s.pending.Go(func() {
 			defer close(delivered)
 			s.deliver(c, a)
-		}()
+		})
 		switch c.fault.Kind {
 		case Early:
 			select {

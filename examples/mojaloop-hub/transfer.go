@@ -182,12 +182,12 @@ func (s *Server) getTransfer(c *call) (*answer, *refusal) {
 	return &answer{path: path, from: s.config.FSP, body: known.report()}, nil
 }
 
-// Transfers lists the transfers as they came, at most max from the first.
-func (s *Server) Transfers(max int) []TransferView {
+// Transfers lists the transfers as they came, at most so many from the first.
+func (s *Server) Transfers(most int) []TransferView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	views := []TransferView{}
-	for _, id := range s.order[:min(max, len(s.order))] {
+	for _, id := range s.order[:min(most, len(s.order))] {
 		views = append(views, s.transfers[id].view(id))
 	}
 	return views

@@ -119,12 +119,12 @@ func checkCorrelation(field, id string) *refusal {
 	return nil
 }
 
-// visible reports whether s is printable ASCII without blanks, at most max long.
-func visible(s string, max int) bool {
+// visible reports whether s is printable ASCII without blanks, at most so long.
+func visible(s string, most int) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' {
 			return false
 		}
 	}
-	return s != "" && len(s) <= max
+	return s != "" && len(s) <= most
 }

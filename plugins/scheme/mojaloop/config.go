@@ -19,8 +19,8 @@ type config struct {
 	Version string `json:"api_version"`
 	// QuoteTTLMS is how long after its start a payment still wants a quote. 10 min.
 	QuoteTTLMS int64 `json:"quote_ttl_ms"`
-	// TransferTTLMS is how long after its quote a transfer may still be made; the
-	// quote's own expiration may come first. 2 min.
+	// TransferTTLMS is how long after it was sent a transfer may still be made; the
+	// quote's expiration may come first. 2 min.
 	TransferTTLMS int64 `json:"transfer_ttl_ms"`
 	// GraceMS is how long after a transfer's expiration the hub may still know
 	// nothing of a transfer that it then makes. 10 s.

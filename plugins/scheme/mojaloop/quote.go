@@ -95,8 +95,7 @@ func quoteGiven(c *connector.Context, r *connector.Request) connector.Reply {
 	}
 	id, payment := r.Param("id"), cb.payment.Payment
 	expires, problem := q.check(cb.request, payeeFSP(cb.payment.String), id, payment)
-	now := c.Now()
-	if problem == "" && !expires.After(now) {
+	if problem == "" && !expires.After(c.Now()) {
 		problem = "the quote has expired"
 	}
 	message := connector.Message{Name: "quote-callback", Key: id}
@@ -105,12 +104,8 @@ func quoteGiven(c *connector.Context, r *connector.Request) connector.Reply {
 		message.Variables = failureVars(failure, connector.Vars{"quoteFailed": true})
 		return *cb.publish(message, "quotes/"+id+"/unacceptable")
 	}
-	if last := now.Add(millis(cb.TransferTTLMS)); last.Before(expires) {
-		expires = last
-	}
 	message.Variables = connector.Vars{
 		"quoteFailed": false, "payeeQuoteResponse": string(q.JSON()), "condition": q.Condition,
-		"transferExpiration": fspiop.FormatTime(expires),
 	}
 	return *cb.publish(message, "quotes/"+id+"/"+q.Condition)
 }

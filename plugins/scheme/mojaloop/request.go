@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 
 	"github.com/railhead-hub/railhead/plugins/money"
@@ -117,9 +118,7 @@ func backoff(job *connector.Job) time.Duration { return time.Second << min(job.A
 // failureVars tells a flow about a failure, as Payment Hub EE's workers do.
 func failureVars(f fspiop.Failure, more connector.Vars) connector.Vars {
 	v := connector.Vars{"errorInformation": string(f.JSON()), "errorCode": f.Code, "errorDescription": f.Description}
-	for name, value := range more {
-		v[name] = value
-	}
+	maps.Copy(v, more)
 	return v
 }
 

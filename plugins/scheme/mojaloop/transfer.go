@@ -18,23 +18,36 @@ func sendTransfer(c *connector.Context, job *connector.Job) connector.Outcome {
 		return *end
 	}
 	vars := connector.Vars{"transferRetryCount": count(job, "transferRetryCount")}
-	_, doubtful := job.Doubt("transfer")
-	if doubtful || job.Has("transferRetryCount") {
+	if job.Has("transferRetryCount") {
+		return enquire(c, job, cfg, vars)
+	}
+	// After this a transfer sent now, or by an earlier attempt, cannot be made. The
+	// callbacks need to know it.
+	last := c.Now().Add(millis(cfg.TransferTTLMS))
+	vars["transferExpiration"] = fspiop.FormatTime(last)
+	if _, doubtful := job.Doubt("transfer"); doubtful {
 		return enquire(c, job, cfg, vars)
 	}
 	payee := payeeFSP(job.String)
 	var q quote
-	expires, ok := fspiop.ParseTime(job.String("transferExpiration"))
-	if json.Unmarshal([]byte(job.String("payeeQuoteResponse")), &q) != nil || !ok || !fspiop.ValidFSP(payee) {
+	if json.Unmarshal([]byte(job.String("payeeQuoteResponse")), &q) != nil || !fspiop.ValidFSP(payee) {
 		return connector.Fail("QUOTE", "the payment has no quote that could be accepted")
 	}
 	// The callback has checked the terms. They are checked again at the last gate,
-	// because a flow can be repaired and variables changed.
-	if _, problem := q.check(request, payee, quoteID(job.Payment), job.Payment); problem != "" {
-		return notMade(c, job, vars, fspiop.Failure{Code: "4100", Description: problem})
+	// because a flow can be repaired and variables changed. That nothing leaves now
+	// does not prove that nothing has left before, so the hub is asked.
+	expires, problem := q.check(request, payee, quoteID(job.Payment), job.Payment)
+	if problem == "" && !expires.After(c.Now()) {
+		problem = "the quote has expired"
 	}
-	if !expires.After(c.Now()) {
-		return notMade(c, job, vars, fspiop.Failure{Code: "3303", Description: "the transfer expired before it was sent"})
+	if problem != "" {
+		if err := c.Emit("transfer-not-sent", connector.Vars{"reason": problem}); err != nil {
+			return connector.Fail("EMIT", err.Error()).Retry(time.Second)
+		}
+		return enquire(c, job, cfg, vars)
+	}
+	if last.Before(expires) {
+		expires = last
 	}
 	response, err := c.HTTP(connector.HTTP{
 		Endpoint: "hub", Method: "POST", Path: "/transfers",
@@ -71,7 +84,8 @@ func sendTransfer(c *connector.Context, job *connector.Job) connector.Outcome {
 	return enquire(c, job, cfg, vars)
 }
 
-// notMade tells the flow that no transfer was made, and certainly none will be.
+// notMade tells the flow that no transfer was made, and certainly none will be: the
+// hub has refused it.
 func notMade(c *connector.Context, job *connector.Job, vars connector.Vars, failure fspiop.Failure) connector.Outcome {
 	if end := publish(c, connector.Message{
 		Name: "transfer-response", Key: job.Payment, ID: "transfers/" + job.Payment + "/refused", TTL: outcomeTTL,

@@ -62,11 +62,11 @@ func validCode(code string) bool {
 type Verdict int
 
 const (
-	// Doubtful: the transfer may still have been made, or be made.
+	// Doubtful says that the transfer may still have been made, or be made.
 	Doubtful Verdict = iota
-	// Refused: the transfer was not made and will not be.
+	// Refused says that the transfer was not made and will not be.
 	Refused
-	// Unknown: the hub does not know the transfer. That proves something only when
+	// Unknown says that the hub does not know the transfer. That proves something only when
 	// the transfer can no longer arrive there.
 	Unknown
 )
