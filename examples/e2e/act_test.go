@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -382,5 +383,7 @@ func (h *hub) balance() string {
 	return server.URL
 }
 
-// unique makes correlation ids of one test its own.
-func unique(t *testing.T, n int) string { return fmt.Sprintf("%s-%d", t.Name(), n) }
+// unique makes correlation ids of one test its own, within the channel's length.
+func unique(t *testing.T, n int) string {
+	return fmt.Sprintf("%08x-%d", crc32.ChecksumIEEE([]byte(t.Name())), n)
+}

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -53,19 +54,30 @@ func TestKilledBetweenIntendAndAnswer(t *testing.T) {
 	for _, keys := range []string{"honoured", "ignored"} {
 		t.Run("keys "+keys, func(t *testing.T) {
 			h := startHub(t, options{keysIgnored: keys == "ignored"})
-			for i, call := range []struct {
-				key   string
-				delay func(*hub)
-			}{
-				{"hold", func(h *hub) { h.bankFault("POST /holds", "delay-ms", 2*time.Second) }},
-				{"book", func(h *hub) { h.bankFault("POST /bookings", "delay-ms", 2*time.Second) }},
-			} {
-				t.Run(call.key, func(t *testing.T) {
+			for i, key := range []string{"hold", "transfer", "book"} {
+				t.Run(key, func(t *testing.T) {
 					h := h.in(t)
-					call.delay(h)
+					// The counterpart has the request and takes its time over it.
+					answer := func() {}
+					switch key {
+					case "hold":
+						h.bankFault("POST /holds", "delay-ms", 2*time.Second)
+					case "book":
+						h.bankFault("POST /bookings", "delay-ms", 2*time.Second)
+					case "transfer":
+						// The scheme stops before the transfer is asked for: the quote
+						// is on its way when the payer's bank holds the money.
+						h.bankFault("POST /holds", "delay-ms", 500*time.Millisecond)
+						answer = func() { h.scheme.signal(syscall.SIGCONT) }
+					}
 					payment := h.transfer(unique(t, i))
-					h.intends(payment, call.key)
+					if key == "transfer" {
+						h.intends(payment, "hold")
+						h.scheme.signal(syscall.SIGSTOP)
+					}
+					h.intends(payment, key)
 					h.nodes[0].kill()
+					answer()
 					h.restart(h.nodes[0])
 					h.completed(payment)
 					h.shown(payment)

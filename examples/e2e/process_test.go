@@ -107,6 +107,11 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// signal sends the process a signal: SIGSTOP lets it hang, SIGCONT go on.
+func (p *process) signal(s os.Signal) {
+	_ = p.cmd.Process.Signal(s) // it may have ended, which the test then finds out
+}
+
 // ended says whether the process ended by itself, with the end of its log.
 func (p *process) ended() error {
 	select {
