@@ -78,7 +78,7 @@ func sendTransfer(c *connector.Context, job *connector.Job) connector.Outcome {
 	switch {
 	case state == accepted:
 		return connector.Complete(vars)
-	case state == refused && failure.Code != "3106":
+	case state == refused && failure.AtOnce():
 		return notMade(c, job, vars, failure)
 	}
 	return enquire(c, job, cfg, vars)

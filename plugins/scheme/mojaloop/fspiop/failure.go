@@ -89,3 +89,11 @@ func (f Failure) OfTransfer() Verdict {
 	}
 	return Doubtful
 }
+
+// AtOnce reports whether a synchronous refusal of a transfer proves that it was not
+// made: the hub finds fault with the message's form (30xx, 31xx), which it would
+// have found the first time too. 3106 says the opposite: a transfer of this id
+// exists. Everything else a hub has to say about a transfer it says by callback.
+func (f Failure) AtOnce() bool {
+	return len(f.Code) == 4 && f.Code >= "3000" && f.Code <= "3199" && f.Code != "3106"
+}

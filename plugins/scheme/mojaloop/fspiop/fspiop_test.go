@@ -116,6 +116,17 @@ func TestOfTransfer(t *testing.T) {
 	}
 }
 
+func TestAtOnce(t *testing.T) {
+	for code, want := range map[string]bool{
+		"3000": true, "3001": true, "3100": true, "3101": true, "3102": true, "3106": false, "3199": true,
+		"2001": false, "3200": false, "3208": false, "3303": false, "5105": false, "": false,
+	} {
+		if (Failure{Code: code}).AtOnce() != want {
+			t.Errorf("%q: %v", code, !want)
+		}
+	}
+}
+
 var timestamp = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}(Z|[+-][0-9]{2}:[0-9]{2})$`)
 
 func FuzzParseTime(f *testing.F) {
