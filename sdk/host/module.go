@@ -108,14 +108,15 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 }
 
 // Fuel. How much a step may use is written in milliseconds in the manifest. A
-// unit is worth about a nanosecond: measured on ordinary Go code and on tight
-// loops. Code made to be slow, long stretches of divisions without a loop, gets
-// some tens of times further on its fuel.
+// unit is worth one nanosecond in a tight loop and three in ordinary Go code.
+// Code made to be slow, such as long stretches of divisions, gets a hundred
+// times further on its fuel, so this bounds a runaway guest, and is no promise
+// of a time.
 const (
 	fuelExport    = "railhead_fuel"
-	fuelPerMillis = 1_000_000
+	fuelPerMillis = 500_000
 	// initFuel is for a module's start function and _initialize.
-	initFuel = 1_000 * fuelPerMillis
+	initFuel = 2_000 * fuelPerMillis
 	// What a host function costs the guest, and each byte that it handles.
 	fuelPerCall       = 20
 	fuelPerBytesShift = 4

@@ -214,7 +214,7 @@ var (
 
 // stretchBytes is how much code may run for one unit of fuel, give or take one
 // instruction.
-const stretchBytes = 128
+const stretchBytes = 256
 
 // function appends the metered body to dst. It reads the body twice: first to
 // find where to take how much, then to copy it.

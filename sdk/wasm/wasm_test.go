@@ -126,9 +126,9 @@ func TestMeter(t *testing.T) {
 	}{
 		"a call takes one unit":                {[]byte{0x20, 0}, 7, 7, 1, 1},
 		"a loop takes one each time":           {count, 1000, 0, 1001, 1001},
-		"straight code takes by its length":    {straight, 7, 7, 3000 / 140, 3000/128 + 2},
-		"jumping ahead does not avoid it":      {hops, 7, 7, 25, 40},
-		"falling through takes the same":       {hops, 0, 0, 25, 40},
+		"straight code takes by its length":    {straight, 7, 7, 3000 / 270, 3000/256 + 2},
+		"jumping ahead does not avoid it":      {hops, 7, 7, 13, 20},
+		"falling through takes the same":       {hops, 0, 0, 13, 20},
 		"memory.fill takes by its length":      {[]byte{0x41, 0, 0x41, 0, 0x20, 0, 0xfc, 11, 0, 0x20, 0}, 65536, 65536, 1024, 1026},
 		"memory.grow takes by its length":      {[]byte{0x20, 0, 0x40, 0}, 2, 1, 2048, 2050},
 		"memory.grow beyond the maximum fails": {[]byte{0x20, 0, 0x40, 0}, 3, 1<<32 - 1, 3072, 3074},
