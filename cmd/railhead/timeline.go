@@ -289,12 +289,11 @@ func (a *app) paymentWatch() *cobra.Command {
 							enumText(p.GetState().String(), "PAYMENT_STATE_"), enumText(p.GetResult().String(), "PAYMENT_RESULT_"), p.GetCode())
 					}
 				}
-				err = stream.Err()
-				if ctx.Err() != nil {
-					return nil
-				}
-				if err != nil {
+				if err := stream.Err(); err != nil && ctx.Err() == nil {
 					return err
+				}
+				if ctx.Err() != nil {
+					return nil // interrupted, as it is meant to be
 				}
 				// The server ends a stream now and then; the token goes on from there.
 			}

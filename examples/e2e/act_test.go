@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	neturl "net/url"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -209,10 +210,8 @@ func (h *hub) reaches(payment, element string) {
 		if err != nil {
 			return err
 		}
-		for _, at := range places(p) {
-			if at == element {
-				return nil
-			}
+		if slices.Contains(places(p), element) {
+			return nil
 		}
 		if p.GetPayment().GetState() != "running" {
 			return stop{fmt.Errorf("payment %s is %s and was not seen at %s", payment, p.GetPayment().GetState(), element)}

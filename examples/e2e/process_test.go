@@ -42,6 +42,7 @@ func workDir(t *testing.T) string {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	//nolint:usetesting // it must outlive a test that fails
 	dir, err := os.MkdirTemp(root, strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())+"-")
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,7 @@ func main() {
 			fmt.Fprintln(os.Stderr, "testcount:", err)
 			os.Exit(1)
 		}
-		fmt.Printf("%d passed, %d failed\n", t.Passed, t.Failed)
+		fmt.Fprintf(os.Stdout, "%d passed, %d failed\n", t.Passed, t.Failed)
 		exit(t)
 	}
 	c := newCounter(os.Stdout)
@@ -198,7 +198,7 @@ func readTally(file string) (sum totals, err error) {
 	if err != nil {
 		return sum, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	for d := json.NewDecoder(f); ; {
 		var t totals
 		if err := d.Decode(&t); err == io.EOF {

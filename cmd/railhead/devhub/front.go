@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -33,9 +34,7 @@ func front(nodes []string) http.Handler {
 				slog.Debug("a node does not answer", "node", node, "err", err)
 				continue
 			}
-			for name, values := range response.Header {
-				w.Header()[name] = values
-			}
+			maps.Copy(w.Header(), response.Header)
 			w.WriteHeader(response.StatusCode)
 			_, _ = io.Copy(w, response.Body)
 			_ = response.Body.Close()

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,8 +92,8 @@ func (h *Hub) Failed() <-chan error { return h.failed }
 // Close stops everything, the last started first.
 func (h *Hub) Close() error {
 	var errs []error
-	for i := len(h.closers) - 1; i >= 0; i-- {
-		errs = append(errs, h.closers[i]())
+	for _, closer := range slices.Backward(h.closers) {
+		errs = append(errs, closer())
 	}
 	h.closers = nil
 	h.stop()

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -149,8 +150,8 @@ func FreePorts(n int) ([]int, error) {
 // StopAll stops processes, the last started first.
 func StopAll(all []*Process, grace time.Duration) error {
 	var errs []error
-	for i := len(all) - 1; i >= 0; i-- {
-		errs = append(errs, all[i].Stop(grace))
+	for _, p := range slices.Backward(all) {
+		errs = append(errs, p.Stop(grace))
 	}
 	return errors.Join(errs...)
 }
