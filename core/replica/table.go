@@ -41,9 +41,12 @@ type table struct {
 	layout engine.Layout
 	bucket []byte
 
-	rows  map[engine.Key]*entry // tables that are not ordered
-	tree  *btree.BTreeG[item]   // ordered ones
-	index map[pair]pair         // where the layout has one: of every row, in memory or not
+	rows map[engine.Key]*entry // tables that are not ordered
+	tree *btree.BTreeG[item]   // ordered ones
+	// highest is the greatest key the tree ever held. Most keys ascend, and above it
+	// there is nothing to find.
+	highest engine.Key
+	index   map[pair]pair // where the layout has one: of every row, in memory or not
 
 	dirty []*entry // changed in the current generation, each entry once
 	dead  int      // of them, born and deleted within it
@@ -72,12 +75,15 @@ func (t *table) clear() {
 	if t.layout.Index != nil {
 		t.index = make(map[pair]pair)
 	}
-	t.dirty, t.dead, t.absent, t.last = nil, 0, 0, engine.Key{}
+	t.dirty, t.dead, t.absent, t.last, t.highest = nil, 0, 0, engine.Key{}, engine.Key{}
 }
 
 func (t *table) find(key engine.Key) *entry {
 	if t.rows != nil {
 		return t.rows[key]
+	}
+	if key.Compare(t.highest) > 0 {
+		return nil
 	}
 	found, _ := t.tree.Get(item{key: key})
 	return found.entry
@@ -87,6 +93,9 @@ func (t *table) set(e *entry) {
 	if t.rows != nil {
 		t.rows[e.key] = e
 		return
+	}
+	if e.key.Compare(t.highest) > 0 {
+		t.highest = e.key
 	}
 	t.tree.ReplaceOrInsert(item{e.key, e})
 }
