@@ -23,6 +23,7 @@ const module = "github.com/railhead-hub/railhead"
 //	a ! x y     a imports neither x nor y, nor what is below them
 //	x @ a       of this module, only a imports x
 //	test a ! x  as !, but test files of a are held to this instead
+//
 //nolint:dupword // a room that imports only itself is named twice
 const policy = `
 engine   : engine

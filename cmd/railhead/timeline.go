@@ -268,38 +268,44 @@ func (a *app) paymentWatch() *cobra.Command {
 		Short: "Print payments as they change, until interrupted",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx := cmd.Context()
-			for {
-				stream, err := a.ops().Watch(ctx, &opsv1.WatchRequest{Filter: &opsv1.PaymentFilter{Tenant: tenant}, ResumeToken: token})
-				if err != nil {
+			// The server ends a stream now and then; the token goes on from there.
+			for cmd.Context().Err() == nil {
+				if err := a.watch(cmd.Context(), tenant, &token); err != nil {
 					return err
 				}
-				for stream.Receive() {
-					msg := stream.Msg()
-					token = msg.GetResumeToken()
-					p := msg.GetPayment()
-					switch {
-					case p == nil: // a heartbeat
-					case a.json:
-						if err := printProto(a.out, msg); err != nil {
-							return err
-						}
-					default:
-						fmt.Fprintf(a.out, "%s  %s  %s  %-8s %s %s\n", clockTime(p.GetUpdatedTime().AsTime().UnixMilli()), p.GetUuid(), p.GetFlow(),
-							enumText(p.GetState().String(), "PAYMENT_STATE_"), enumText(p.GetResult().String(), "PAYMENT_RESULT_"), p.GetCode())
-					}
-				}
-				if err := stream.Err(); err != nil && ctx.Err() == nil {
-					return err
-				}
-				if ctx.Err() != nil {
-					return nil // interrupted, as it is meant to be
-				}
-				// The server ends a stream now and then; the token goes on from there.
 			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVar(&tenant, "tenant", "", "of this tenant")
 	cmd.Flags().StringVar(&token, "resume", "", "go on after this `token` of an earlier watch")
 	return cmd
+}
+
+// watch prints one stream's payments and keeps the token to resume after it. Being
+// interrupted is its ordinary end.
+func (a *app) watch(ctx context.Context, tenant string, token *string) error {
+	stream, err := a.ops().Watch(ctx, &opsv1.WatchRequest{Filter: &opsv1.PaymentFilter{Tenant: tenant}, ResumeToken: *token})
+	if err != nil {
+		return err
+	}
+	for stream.Receive() {
+		msg := stream.Msg()
+		*token = msg.GetResumeToken()
+		p := msg.GetPayment()
+		switch {
+		case p == nil: // a heartbeat
+		case a.json:
+			if err := printProto(a.out, msg); err != nil {
+				return err
+			}
+		default:
+			fmt.Fprintf(a.out, "%s  %s  %s  %-8s %s %s\n", clockTime(p.GetUpdatedTime().AsTime().UnixMilli()), p.GetUuid(), p.GetFlow(),
+				enumText(p.GetState().String(), "PAYMENT_STATE_"), enumText(p.GetResult().String(), "PAYMENT_RESULT_"), p.GetCode())
+		}
+	}
+	if ctx.Err() == nil {
+		return stream.Err()
+	}
+	return nil
 }
