@@ -20,7 +20,7 @@ func (r *run) rules(vectors []*Vector) error {
 						continue
 					}
 					if how := rule.broken(r.subject.Manifest, p.request, p.last); how != "" {
-						r.problem(v.Name(), rule.Name, "%s", how)
+						r.problemf(v.Name(), rule.Name, "%s", how)
 					}
 				}
 			}
@@ -53,18 +53,18 @@ func (r *run) covered(vectors []*Vector) {
 			set, name = routes, http.Route
 		}
 		if _, declared := set[name]; !declared {
-			r.problem(v.Name(), "covered", "the manifest does not declare %q", name)
+			r.problemf(v.Name(), "covered", "the manifest does not declare %q", name)
 		}
 		set[name] = true
 	}
 	for _, j := range r.subject.Manifest.Jobs {
 		if !jobs[j.Type] {
-			r.problem("job "+j.Type, "covered", "no vector")
+			r.problemf("job "+j.Type, "covered", "no vector")
 		}
 	}
 	for _, route := range r.subject.Manifest.Routes {
 		if !routes[route.Name] {
-			r.problem("route "+route.Name, "covered", "no vector")
+			r.problemf("route "+route.Name, "covered", "no vector")
 		}
 	}
 }
@@ -84,13 +84,13 @@ func (r *run) unknown(i Instance) {
 	c := begin(jobProbe("no-such-job"))
 	if r.probe("an unknown job", "unknown", i, c) {
 		if fail := c.last.Outcome.GetFail(); fail == nil || fail.Retryable {
-			r.problem("an unknown job", "unknown", "got %q", Render(c.last))
+			r.problemf("an unknown job", "unknown", "got %q", Render(c.last))
 		}
 	}
 	c = begin(requestProbe("no-such-route", "GET", "/"))
 	if r.probe("an unknown route", "unknown", i, c) {
 		if s := c.last.Outcome.GetReply().GetStatus(); s < 400 || s > 499 {
-			r.problem("an unknown route", "unknown", "got %q", Render(c.last))
+			r.problemf("an unknown route", "unknown", "got %q", Render(c.last))
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (r *run) doubt(i Instance, vectors []*Vector) {
 				continue
 			}
 			if o := c.last.Outcome; o.GetComplete() != nil || o.GetBpmnError() != nil || len(o.Settlements) > 0 {
-				r.problem(where, "doubt", "got %q", Render(c.last))
+				r.problemf(where, "doubt", "got %q", Render(c.last))
 			}
 		}
 	}
@@ -180,15 +180,15 @@ func (r *run) garbage(i Instance, vectors []*Vector) {
 			where := v.Name() + " with a garbage body"
 			for !c.ended() && len(c.request.History) < abi.StepsMax {
 				if err := c.step(r.ctx, i); err != nil {
-					r.problem(where, "garbage", "%v", err)
+					r.problemf(where, "garbage", "%v", err)
 					break
 				}
 				if c.last.Error != "" {
-					r.problem(where, "garbage", "%s", c.last.Error)
+					r.problemf(where, "garbage", "%s", c.last.Error)
 				}
 				for _, e := range c.pending {
 					if e.GetStartPayment() != nil || e.GetPublish() != nil {
-						r.problem(where, "garbage", "body %.20q: asked for\n%s", text, Render(c.last))
+						r.problemf(where, "garbage", "body %.20q: asked for\n%s", text, Render(c.last))
 					}
 				}
 				r.answerAll(c, failure(abi.FailureUnavailable, "probe"))
@@ -224,24 +224,24 @@ func (r *run) answerAll(c *conversation, answer *sdkv1.Answer) {
 func (r *run) probe(where, rule string, i Instance, c *conversation) bool {
 	for {
 		if err := c.step(r.ctx, i); err != nil {
-			r.problem(where, rule, "%v", err)
+			r.problemf(where, rule, "%v", err)
 			return false
 		}
 		switch {
 		case c.last.Error != "":
-			r.problem(where, rule, "%s", c.last.Error)
+			r.problemf(where, rule, "%s", c.last.Error)
 			return false
 		case c.last.Outcome != nil:
 			if how := contract(nil, c.request, c.last); how != "" {
-				r.problem(where, rule, "%s", how)
+				r.problemf(where, rule, "%s", how)
 				return false
 			}
 			return true
 		case c.ended():
-			r.problem(where, rule, "no outcome but %q", Render(c.last))
+			r.problemf(where, rule, "no outcome but %q", Render(c.last))
 			return false
 		case len(c.request.History) >= abi.StepsMax:
-			r.problem(where, rule, "no outcome after %d steps", abi.StepsMax)
+			r.problemf(where, rule, "no outcome after %d steps", abi.StepsMax)
 			return false
 		}
 		r.answerAll(c, failure(abi.FailureUnavailable, "nothing is available"))

@@ -62,7 +62,7 @@ func (p *printer) bytes(name string, data []byte) {
 		p.line(name+"-hex", hex.EncodeToString(data))
 		return
 	}
-	for _, line := range strings.Split(string(data), "\n") {
+	for line := range strings.SplitSeq(string(data), "\n") {
 		p.line(name, line)
 	}
 }
@@ -262,8 +262,8 @@ func printable(data []byte) bool {
 
 // millis is a duration; beyond what time.Duration holds, plain milliseconds.
 func millis(ms int64) string {
-	const max = int64(1<<63-1) / int64(time.Millisecond)
-	if ms > max || ms < -max {
+	const longest = int64(1<<63-1) / int64(time.Millisecond)
+	if ms > longest || ms < -longest {
 		return fmt.Sprintf("%dms", ms)
 	}
 	return (time.Duration(ms) * time.Millisecond).String()

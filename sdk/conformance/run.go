@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -47,7 +48,7 @@ type run struct {
 	observed map[*block]string
 }
 
-func (r *run) problem(where, what, format string, args ...any) {
+func (r *run) problemf(where, what, format string, args ...any) {
 	r.problems = append(r.problems, Problem{where, what, fmt.Sprintf(format, args...)})
 }
 
@@ -57,8 +58,11 @@ func (r *run) with(f func(Instance) error) error {
 	if err != nil {
 		return fmt.Errorf("conformance: opening an instance: %w", err)
 	}
-	defer instance.Close(r.ctx)
-	return f(instance)
+	err = f(instance)
+	if errClose := instance.Close(r.ctx); err == nil && errClose != nil {
+		err = fmt.Errorf("conformance: closing an instance: %w", errClose)
+	}
+	return err
 }
 
 // cold gives each step an instance of its own.
@@ -119,14 +123,14 @@ func (r *run) again(vectors []*Vector) error {
 				p.next(r, "again", i)
 				requests = append(requests, p.snapshot())
 			}
-			for n := len(requests) - 1; n >= 0; n-- {
-				reply, err := i.Step(r.ctx, requests[n])
+			for n, request := range slices.Backward(requests) {
+				reply, err := i.Step(r.ctx, request)
 				if err != nil {
-					r.problem(v.Name(), "again", "%v", err)
+					r.problemf(v.Name(), "again", "%v", err)
 					break
 				}
 				if got := Render(reply); got != v.blocks[n].want() {
-					r.problem(v.Name(), "again", "replayed after a longer history, it differs\n%s", difference(v.blocks[n].want(), got))
+					r.problemf(v.Name(), "again", "replayed after a longer history, it differs\n%s", difference(v.blocks[n].want(), got))
 				}
 			}
 		}
@@ -147,7 +151,7 @@ func playing(v *Vector) *play { return &play{conversation: begin(v.request), vec
 // next runs one step and compares it with the file. A problem ends the play.
 func (p *play) next(r *run, pass string, instance Instance) {
 	fail := func(format string, args ...any) {
-		r.problem(p.vector.Name(), pass, format, args...)
+		r.problemf(p.vector.Name(), pass, format, args...)
 		p.done = true
 	}
 	b := p.vector.blocks[p.block]
@@ -169,7 +173,7 @@ func (p *play) next(r *run, pass string, instance Instance) {
 		r.observed[b] = got
 	}
 	if got != b.want() {
-		r.problem(p.vector.Name(), pass, "line %d:\n%s", b.line, difference(b.want(), got))
+		r.problemf(p.vector.Name(), pass, "line %d:\n%s", b.line, difference(b.want(), got))
 		p.done = pass != "cold" // a cold run goes on, so that all of it can be rewritten
 	}
 	p.block++

@@ -54,7 +54,11 @@ func Test(t T, step func([]byte) []byte, dir string) {
 		t.Fatalf("%v", err)
 		return
 	}
-	defer opened.Close(context.Background())
+	defer func() {
+		if err := opened.Close(context.Background()); err != nil {
+			t.Errorf("%v", err)
+		}
+	}()
 	if !problems(t, "module", Module(opened), vectors) {
 		t.Logf("%s %s: %d vectors pass natively and in the sandbox, %d KiB", m.Name, m.Version, len(vectors), len(module)>>10)
 	}

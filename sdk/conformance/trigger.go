@@ -174,7 +174,7 @@ func parseRequestLine(d directive) (*sdkv1.HttpRequest, error) {
 		return nil, d.errorf("%q is not a path", words[2])
 	}
 	request := &sdkv1.HttpRequest{Route: words[0], Method: words[1], Path: u.Path}
-	for _, pair := range strings.Split(u.RawQuery, "&") {
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		if pair == "" {
 			continue
 		}

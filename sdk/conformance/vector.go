@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -128,7 +129,7 @@ func parseFile(path, text string) (*vectorFile, error) {
 			f.vectors = append(f.vectors, current)
 		}
 		if err != nil {
-			if p, ok := err.(*ParseError); ok {
+			if p, ok := errors.AsType[*ParseError](err); ok {
 				p.File = path
 			}
 			return nil, err

@@ -52,7 +52,7 @@ func probe(c *connector.Context, job *connector.Job) connector.Outcome {
 		c.Settle("hold", true)
 		return connector.Complete(nil)
 	case "panic":
-		var nothing *connector.Response
+		var nothing *connector.Response //nolint:govet // the mistake is the test
 		return connector.Complete(connector.Vars{"x": nothing.Status})
 	case "struct":
 		return connector.Complete(connector.Vars{"bad": struct{ A int }{1}})

@@ -20,7 +20,7 @@ const (
 
 // Failure says that the effect certainly did not happen, or that a query got no
 // answer.
-type Failure struct {
+type Failure struct { //nolint:errname // the contract's word
 	Code string // one of the codes above
 	Text string
 }
@@ -30,7 +30,7 @@ func (f *Failure) Error() string { return f.Code + ": " + f.Text }
 // InDoubt says that the effect may or may not have happened, and that its
 // endpoint must not simply be asked again. It is not a failure: enquire under
 // IdempotencyKey, or return Doubtful.
-type InDoubt struct {
+type InDoubt struct { //nolint:errname // the contract's word
 	IdempotencyKey string // the UUID that was on the wire
 	Reason         string
 }

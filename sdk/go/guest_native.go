@@ -15,5 +15,6 @@ func logLine(level Level, line []byte) {
 	case level < Error:
 		name = "WARN "
 	}
-	os.Stderr.Write(append(append([]byte(name), line...), '\n'))
+	// A log line that cannot be written is lost, as it is in the sandbox.
+	_, _ = os.Stderr.Write(append(append([]byte(name), line...), '\n'))
 }

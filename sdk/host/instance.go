@@ -120,7 +120,8 @@ func (i *Instance) discard(ctx context.Context) {
 		return
 	}
 	i.dead = true
-	i.guest.Close(ctx)
+	// What closing says of an instance that has failed is of no more interest.
+	_ = i.guest.Close(ctx)
 	i.module.count(func(s *Stats) { s.Instances--; s.Failures++ })
 }
 

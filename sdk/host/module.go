@@ -94,16 +94,14 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 		log:      options.Log.With("connector", a.manifest.Name, "digest", digest[:12]),
 		pools:    map[string]*pool{},
 	}
-	if err := m.compile(ctx, module); err != nil {
-		m.Close(ctx)
-		return nil, err
+	err := m.compile(ctx, module)
+	if err == nil {
+		m.spare, err = m.NewInstance(ctx)
 	}
-	spare, err := m.NewInstance(ctx)
 	if err != nil {
-		m.Close(ctx)
+		_ = m.Close(ctx) // why it cannot run matters more
 		return nil, err
 	}
-	m.spare = spare
 	return m, nil
 }
 

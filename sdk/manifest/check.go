@@ -33,21 +33,21 @@ var (
 // Check says what is wrong with a manifest, if anything.
 func Check(m *sdkv1.Manifest) error {
 	c := checker{}
-	c.must(kebab.MatchString(m.Name) && len(m.Name) <= 64, "name %q is not kebab-case of at most 64 characters", m.Name)
-	c.must(semver.MatchString(m.Version) && len(m.Version) <= 64, "version %q is not a semantic version", m.Version)
+	c.mustf(kebab.MatchString(m.Name) && len(m.Name) <= 64, "name %q is not kebab-case of at most 64 characters", m.Name)
+	c.mustf(semver.MatchString(m.Version) && len(m.Version) <= 64, "version %q is not a semantic version", m.Version)
 	switch m.Kind {
 	case "ams", "channel", "scheme", "notify":
 	default:
-		c.must(false, "kind %q is none of ams, channel, scheme, notify", m.Kind)
+		c.mustf(false, "kind %q is none of ams, channel, scheme, notify", m.Kind)
 	}
-	c.must(len(m.Description) <= 1000, "description is longer than 1000 bytes")
-	c.must(len(m.Jobs)+len(m.Routes)+len(m.Links) > 0, "it serves no jobs, routes or links")
+	c.mustf(len(m.Description) <= 1000, "description is longer than 1000 bytes")
+	c.mustf(len(m.Jobs)+len(m.Routes)+len(m.Links) > 0, "it serves no jobs, routes or links")
 
 	for _, j := range list(&c, "jobs", m.Jobs) {
-		c.must(jobType.MatchString(j.GetType()) && len(j.GetType()) <= 128, "job type %q is not a job type", j.GetType())
+		c.mustf(jobType.MatchString(j.GetType()) && len(j.GetType()) <= 128, "job type %q is not a job type", j.GetType())
 		c.once("job type", j.GetType())
 		for _, v := range list(&c, "inputs", j.GetInputs()) {
-			c.must(field.MatchString(v), "job type %s: input %q is not a variable name", j.GetType(), v)
+			c.mustf(field.MatchString(v), "job type %s: input %q is not a variable name", j.GetType(), v)
 		}
 	}
 	shapes := map[string]string{}
@@ -55,37 +55,37 @@ func Check(m *sdkv1.Manifest) error {
 		c.route(r, shapes)
 	}
 	for _, e := range list(&c, "endpoints", m.Endpoints) {
-		c.must(ident.MatchString(e.GetName()), "endpoint name %q is not lower case", e.GetName())
+		c.mustf(ident.MatchString(e.GetName()), "endpoint name %q is not lower case", e.GetName())
 		c.once("endpoint", e.GetName())
 		switch e.GetMode() {
 		case "safe", "keyed", "ask", "never":
 		default:
-			c.must(false, "endpoint %s: mode %q is none of safe, keyed, ask, never", e.GetName(), e.GetMode())
+			c.mustf(false, "endpoint %s: mode %q is none of safe, keyed, ask, never", e.GetName(), e.GetMode())
 		}
-		c.must(e.GetKeyHeader() == "" || token.MatchString(e.GetKeyHeader()), "endpoint %s: key_header is not a header name", e.GetName())
+		c.mustf(e.GetKeyHeader() == "" || token.MatchString(e.GetKeyHeader()), "endpoint %s: key_header is not a header name", e.GetName())
 	}
 	for _, l := range list(&c, "links", m.Links) {
-		c.must(ident.MatchString(l.GetName()), "link name %q is not lower case", l.GetName())
+		c.mustf(ident.MatchString(l.GetName()), "link name %q is not lower case", l.GetName())
 		c.once("link", l.GetName())
 	}
 	for _, s := range list(&c, "secrets", m.Secrets) {
-		c.must(ident.MatchString(s), "secret name %q is not lower case", s)
+		c.mustf(ident.MatchString(s), "secret name %q is not lower case", s)
 		c.once("secret", s)
 	}
 	for _, k := range list(&c, "keys", m.Keys) {
-		c.must(ident.MatchString(k), "key name %q is not lower case", k)
+		c.mustf(ident.MatchString(k), "key name %q is not lower case", k)
 		c.once("key", k)
 	}
 	for _, s := range list(&c, "sensitive", m.Sensitive) {
-		c.must(field.MatchString(s), "sensitive name %q is not a field name", s)
+		c.mustf(field.MatchString(s), "sensitive name %q is not a field name", s)
 		c.once("sensitive", s)
 	}
 	limits := m.Limits
 	if limits == nil {
 		limits = new(sdkv1.Limits)
 	}
-	c.must(limits.MemoryMaxBytes <= abi.MemoryMaxBytes, "limits.memory_max_bytes is above %d", abi.MemoryMaxBytes)
-	c.must(limits.StepMsMax <= abi.StepMaxMillis, "limits.step_ms_max is above %d", abi.StepMaxMillis)
+	c.mustf(limits.MemoryMaxBytes <= abi.MemoryMaxBytes, "limits.memory_max_bytes is above %d", abi.MemoryMaxBytes)
+	c.mustf(limits.StepMsMax <= abi.StepMaxMillis, "limits.step_ms_max is above %d", abi.StepMaxMillis)
 	return c.err
 }
 
@@ -95,7 +95,7 @@ type checker struct {
 	seen map[string]bool
 }
 
-func (c *checker) must(ok bool, format string, args ...any) {
+func (c *checker) mustf(ok bool, format string, args ...any) {
 	if !ok && c.err == nil {
 		c.err = fmt.Errorf("manifest: "+format, args...)
 	}
@@ -105,41 +105,42 @@ func (c *checker) once(what, name string) {
 	if c.seen == nil {
 		c.seen = map[string]bool{}
 	}
-	c.must(!c.seen[what+" "+name], "%s %q is declared twice", what, name)
+	c.mustf(!c.seen[what+" "+name], "%s %q is declared twice", what, name)
 	c.seen[what+" "+name] = true
 }
 
 // list refuses a list that is too long before anything looks at it.
 func list[T any](c *checker, name string, l []T) []T {
-	c.must(len(l) <= ListMax, "%s has more than %d entries", name, ListMax)
+	c.mustf(len(l) <= ListMax, "%s has more than %d entries", name, ListMax)
 	return l[:min(len(l), ListMax)]
 }
 
 func (c *checker) route(r *sdkv1.Route, shapes map[string]string) {
 	name := r.GetName()
-	c.must(ident.MatchString(name), "route name %q is not lower case", name)
+	c.mustf(ident.MatchString(name), "route name %q is not lower case", name)
 	c.once("route", name)
 	switch r.GetMethod() {
 	case "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD":
 	default:
-		c.must(false, "route %s: method %q is not one in capitals", name, r.GetMethod())
+		c.mustf(false, "route %s: method %q is not one in capitals", name, r.GetMethod())
 	}
 	path := r.GetPath()
-	c.must(strings.HasPrefix(path, "/") && len(path) <= 512, "route %s: path %q does not begin with /", name, path)
+	c.mustf(strings.HasPrefix(path, "/") && len(path) <= 512, "route %s: path %q does not begin with /", name, path)
 	params := map[string]bool{}
-	shape := r.GetMethod()
-	for _, s := range strings.Split(strings.TrimPrefix(path, "/"), "/") {
-		c.must(path == "/" || segment.MatchString(s), "route %s: %q is not a path segment or {name}", name, s)
+	shape := []string{r.GetMethod()}
+	for s := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
+		c.mustf(path == "/" || segment.MatchString(s), "route %s: %q is not a path segment or {name}", name, s)
 		if strings.HasPrefix(s, "{") {
-			c.must(!params[s], "route %s: %s stands twice", name, s)
+			c.mustf(!params[s], "route %s: %s stands twice", name, s)
 			params[s] = true
 			s = "{}"
 		}
-		shape += "/" + s
+		shape = append(shape, s)
 	}
-	c.must(shapes[shape] == "", "routes %s and %s match the same requests", shapes[shape], name)
-	shapes[shape] = name
-	c.must(r.GetTenantHeader() == "" || token.MatchString(r.GetTenantHeader()), "route %s: tenant_header is not a header name", name)
-	c.must(r.GetTenantAlias() == "" || ident.MatchString(r.GetTenantAlias()), "route %s: tenant_alias is not lower case", name)
-	c.must(r.GetBodyMax() <= BodyMaxBytes, "route %s: body_max is above %d", name, BodyMaxBytes)
+	key := strings.Join(shape, "/")
+	c.mustf(shapes[key] == "", "routes %s and %s match the same requests", shapes[key], name)
+	shapes[key] = name
+	c.mustf(r.GetTenantHeader() == "" || token.MatchString(r.GetTenantHeader()), "route %s: tenant_header is not a header name", name)
+	c.mustf(r.GetTenantAlias() == "" || ident.MatchString(r.GetTenantAlias()), "route %s: tenant_alias is not lower case", name)
+	c.mustf(r.GetBodyMax() <= BodyMaxBytes, "route %s: body_max is above %d", name, BodyMaxBytes)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/railhead-hub/railhead/sdk/wasm"
 )
 
-// ErrNone: the module has no manifest section.
+// ErrNone says that the module has no manifest section.
 var ErrNone = errors.New("manifest: the module has no custom section " + abi.SectionManifest)
 
 // FromModule reads and checks the manifest of a compiled connector.

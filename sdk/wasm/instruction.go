@@ -79,7 +79,7 @@ func (r *reader) instruction() instruction {
 	case op == opBrTable:
 		n := r.count()
 		if n > BranchTableMax {
-			r.fail("a br_table has %d branches, more than %d", n, BranchTableMax)
+			r.failf("a br_table has %d branches, more than %d", n, BranchTableMax)
 		}
 		r.targets = r.targets[:0]
 		for range n + 1 {
@@ -116,7 +116,7 @@ func (r *reader) instruction() instruction {
 		i.sub = r.u32()
 		r.vector(i.sub)
 	default:
-		r.fail("opcode %#x is not in the WebAssembly 2.0 core", op)
+		r.failf("opcode %#x is not in the WebAssembly 2.0 core", op)
 	}
 	return i
 }
@@ -138,7 +138,7 @@ func (r *reader) misc(sub uint32) {
 	case sub == miscDataDrop, sub == miscElemDrop, sub == miscTableGrow, sub == miscTableSize, sub == miscTableFill:
 		r.u32()
 	default:
-		r.fail("opcode 0xfc %d is not in the WebAssembly 2.0 core", sub)
+		r.failf("opcode 0xfc %d is not in the WebAssembly 2.0 core", sub)
 	}
 }
 
@@ -168,7 +168,7 @@ func (r *reader) vector(sub uint32) {
 		r.byte()
 	case sub <= last:
 	default:
-		r.fail("opcode 0xfd %d is not in the WebAssembly 2.0 core", sub)
+		r.failf("opcode 0xfd %d is not in the WebAssembly 2.0 core", sub)
 	}
 }
 
@@ -181,5 +181,5 @@ func (r *reader) signed(bits int) {
 			return
 		}
 	}
-	r.fail("a number is too long")
+	r.failf("a number is too long")
 }

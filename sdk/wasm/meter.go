@@ -271,7 +271,7 @@ func (m *meter) scan(r *reader, points []point) ([]point, error) {
 	stretch := 0
 	branch := func(depth uint32) {
 		if uint64(depth) >= uint64(len(open)) {
-			r.fail("a branch leaves more blocks than there are")
+			r.failf("a branch leaves more blocks than there are")
 			return
 		}
 		l := &open[len(open)-1-int(depth)]

@@ -149,7 +149,7 @@ func Parse(module []byte) (*Outline, error) {
 			continue
 		}
 		if r.err == nil && r.at != len(r.data) {
-			r.fail("section %d has bytes left over", s.ID)
+			r.failf("section %d has bytes left over", s.ID)
 		}
 		if r.err != nil {
 			return nil, r.err
@@ -170,7 +170,7 @@ type parser struct {
 func (p *parser) types(r *reader) {
 	for range r.count() {
 		if form := r.byte(); form != 0x60 && r.err == nil {
-			r.fail("type form %#x is not a function", form)
+			r.failf("type form %#x is not a function", form)
 		}
 		p.sigs = append(p.sigs, FuncType{Params: valueTypes(r), Results: valueTypes(r)})
 		if r.err != nil {
@@ -205,7 +205,7 @@ func (p *parser) imports(r *reader) {
 			r.byte()
 			p.out.ImportedGlobals++
 		default:
-			r.fail("import kind %d is unknown", i.Kind)
+			r.failf("import kind %d is unknown", i.Kind)
 		}
 		if r.err != nil {
 			return
@@ -216,7 +216,7 @@ func (p *parser) imports(r *reader) {
 
 func (p *parser) sig(r *reader, index uint32) FuncType {
 	if uint64(index) >= uint64(len(p.sigs)) {
-		r.fail("type index %d does not exist", index)
+		r.failf("type index %d does not exist", index)
 		return FuncType{}
 	}
 	return p.sigs[index]
@@ -256,7 +256,7 @@ func (p *parser) memories(r *reader) {
 func limits(r *reader) Limits {
 	l := Limits{Flags: r.byte()}
 	if l.Flags > 1 {
-		r.fail("a memory or table is shared, 64 bits wide or of a later proposal")
+		r.failf("a memory or table is shared, 64 bits wide or of a later proposal")
 		return l
 	}
 	l.Min = uint64(r.u32())
@@ -272,7 +272,7 @@ func (p *parser) exports(r *reader) {
 		e.Index = r.u32()
 		if e.Kind == Func && r.err == nil {
 			if uint64(e.Index) >= uint64(len(p.funcs)) {
-				r.fail("export %q names a function that does not exist", e.Name)
+				r.failf("export %q names a function that does not exist", e.Name)
 				return
 			}
 			e.Type = p.sig(r, p.funcs[e.Index])

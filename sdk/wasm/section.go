@@ -161,7 +161,7 @@ type reader struct {
 	targets []uint32
 }
 
-func (r *reader) fail(format string, args ...any) {
+func (r *reader) failf(format string, args ...any) {
 	if r.err == nil {
 		r.err = malformed(format, args...)
 		r.at = len(r.data)
@@ -170,7 +170,7 @@ func (r *reader) fail(format string, args ...any) {
 
 func (r *reader) byte() byte {
 	if r.at >= len(r.data) {
-		r.fail("it ends too early")
+		r.failf("it ends too early")
 		return 0
 	}
 	b := r.data[r.at]
@@ -185,7 +185,7 @@ func (r *reader) uint(bits int) uint64 {
 	for shift := 0; shift < bits; shift += 7 {
 		b := r.byte()
 		if left := bits - shift; left < 7 && b>>left != 0 {
-			r.fail("a number has more than %d bits", bits)
+			r.failf("a number has more than %d bits", bits)
 			return 0
 		}
 		n |= uint64(b&0x7f) << shift
@@ -193,13 +193,13 @@ func (r *reader) uint(bits int) uint64 {
 			return n
 		}
 	}
-	r.fail("a number is too long")
+	r.failf("a number is too long")
 	return 0
 }
 
 func (r *reader) bytes(n uint32) []byte {
 	if uint64(n) > uint64(len(r.data)-r.at) {
-		r.fail("a length reaches beyond the end")
+		r.failf("a length reaches beyond the end")
 		return nil
 	}
 	out := r.data[r.at : r.at+int(n)]
@@ -213,7 +213,7 @@ func (r *reader) name() string { return string(r.bytes(r.u32())) }
 func (r *reader) count() int {
 	n := r.u32()
 	if uint64(n) > uint64(len(r.data)-r.at) {
-		r.fail("a count is larger than what follows")
+		r.failf("a count is larger than what follows")
 		return 0
 	}
 	return int(n)

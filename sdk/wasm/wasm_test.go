@@ -143,8 +143,8 @@ func TestMeter(t *testing.T) {
 	}
 }
 
-// FuzzMeter: no bytes make it panic, and what it makes of a module that compiles
-// compiles too.
+// FuzzMeter: no bytes make it panic, and if a module compiles, so does what
+// it makes of it.
 func FuzzMeter(f *testing.F) {
 	f.Add(oneFunction(0x20, 0))
 	f.Add(oneFunction(0x03, 0x40, 0x20, 0, 0x41, 1, 0x6b, 0x22, 0, 0x0d, 0, 0x0b, 0x20, 0))
