@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/railhead-hub/railhead/sdk/build"
 	"github.com/railhead-hub/railhead/sdk/host"
@@ -49,7 +48,7 @@ func Test(t T, step func([]byte) []byte, dir string) {
 		t.Fatalf("%v", err)
 		return
 	}
-	opened, err := host.Open(t.Context(), module, host.Options{CacheDir: cacheDir()})
+	opened, err := host.Open(t.Context(), module, host.Options{})
 	if err != nil {
 		t.Fatalf("%v", err)
 		return
@@ -75,15 +74,6 @@ func problems(t T, how string, subject Subject, vectors []*Vector) bool {
 		t.Errorf("%s: %s", how, p)
 	}
 	return len(found) > 0
-}
-
-// cacheDir keeps compiled code between test runs, where that is possible.
-func cacheDir() string {
-	dir, err := os.UserCacheDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(dir, "railhead", "wasm")
 }
 
 // Rewrite runs each vector of dir/testdata cold and writes what it observes

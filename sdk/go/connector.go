@@ -56,20 +56,18 @@ func step(c *Connector, request []byte) *sdkv1.StepReply {
 	return reply
 }
 
-// run calls the handler. An unwind ends it early with the effect it waits for;
-// any other panic is the connector's own error.
+// run calls the handler. However the handler ended, an effect that it waits for
+// comes first; a panic is the connector's own error.
 func (c *Context) run(served *Connector, reply *sdkv1.StepReply) {
 	defer func() {
-		switch p := recover().(type) {
-		case nil:
-		case *unwind:
-			reply.Outcome = nil
-			if p.mismatch != nil {
-				reply.Mismatch = p.mismatch
-				return
+		p := recover()
+		switch {
+		case c.left != nil:
+			*reply = sdkv1.StepReply{Mismatch: c.left.mismatch}
+			if c.left.effect != nil {
+				reply.Effects = []*sdkv1.Effect{c.left.effect}
 			}
-			reply.Effects = []*sdkv1.Effect{p.effect}
-		default:
+		case p != nil:
 			*reply = sdkv1.StepReply{Error: "panic: " + panicText(p)}
 		}
 	}()

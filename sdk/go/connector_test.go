@@ -52,8 +52,12 @@ func probe(c *connector.Context, job *connector.Job) connector.Outcome {
 		c.Settle("hold", true)
 		return connector.Complete(nil)
 	case "panic":
-		var nothing *connector.Response //nolint:govet // the mistake is the test
-		return connector.Complete(connector.Vars{"x": nothing.Status})
+		var nothing *connector.Response
+		return connector.Complete(connector.Vars{"x": nothing.Status}) //nolint:govet // the mistake is the test
+	case "recover":
+		defer func() { _ = recover() }()
+		_, err := c.Sequence("n")
+		return connector.Fail("SEQUENCE", err.Error())
 	case "struct":
 		return connector.Complete(connector.Vars{"bad": struct{ A int }{1}})
 	case "zero":
@@ -151,6 +155,14 @@ func TestMismatch(t *testing.T) {
 	}
 	if len(reply.Effects) != 0 || reply.Outcome != nil {
 		t.Fatalf("a mismatch comes with something else: %+v", reply)
+	}
+}
+
+// A handler that recovers from the unwinding does no harm.
+func TestRecoverDoesNotHideAnEffect(t *testing.T) {
+	reply := runStep(doing("recover"))
+	if len(reply.Effects) != 1 || reply.Effects[0].GetSequence() == nil || reply.Outcome != nil {
+		t.Fatalf("got %+v", reply)
 	}
 }
 

@@ -20,6 +20,10 @@ type Context struct {
 	rand    *rand.Rand
 
 	settlements []*sdkv1.Settlement
+
+	// left is set once the step has ended at an effect, in case the handler
+	// recovers from the unwinding.
+	left *unwind
 }
 
 // unwind leaves a handler at the first effect that has no answer yet, or whose
@@ -38,15 +42,18 @@ func (c *Context) resume(checkpoint *sdkv1.Entry) {
 
 // ask returns the answer to the effect, or leaves the handler.
 func (c *Context) ask(effect *sdkv1.Effect) *sdkv1.Answer {
+	if c.left != nil {
+		panic(c.left)
+	}
 	c.ordinal++
 	effect.Ordinal = c.ordinal
 	if c.next == len(c.request.History) {
-		panic(&unwind{effect: effect})
+		c.leave(&unwind{effect: effect})
 	}
 	entry := c.request.History[c.next]
 	got := abi.EffectDigest(effect)
 	if entry.GetOrdinal() != effect.Ordinal || entry.GetDigest() != got {
-		panic(&unwind{mismatch: &sdkv1.Mismatch{
+		c.leave(&unwind{mismatch: &sdkv1.Mismatch{
 			Ordinal: effect.Ordinal,
 			Want:    entry.GetDigest(),
 			Got:     got,
@@ -56,6 +63,12 @@ func (c *Context) ask(effect *sdkv1.Effect) *sdkv1.Answer {
 	c.next++
 	c.now = entry.GetTimeMs()
 	return entry.GetAnswer()
+}
+
+// leave ends the handler.
+func (c *Context) leave(u *unwind) {
+	c.left = u
+	panic(u)
 }
 
 // Now is the time at which the last answer came in, or at which the trigger was

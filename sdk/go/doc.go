@@ -84,8 +84,8 @@
 //     randomness from c.Rand, and nothing else differs between two runs. Ranging
 //     over a Go map to decide what to ask for breaks this; so do package
 //     variables that a handler changes.
-//   - Do not recover panics around a call of c, and expect deferred functions to
-//     run once per step.
+//   - Deferred functions run once per step. Recovering around a call of c does not
+//     stop the unwinding: the handler's result is then ignored.
 //   - No goroutines, files or sockets: the sandbox has none to give.
 //
 // Broken rules are found out: the SDK compares each effect with the digest in
