@@ -107,6 +107,7 @@ func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
 		a.devCmd(),
 		a.nodeCmd(),
+		a.opsdCmd(),
 		a.benchCmd(),
 		a.benchLoadCmd(),
 		a.exampleCmd(),

@@ -26,6 +26,7 @@ import (
 	"github.com/railhead-hub/railhead/examples/bank"
 	"github.com/railhead-hub/railhead/examples/flows"
 	mojaloophub "github.com/railhead-hub/railhead/examples/mojaloop-hub"
+	"github.com/railhead-hub/railhead/opsd"
 )
 
 // grace is how long each part may take to stop.
@@ -75,6 +76,7 @@ func Start(ctx context.Context, o Options) (_ *Hub, err error) {
 		{"bank", h.startBank},
 		{"scheme", h.startScheme},
 		{"nodes", h.startNodes},
+		{"opsd", h.startOpsd},
 		{"tenant", func(ctx context.Context) error { return h.provision(ctx, modules) }},
 	} {
 		begun := time.Now()
@@ -266,6 +268,31 @@ func Leader(ctx context.Context, p Plan, control func(url string) corev1connect.
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
+}
+
+func (h *Hub) startOpsd(ctx context.Context) error {
+	p := h.options.Plan
+	c := opsd.Default()
+	c.Listen, c.Admin = address(p.Ops), address(p.OpsAdmin)
+	c.Kafka.Brokers, c.Store, c.Version = []string{address(p.Kafka)}, filepath.Join(p.Dir, "opsd.db"), h.options.Build
+	server, err := opsd.Open(ctx, c, slog.Default().With("part", "opsd"))
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(h.serving)
+	done := make(chan struct{})
+	h.running.Go(func() {
+		defer close(done)
+		if err := server.Run(ctx); err != nil {
+			h.failed <- fmt.Errorf("opsd: %w", err)
+		}
+	})
+	h.closers = append(h.closers, func() error {
+		stop()
+		<-done
+		return server.Close()
+	})
+	return nil
 }
 
 func (h *Hub) provision(ctx context.Context, modules []string) error {

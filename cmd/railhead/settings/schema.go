@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/railhead-hub/railhead/core"
+	"github.com/railhead-hub/railhead/opsd"
 )
 
 // tag is the struct tag that gives a field its name in the schema.
@@ -17,6 +18,7 @@ type Settings struct {
 	Log    Log         `koanf:"log"`
 	Client Client      `koanf:"client"`
 	Node   core.Config `koanf:"node"`
+	Opsd   opsd.Config `koanf:"opsd"`
 }
 
 // Log says what a process logs, and how.
@@ -40,6 +42,7 @@ func Default() Settings {
 		Log:    Log{Level: "info", Format: "text"},
 		Client: Client{Control: "http://127.0.0.1:8404", Ops: "http://127.0.0.1:8403"},
 		Node:   core.Default(),
+		Opsd:   opsd.Default(),
 	}
 }
 
@@ -112,6 +115,9 @@ func text(v reflect.Value) string {
 func (s Settings) Check() error {
 	if err := s.Node.Check(); err != nil {
 		return fmt.Errorf("node: %w", err)
+	}
+	if err := s.Opsd.Check(); err != nil {
+		return fmt.Errorf("opsd: %w", err)
 	}
 	return nil
 }
