@@ -46,7 +46,7 @@ func (l *guestLog) line(level int32, text []byte) {
 	}
 	l.lines++
 	l.bytes += min(len(text), abi.LogLineMaxBytes)
-	l.to.Log(context.Background(), nearest(level), escape(text)) //nolint:sloglint // the guest's words are the message
+	l.to.Log(context.Background(), nearest(level), "the connector says", "text", escape(text))
 }
 
 func nearest(level int32) slog.Level {
