@@ -51,13 +51,13 @@ func (r *Replica) checkClock() {
 		asked.Add(1)
 		go func() {
 			defer asked.Done()
-			d, err := r.links.peerClock(m.Address, time.Second)
+			peer, err := r.links.ask(m.Address, time.Second)
 			if err != nil {
 				return // a node that is away is Raft's business
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			ahead = append(ahead, d)
+			ahead = append(ahead, peer.ahead)
 		}()
 	}
 	asked.Wait()

@@ -341,7 +341,9 @@ func TestSnapshotInstallCutShort(t *testing.T) {
 }
 
 func TestJoinAndLeave(t *testing.T) {
-	first := open(t, testConfig(t, t.TempDir()))
+	cfg := testConfig(t, t.TempDir())
+	cfg.ElectionTimeout = time.Second
+	first := open(t, cfg)
 	leads(t, first)
 	for range 50 {
 		propose(t, first, count())
@@ -352,7 +354,7 @@ func TestJoinAndLeave(t *testing.T) {
 	for _, id := range []string{"b", "c"} {
 		cfg := testConfig(t, t.TempDir())
 		cfg.ID, cfg.Join = id, true
-		cfg.ElectionTimeout = 300 * time.Millisecond
+		cfg.ElectionTimeout = time.Second
 		r := open(t, cfg)
 		others = append(others, r)
 		if err := first.AddVoter(ctx, id, r.links.Addr().String()); err != nil {
@@ -417,7 +419,7 @@ func TestMutualTLS(t *testing.T) {
 	if err == nil {
 		defer conn.Close()
 		conn.SetDeadline(time.Now().Add(10 * time.Second))
-		conn.Write([]byte{linkClock})
+		conn.Write([]byte{linkAsk})
 		if n, err := conn.Read(make([]byte, 8)); err == nil {
 			t.Fatalf("a stranger without a certificate was answered %d bytes", n)
 		}

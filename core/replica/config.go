@@ -82,7 +82,7 @@ type Config struct {
 	InFlight int
 
 	// ElectionTimeout (1 s; 200 ms in a cluster of one) without a leader's word
-	// calls an election.
+	// calls an election. A cluster of one that others join should be given theirs.
 	ElectionTimeout time.Duration
 	// ClockSkewMax (2 s) is how far the leader's clock may be off the majority's
 	// before it steps down; negative: not looked at.

@@ -128,7 +128,7 @@ func (r *Replica) openRaft() error {
 	if err != nil {
 		return fmt.Errorf("replica: open the log: %w", err)
 	}
-	if r.links, err = listenLinks(&r.cfg); err != nil {
+	if r.links, err = listenLinks(&r.cfg, r.store.index); err != nil {
 		return err
 	}
 	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{

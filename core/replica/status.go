@@ -85,16 +85,29 @@ func (r *Replica) configuration() ([]Member, error) {
 }
 
 // AddVoter makes a node a member, or changes its address. The node runs with
-// Config.Join and is brought up to date before its vote counts for anything.
+// Config.Join; it gets a vote once it has caught up, since until then it could
+// only hold up the others. ctx bounds the wait.
 func (r *Replica) AddVoter(ctx context.Context, id, address string) error {
-	// A cluster of one may run with short timeouts that a network would trip over.
-	if reload := r.raft.ReloadableConfig(); reload.ElectionTimeout < time.Second {
-		reload.HeartbeatTimeout, reload.ElectionTimeout = time.Second, time.Second
-		if err := r.raft.ReloadConfig(reload); err != nil {
-			return fmt.Errorf("replica: lengthen the election timeout: %w", err)
+	target := r.raft.CommitIndex()
+	if err := r.change(ctx, "add "+id, r.raft.AddNonvoter(raft.ServerID(id), raft.ServerAddress(address), 0, 0)); err != nil {
+		return err
+	}
+	ticker := time.NewTicker(50 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		peer, err := r.links.ask(address, time.Second)
+		if err == nil && peer.index >= target {
+			break
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return fmt.Errorf("replica: add %s: it has not caught up, and has no vote yet: %w", id, errors.Join(context.Cause(ctx), err))
+		case <-r.stop:
+			return ErrNotLeader
 		}
 	}
-	return r.change(ctx, "add "+id, r.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(address), 0, 0))
+	return r.change(ctx, "give a vote to "+id, r.raft.AddVoter(raft.ServerID(id), raft.ServerAddress(address), 0, 0))
 }
 
 // RemoveServer takes a node's membership away; removing the leader makes it step

@@ -381,6 +381,13 @@ func (s *store) view(read func(engine.Tx) error) error {
 	return read(&x)
 }
 
+// index is of the last entry applied.
+func (s *store) index() uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.at.index
+}
+
 // file is the checkpoint as it is now; a snapshot being installed replaces it.
 func (s *store) file() *disk {
 	s.mu.RLock()

@@ -15,8 +15,8 @@ import (
 
 // The first byte of a connection says what it is for.
 const (
-	linkRaft  = 'r'
-	linkClock = 'c' // answered by the node's clock, 8 bytes of milliseconds
+	linkRaft = 'r'
+	linkAsk  = 'a' // answered with 8 bytes of clock, in milliseconds, and 8 of applied index
 )
 
 // linkTimeout bounds dialling, the handshake and the first byte.
@@ -29,6 +29,7 @@ type links struct {
 	listener net.Listener
 	tls      *tls.Config
 	clock    func() int64
+	index    func() uint64
 
 	raft   chan net.Conn
 	closed chan struct{}
@@ -36,7 +37,7 @@ type links struct {
 	done   sync.WaitGroup
 }
 
-func listenLinks(cfg *Config) (*links, error) {
+func listenLinks(cfg *Config, index func() uint64) (*links, error) {
 	listener := cfg.Listener
 	if listener == nil {
 		var err error
@@ -44,7 +45,7 @@ func listenLinks(cfg *Config) (*links, error) {
 			return nil, fmt.Errorf("replica: listen for the other nodes: %w", err)
 		}
 	}
-	l := &links{listener: listener, tls: cfg.TLS, clock: cfg.Clock, raft: make(chan net.Conn), closed: make(chan struct{})}
+	l := &links{listener: listener, tls: cfg.TLS, clock: cfg.Clock, index: index, raft: make(chan net.Conn), closed: make(chan struct{})}
 	l.done.Add(1)
 	go l.accept()
 	return l, nil
@@ -105,8 +106,8 @@ func (l *links) serve(conn net.Conn) {
 		case <-l.closed:
 			conn.Close()
 		}
-	case linkClock:
-		conn.Write(binary.BigEndian.AppendUint64(nil, uint64(l.clock())))
+	case linkAsk:
+		conn.Write(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(l.clock())), l.index()))
 		conn.Close()
 	default:
 		conn.Close()
@@ -132,23 +133,29 @@ func (l *links) dial(address string, timeout time.Duration, kind byte) (net.Conn
 	return conn, nil
 }
 
-// peerClock asks a node for its clock and returns how far it is ahead of ours.
-// The reading is taken to be from half way between asking and hearing.
-func (l *links) peerClock(address string, timeout time.Duration) (time.Duration, error) {
+// peer is what a node answers about itself.
+type peer struct {
+	ahead time.Duration // of its clock, against ours
+	index uint64        // of the last log entry it has applied
+}
+
+// ask asks a node about itself. Its clock is taken to have been read half way
+// between asking and hearing.
+func (l *links) ask(address string, timeout time.Duration) (peer, error) {
 	asked := l.clock()
-	conn, err := l.dial(address, timeout, linkClock)
+	conn, err := l.dial(address, timeout, linkAsk)
 	if err != nil {
-		return 0, err
+		return peer{}, err
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(timeout))
-	var reading [8]byte
-	if _, err := io.ReadFull(conn, reading[:]); err != nil {
-		return 0, err
+	var answer [16]byte
+	if _, err := io.ReadFull(conn, answer[:]); err != nil {
+		return peer{}, err
 	}
 	heard := l.clock()
-	ahead := int64(binary.BigEndian.Uint64(reading[:])) - (asked + (heard-asked)/2)
-	return time.Duration(ahead) * time.Millisecond, nil
+	ahead := int64(binary.BigEndian.Uint64(answer[:])) - (asked + (heard-asked)/2)
+	return peer{time.Duration(ahead) * time.Millisecond, binary.BigEndian.Uint64(answer[8:])}, nil
 }
 
 // Dial implements raft.StreamLayer.
