@@ -96,7 +96,7 @@ func Open(config Config, options Options) (_ *Node, err error) {
 	// The replica comes first: everything else reads its rows or proposes to it.
 	// Its hints have nobody to go to yet, and need none: whoever comes to lead
 	// looks at the rows first.
-	n.replica, err = replica.Open(n.replicaConfig(peers, certificates, metrics))
+	n.replica, err = replica.Open(n.replicaConfig(peers, certificates, metrics, options.Logger))
 	if err != nil {
 		return nil, err
 	}
@@ -155,12 +155,12 @@ func (n *Node) listen(certificates *tls.Config) (err error) {
 	return err
 }
 
-func (n *Node) replicaConfig(peers []Peer, certificates *tls.Config, metrics *prometheus.Registry) replica.Config {
+func (n *Node) replicaConfig(peers []Peer, certificates *tls.Config, metrics *prometheus.Registry, log *slog.Logger) replica.Config {
 	c := replica.Config{
 		ID: n.config.ID, Dir: filepath.Join(n.config.Dir, "replica"), Bind: n.config.Raft,
 		TLS: certificates, Cluster: n.config.Cluster,
 		Machine: engine.New(), Clock: n.clock.NowMS, OnHints: n.onHints,
-		Logger: n.log, Metrics: metrics, DeltaMaxBytes: n.config.Limits.DeltaMaxMB << 20,
+		Logger: log, Metrics: metrics, DeltaMaxBytes: n.config.Limits.DeltaMaxMB << 20,
 	}
 	if len(peers) > 0 {
 		c.Peers = make(map[string]string, len(peers))
