@@ -15,7 +15,9 @@ import (
 // Personal data is masked in everything the API answers. A value is masked when
 // the name it stands under says what it is, or when it looks like a card number,
 // an IBAN or a telephone number wherever it stands. What cannot be walked (a body
-// that is neither JSON nor a form) is described and not shown.
+// that is neither JSON nor a form) is described and not shown. A name of a person in
+// a sentence somebody else wrote cannot be recognised; connectors keep such
+// sentences out of their codes and reasons.
 
 // masker masks; its zero value knows the names below.
 type masker struct {
@@ -318,10 +320,19 @@ func (m *masker) string(name, s string, masked bool, depth int) string {
 	if masked {
 		return hide(s)
 	}
-	if slices.Contains(identifying, normal(name)) && !looksPersonal(s) {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	if slices.Contains(identifying, normal(name)) {
+		return m.identifier(s)
 	}
 	return m.text(s)
+}
+
+// identifier leaves an id that people search by as it is, unless it looks like a
+// card number.
+func (m *masker) identifier(s string) string {
+	if looksPersonal(s) {
+		return hide(s)
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // looksPersonal keeps plain numbers such as amounts and times readable: of

@@ -15,7 +15,7 @@ import (
 func (m *masker) payment(p *store.Payment) *opsv1.Payment {
 	out := &opsv1.Payment{
 		Key: p.Key, Uuid: p.UUID, Cluster: p.Last.Cluster, Tenant: p.Tenant, Flow: p.Flow, FlowVersion: p.FlowVersion,
-		ClientKey: p.ClientKey, State: opsv1.PaymentState(p.State), Result: opsv1.PaymentResult(p.Result), Code: p.Code,
+		ClientKey: m.identifier(p.ClientKey), State: opsv1.PaymentState(p.State), Result: opsv1.PaymentResult(p.Result), Code: p.Code,
 		StartedTime: at(p.StartedMS), UpdatedTime: at(p.UpdatedMS), LastSeq: p.LastSeq, MissingEvents: p.Missing,
 	}
 	if p.Amount != nil {

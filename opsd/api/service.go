@@ -150,7 +150,7 @@ func (s *Service) identifiers(events []store.Event) []*opsv1.Identifier {
 		for _, c := range store.Correlations(e.Decoded) {
 			if !seen[c] {
 				seen[c] = true
-				out = append(out, &opsv1.Identifier{Kind: c.Kind, Value: s.mask.string(c.Kind, c.Value, false, 0)})
+				out = append(out, &opsv1.Identifier{Kind: c.Kind, Value: s.mask.identifier(c.Value)})
 			}
 		}
 	}

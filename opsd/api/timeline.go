@@ -53,9 +53,12 @@ func (m *masker) entry(e *enginev1.Event) *opsv1.TimelineEntry {
 		Token: e.Token, Job: e.Job, Attempt: e.Attempt, Ordinal: e.Ordinal,
 		Key: m.text(e.Key), Code: valid(e.Code), Text: m.text(e.Text), Uuid: valid(e.Uuid),
 		Result: opsv1.PaymentResult(e.Result), Request: m.request(e.Request), Answer: m.answer(e.Answer),
-		Endpoint: valid(e.Endpoint), Number: e.Number,
+		Endpoint: valid(e.Endpoint), Number: e.Number, Value: e.Value,
 		Mode:   enumName(e.Mode.String(), "MODE_"),
 		Effect: enumName(e.Effect.String(), "EFFECT_STATE_"),
+	}
+	if e.Kind == enginev1.EventKind_EVENT_KIND_PAYMENT_STARTED {
+		entry.Key = m.identifier(e.Key)
 	}
 	if e.DueMs != 0 {
 		entry.DueTime = at(e.DueMs)
