@@ -16,6 +16,9 @@ import (
 // and a change makes a new entry in the next. The caller holds mu; no entry is
 // being applied. It returns nil when nothing happened since the last freeze.
 func (s *store) freeze() *generation {
+	if s.closed {
+		return nil
+	}
 	if len(s.frozen) > 0 {
 		if s.frozen[len(s.frozen)-1].at.index == s.at.index {
 			return nil

@@ -394,14 +394,14 @@ func TestLeaderWithAWrongClockStepsDown(t *testing.T) {
 		}
 	})
 	leader := c.leader()
-	leader.checkClock()
+	leader.comparePeers()
 	if !leader.IsLeader() {
 		t.Fatal("a leader with a right clock stepped down")
 	}
 	epoch := leader.Epoch()
 	offset.Store(leader.cfg.ID, int64(-10_000))
 	eventually(t, func() error {
-		leader.checkClock()
+		leader.comparePeers()
 		if now := c.leader(); now == leader && now.Epoch() == epoch {
 			return errors.New("a leader with a wrong clock stays")
 		}

@@ -19,6 +19,10 @@ type metrics struct {
 	leading       prometheus.Gauge
 	skew          prometheus.Gauge
 	outboxErrors  prometheus.Counter
+	mismatches    prometheus.Counter
+
+	registry   prometheus.Registerer // nil: none
+	registered []prometheus.Collector
 }
 
 func newMetrics(to prometheus.Registerer) (*metrics, error) {
@@ -42,18 +46,30 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		delta:         gauge("railhead_replica_delta_bytes", "Log applied that no checkpoint holds."),
 		index:         gauge("railhead_replica_applied_index", "Index of the last log entry applied."),
 		leading:       gauge("railhead_replica_leading", "1 while this node leads."),
-		skew:          gauge("railhead_replica_clock_skew_seconds", "How far the median of the nodes' clocks is ahead of the leader's."),
+		skew:          gauge("railhead_replica_clock_skew_seconds", "How far a majority of clocks is ahead of the leader's, once that is too much; else 0."),
+		mismatches:    counter("railhead_replica_hash_mismatches_total", "Times another node had another state at the same index."),
+		registry:      to,
 		outboxErrors:  counter("railhead_replica_outbox_errors_total", "Failed writes of outbox segments; they are tried again."),
 	}
 	if to == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.entryCommands, m.commit, m.checkpoint, m.freeze, m.checkpointed, m.delta, m.index, m.leading, m.skew, m.outboxErrors,
+		m.entryCommands, m.commit, m.checkpoint, m.freeze, m.checkpointed, m.delta, m.index, m.leading, m.skew, m.outboxErrors, m.mismatches,
 	} {
 		if err := to.Register(c); err != nil {
+			m.unregister()
 			return nil, fmt.Errorf("replica: register metrics: %w", err)
 		}
+		m.registered = append(m.registered, c)
 	}
 	return m, nil
+}
+
+// unregister makes room for the replica's next life in the same process.
+func (m *metrics) unregister() {
+	for _, c := range m.registered {
+		m.registry.Unregister(c)
+	}
+	m.registered = nil
 }

@@ -67,7 +67,7 @@ func Open(cfg Config) (_ *Replica, err error) {
 	r.proposer = startProposer(&r.cfg, r.raft, &r.leading, r.refuse, r.metrics)
 	r.done.Add(2)
 	go r.checkpoints()
-	go r.watchClock()
+	go r.watchPeers()
 	r.office.start(r)
 	return r, nil
 }
@@ -128,7 +128,7 @@ func (r *Replica) openRaft() error {
 	if err != nil {
 		return fmt.Errorf("replica: open the log: %w", err)
 	}
-	if r.links, err = listenLinks(&r.cfg, r.store.index); err != nil {
+	if r.links, err = listenLinks(&r.cfg, r.about); err != nil {
 		return err
 	}
 	transport := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
@@ -186,6 +186,11 @@ func (r *Replica) dropStaleLog() error {
 		return fmt.Errorf("replica: remove the log below the snapshot: %w", err)
 	}
 	return nil
+}
+
+// about is what this node tells others that ask.
+func (r *Replica) about() about {
+	return about{clockMS: r.cfg.Clock(), index: r.store.index(), points: r.applier.trail.list()}
 }
 
 func (r *Replica) members() raft.Configuration {
@@ -367,6 +372,9 @@ func (r *Replica) Close() error {
 
 func (r *Replica) closeParts() error {
 	var errs []error
+	if r.metrics != nil {
+		r.metrics.unregister()
+	}
 	if r.links != nil {
 		errs = append(errs, r.links.Close())
 	}

@@ -1,18 +1,21 @@
 package replica
 
 import (
+	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/railhead-hub/railhead/core/outbox"
 	"github.com/railhead-hub/railhead/engine"
@@ -469,6 +472,67 @@ func TestSkewed(t *testing.T) {
 	}
 }
 
+func TestDifferingStatesAreNoticed(t *testing.T) {
+	ours := []Point{{256, 1}, {512, 2}, {768, 3}}
+	if p, differ := differing(ours, []Point{{512, 2}, {768, 4}, {1024, 5}}); !differ || p.Index != 768 {
+		t.Fatalf("%v, %v", p, differ)
+	}
+	if _, differ := differing(ours, []Point{{512, 2}, {1024, 5}}); differ {
+		t.Fatal("equal states differ")
+	}
+	want := about{clockMS: -5, index: 7, points: ours}
+	got, err := decodeAbout(bytes.NewReader(want.encode()))
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("%v, %v", got, err)
+	}
+	lie := want.encode()
+	lie[16] = 0xff
+	if _, err := decodeAbout(bytes.NewReader(lie)); !errors.Is(err, errAnswer) {
+		t.Fatalf("an endless answer: %v", err)
+	}
+}
+
+func TestAfterClose(t *testing.T) {
+	r := open(t, testConfig(t, t.TempDir()))
+	leads(t, r)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.View(func(engine.Tx) error { return nil }); !errors.Is(err, ErrClosed) {
+		t.Fatalf("View: %v", err)
+	}
+	if err := r.Barrier(context.Background()); err == nil {
+		t.Fatal("Barrier: no error")
+	}
+	if st, err := r.Status(); err == nil && st.Role != "shutdown" {
+		t.Fatalf("Status: %v", st)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	cfg := testConfig(t, t.TempDir())
+	cfg.Metrics = registry
+	for range 2 { // the names are free again once the replica is closed
+		r := open(t, cfg)
+		leads(t, r)
+		propose(t, r, count())
+		if err := r.Checkpoint(); err != nil {
+			t.Fatal(err)
+		}
+		families, err := registry.Gather()
+		if err != nil || len(families) < 10 {
+			t.Fatalf("%d families of metrics (%v)", len(families), err)
+		}
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -477,8 +541,6 @@ func listen(t testing.TB) net.Listener {
 	}
 	return l
 }
-
-func padding(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
 func exportedTo(c outbox.Cursor) *enginev1.Command {
 	return &enginev1.Command{Verb: &enginev1.Command_Exported{Exported: &enginev1.Exported{Index: c.Index, N: c.N}}}

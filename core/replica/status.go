@@ -64,6 +64,10 @@ func (r *Replica) Status() (Status, error) {
 	hash := make(chan uint64, 1)
 	s := r.store
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return st, ErrClosed
+	}
 	st.Index, st.DeltaBytes, st.CheckpointIndex, st.OutboxRecords = s.at.index, s.delta, s.disk.index, s.at.outbox.Count
 	s.rehash(func(h uint64) { hash <- h })
 	s.mu.Unlock()
@@ -95,7 +99,7 @@ func (r *Replica) AddVoter(ctx context.Context, id, address string) error {
 	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		peer, err := r.links.ask(address, time.Second)
+		peer, _, err := r.ask(address)
 		if err == nil && peer.index >= target {
 			break
 		}

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -24,6 +25,7 @@ type store struct {
 
 	mapBytes int // of the checkpoint file
 
+	closed     bool
 	at         mark   // what the rows reflect
 	generation uint64 // current; from 1
 	frozen     []*generation
@@ -372,10 +374,16 @@ func (r *storedRows) visit(visit func(engine.Key, engine.Row) bool) bool {
 	return row == nil || visit(key, row)
 }
 
+// ErrClosed: the replica has been closed.
+var ErrClosed = errors.New("replica: closed")
+
 // view runs read over the state as of the last applied entry.
 func (s *store) view(read func(engine.Tx) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
 	x := tx{store: s}
 	defer x.end()
 	return read(&x)
@@ -396,6 +404,12 @@ func (s *store) file() *disk {
 }
 
 func (s *store) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
 	s.hasher.stop()
 	return s.disk.close()
 }

@@ -2,7 +2,6 @@ package replica
 
 import (
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +15,7 @@ import (
 // The first byte of a connection says what it is for.
 const (
 	linkRaft = 'r'
-	linkAsk  = 'a' // answered with 8 bytes of clock, in milliseconds, and 8 of applied index
+	linkAsk  = 'a' // answered with what the node says about itself
 )
 
 // linkTimeout bounds dialling, the handshake and the first byte.
@@ -28,8 +27,8 @@ const linkTimeout = 10 * time.Second
 type links struct {
 	listener net.Listener
 	tls      *tls.Config
-	clock    func() int64
-	index    func() uint64
+	about    func() about
+	address  net.Addr // under which the others reach this node
 
 	raft   chan net.Conn
 	closed chan struct{}
@@ -37,7 +36,7 @@ type links struct {
 	done   sync.WaitGroup
 }
 
-func listenLinks(cfg *Config, index func() uint64) (*links, error) {
+func listenLinks(cfg *Config, about func() about) (*links, error) {
 	listener := cfg.Listener
 	if listener == nil {
 		var err error
@@ -45,7 +44,13 @@ func listenLinks(cfg *Config, index func() uint64) (*links, error) {
 			return nil, fmt.Errorf("replica: listen for the other nodes: %w", err)
 		}
 	}
-	l := &links{listener: listener, tls: cfg.TLS, clock: cfg.Clock, index: index, raft: make(chan net.Conn), closed: make(chan struct{})}
+	l := &links{
+		listener: listener, tls: cfg.TLS, about: about, address: listener.Addr(),
+		raft: make(chan net.Conn), closed: make(chan struct{}),
+	}
+	if known := cfg.Peers[cfg.ID]; known != "" {
+		l.address = address(known) // the listener's may be a wildcard
+	}
 	l.done.Add(1)
 	go l.accept()
 	return l, nil
@@ -107,7 +112,7 @@ func (l *links) serve(conn net.Conn) {
 			conn.Close()
 		}
 	case linkAsk:
-		conn.Write(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(l.clock())), l.index()))
+		conn.Write(l.about().encode())
 		conn.Close()
 	default:
 		conn.Close()
@@ -131,31 +136,6 @@ func (l *links) dial(address string, timeout time.Duration, kind byte) (net.Conn
 		return nil, err
 	}
 	return conn, nil
-}
-
-// peer is what a node answers about itself.
-type peer struct {
-	ahead time.Duration // of its clock, against ours
-	index uint64        // of the last log entry it has applied
-}
-
-// ask asks a node about itself. Its clock is taken to have been read half way
-// between asking and hearing.
-func (l *links) ask(address string, timeout time.Duration) (peer, error) {
-	asked := l.clock()
-	conn, err := l.dial(address, timeout, linkAsk)
-	if err != nil {
-		return peer{}, err
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(timeout))
-	var answer [16]byte
-	if _, err := io.ReadFull(conn, answer[:]); err != nil {
-		return peer{}, err
-	}
-	heard := l.clock()
-	ahead := int64(binary.BigEndian.Uint64(answer[:])) - (asked + (heard-asked)/2)
-	return peer{time.Duration(ahead) * time.Millisecond, binary.BigEndian.Uint64(answer[8:])}, nil
 }
 
 // Dial implements raft.StreamLayer.
@@ -184,5 +164,11 @@ func (l *links) Close() error {
 	return err
 }
 
-// Addr implements net.Listener.
-func (l *links) Addr() net.Addr { return l.listener.Addr() }
+// Addr implements net.Listener: it is the address Raft gives to the others.
+func (l *links) Addr() net.Addr { return l.address }
+
+// address is a host:port, perhaps by name.
+type address string
+
+func (address) Network() string  { return "tcp" }
+func (a address) String() string { return string(a) }
