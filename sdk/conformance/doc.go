@@ -35,8 +35,8 @@
 // A block that begins with job or request begins a new vector; the blocks that
 // begin with answer continue it, until an outcome. Lines that begin with # are
 // comments, allowed above the dashes; the comment above a vector is its title.
-// You write what stands above the dashes and let -rewrite write the rest (see
-// below); then you read it, because it is now a promise.
+// You write what stands above the dashes and let a rewriting run write the rest
+// (see below); then you read it, because it is now a promise.
 //
 // # Above the dashes
 //
@@ -136,8 +136,8 @@
 //   - warm: all steps of all vectors, one vector after the other, in one instance.
 //   - shuffled: all vectors at once in one instance, their steps interleaved in an
 //     order drawn from a fixed seed.
-//   - again: at every step the shorter histories are replayed first, as after a
-//     change of leader, and must ask for the same effects.
+//   - again: when a vector has ended its histories are replayed, the longest first,
+//     as a new leader may take up any of them, and must ask for the same effects.
 //
 // The four must agree with the file, byte for byte. Beyond that every connector
 // is held to the rules in [Rules].

@@ -40,6 +40,14 @@ func Check(ctx context.Context, subject Subject, vectors []*Vector) ([]Problem, 
 	return r.problems, nil
 }
 
+// Once runs the vectors one after the other in one instance, and nothing else:
+// enough to see whether another engine, or another processor, agrees.
+func Once(ctx context.Context, subject Subject, vectors []*Vector) ([]Problem, error) {
+	r := &run{ctx: ctx, subject: subject}
+	err := r.with(func(i Instance) error { r.inTurn(i, vectors); return nil })
+	return r.problems, err
+}
+
 type run struct {
 	ctx      context.Context
 	subject  Subject
@@ -83,15 +91,18 @@ func (r *run) cold(vectors []*Vector) error {
 // leak from the last into the first.
 func (r *run) warm(vectors []*Vector) error {
 	return r.with(func(i Instance) error {
-		for range 2 {
-			for _, v := range vectors {
-				for p := playing(v); !p.done; {
-					p.next(r, "warm", i)
-				}
-			}
-		}
+		r.inTurn(i, vectors)
+		r.inTurn(i, vectors)
 		return nil
 	})
+}
+
+func (r *run) inTurn(i Instance, vectors []*Vector) {
+	for _, v := range vectors {
+		for p := playing(v); !p.done; {
+			p.next(r, "warm", i)
+		}
+	}
 }
 
 // shuffled interleaves the steps of all vectors.

@@ -21,55 +21,66 @@ type T interface {
 
 // Test checks the Go connector in the directory: natively, through its step
 // function (connector.Step), and compiled, through the sandbox. It reads
-// manifest.json and testdata/*.txt there.
+// manifest.json and testdata/*.txt there. The vectors run in the interpreter as
+// well, since a mistake of the compiler would look like one of the connector's.
 func Test(t T, step func([]byte) []byte, dir string) {
+	t.Helper()
+	if err := test(t, step, dir); err != nil {
+		t.Fatalf("%v", err)
+	}
+}
+
+func test(t T, step func([]byte) []byte, dir string) error {
 	t.Helper()
 	m, err := manifest.ReadFile(dir)
 	if err != nil {
-		t.Fatalf("%v", err)
-		return
+		return err
 	}
+	subject := Native(m, step)
 	if os.Getenv("RAILHEAD_REWRITE") == "1" {
-		if err := Rewrite(t.Context(), Native(m, step), dir); err != nil {
-			t.Fatalf("%v", err)
-			return
+		if err := Rewrite(t.Context(), subject, dir); err != nil {
+			return err
 		}
 	}
 	vectors, err := Load(dir)
 	if err != nil {
-		t.Fatalf("%v", err)
-		return
+		return err
 	}
-	if problems(t, "native", Native(m, step), vectors) {
-		return // the module would only say it again
+	found, err := Check(t.Context(), subject, vectors)
+	if report(t, "native", found) || err != nil {
+		return err // the module would only say it again
 	}
 	module, err := build.Module(t.Context(), dir)
 	if err != nil {
-		t.Fatalf("%v", err)
-		return
+		return err
 	}
-	opened, err := host.Open(t.Context(), module, host.Options{})
-	if err != nil {
-		t.Fatalf("%v", err)
-		return
-	}
-	defer func() {
-		if err := opened.Close(context.Background()); err != nil {
-			t.Errorf("%v", err)
+	for _, engine := range []struct {
+		name    string
+		options host.Options
+		run     func(context.Context, Subject, []*Vector) ([]Problem, error)
+	}{
+		{"compiler", host.Options{}, Check},
+		{"interpreter", host.Options{Interpreter: true}, Once},
+	} {
+		opened, err := host.Open(t.Context(), module, engine.options)
+		if err != nil {
+			return err
 		}
-	}()
-	if !problems(t, "module", Module(opened), vectors) {
-		t.Logf("%s %s: %d vectors pass natively and in the sandbox, %d KiB", m.Name, m.Version, len(vectors), len(module)>>10)
+		found, err := engine.run(t.Context(), Module(opened), vectors)
+		report(t, engine.name, found)
+		if errClose := opened.Close(context.WithoutCancel(t.Context())); err == nil {
+			err = errClose
+		}
+		if err != nil {
+			return err
+		}
 	}
+	t.Logf("%s %s: %d vectors run natively and in the sandbox, %d KiB", m.Name, m.Version, len(vectors), len(module)>>10)
+	return nil
 }
 
-func problems(t T, how string, subject Subject, vectors []*Vector) bool {
+func report(t T, how string, found []Problem) bool {
 	t.Helper()
-	found, err := Check(t.Context(), subject, vectors)
-	if err != nil {
-		t.Fatalf("%s: %v", how, err)
-		return true
-	}
 	for _, p := range found {
 		t.Errorf("%s: %s", how, p)
 	}

@@ -1,21 +1,24 @@
 package connector
 
-import sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+import (
+	"github.com/railhead-hub/railhead/sdk/abi"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+)
 
 // Codes of a Failure; sdk/abi documents each.
 const (
-	Conflict    = "CONFLICT"
-	TermsDiffer = "TERMS"
-	Endpoint    = "ENDPOINT"
-	Forbidden   = "FORBIDDEN"
-	Unreachable = "UNREACHABLE"
-	Timeout     = "TIMEOUT"
-	TooLarge    = "TOO_LARGE"
-	NotFound    = "NOT_FOUND"
-	Busy        = "BUSY"
-	Unavailable = "UNAVAILABLE"
-	Unsupported = "UNSUPPORTED"
-	Invalid     = "INVALID"
+	Conflict    = abi.FailureConflict
+	TermsDiffer = abi.FailureTerms
+	Endpoint    = abi.FailureEndpoint
+	Forbidden   = abi.FailureForbidden
+	Unreachable = abi.FailureUnreachable
+	Timeout     = abi.FailureTimeout
+	TooLarge    = abi.FailureTooLarge
+	NotFound    = abi.FailureNotFound
+	Busy        = abi.FailureBusy
+	Unavailable = abi.FailureUnavailable
+	Unsupported = abi.FailureUnsupported
+	Invalid     = abi.FailureInvalid
 )
 
 // Failure says that the effect certainly did not happen, or that a query got no

@@ -7,7 +7,12 @@
 //
 // A connector is taken for hostile. What it may reach is one function,
 // railhead.log, and stand-ins for the parts of WASI that language runtimes
-// insist on (see wasi.go). Its memory, tables, running time, reply and log lines
-// are bounded. After a trap its instance is thrown away, since the state of a
-// guest that stopped in the middle of something is undefined.
+// insist on (see wasi.go). Its memory, tables, reply and log lines are bounded,
+// and so is its running time, by fuel that its own code takes (see wasm.Meter).
+// After a trap its instance is thrown away, since the state of a guest that
+// stopped in the middle of something is undefined.
+//
+// What is not bounded yet is the compiler's own time on a module made to slow it
+// down, beyond the limits on nesting and jump tables: admit only modules whose
+// author is known.
 package host

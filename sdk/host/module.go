@@ -114,7 +114,7 @@ const (
 	fuelExport    = "railhead_fuel"
 	fuelPerMillis = 500_000
 	// initFuel is for a module's start function and _initialize.
-	initFuel = 2_000 * fuelPerMillis
+	initFuel = 500 * fuelPerMillis
 	// What a host function costs the guest, and each byte that it handles.
 	fuelPerCall       = 20
 	fuelPerBytesShift = 4
