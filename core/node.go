@@ -46,6 +46,7 @@ type Node struct {
 
 	admin, doors, routes *server
 
+	closing atomic.Bool
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	failed  chan error // the reason why the node cannot go on
@@ -112,6 +113,14 @@ func Open(config Config, options Options) (_ *Node, err error) {
 		Log: n.replica, Connectors: n.connectors, Clock: n.clock, Logger: n.log,
 		Metrics: leader.NewMetrics(metrics), Workers: config.Limits.Workers, LaneShare: config.Limits.LaneShare,
 	})
+	metrics.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "railhead_jobs_running", Help: "Jobs this node works on.",
+		}, func() float64 { running, _ := n.leader.InFlight(); return float64(running) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "railhead_jobs_waiting", Help: "Jobs that are ready and wait for a worker on this node.",
+		}, func() float64 { _, waiting := n.leader.InFlight(); return float64(waiting) }),
+	)
 	if err := n.openExporter(certificates, metrics); err != nil {
 		return nil, err
 	}
@@ -139,10 +148,10 @@ func Open(config Config, options Options) (_ *Node, err error) {
 }
 
 func (n *Node) listen(certificates *tls.Config) (err error) {
-	if n.admin, err = listen("admin", n.config.Admin, nil); err != nil {
+	if n.admin, err = listen("admin", n.config.Admin, nil, n.log); err != nil {
 		return err
 	}
-	if n.doors, err = listen("control", n.config.Control, certificates); err != nil {
+	if n.doors, err = listen("control", n.config.Control, certificates, n.log); err != nil {
 		return err
 	}
 	// Customers' systems have no certificate of ours.
@@ -151,7 +160,7 @@ func (n *Node) listen(certificates *tls.Config) (err error) {
 		own = certificates.Clone()
 		own.ClientAuth, own.ClientCAs = tls.NoClientCert, nil
 	}
-	n.routes, err = listen("ingress", n.config.Ingress, own)
+	n.routes, err = listen("ingress", n.config.Ingress, own, n.log)
 	return err
 }
 
@@ -255,6 +264,9 @@ func peerClients(self string, peers []Peer, certificates *tls.Config) map[string
 	transport := &http.Transport{
 		DialContext: (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
 		Protocols:   &protocols,
+		// A node that is cut off closes no connection, so it is asked for a sign of
+		// life.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: 3 * time.Second},
 	}
 	if certificates != nil {
 		scheme = "https"
@@ -337,11 +349,16 @@ func (n *Node) lead(ctx context.Context) (end func()) {
 func (n *Node) keepReady(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for said := ""; ; {
 		n.connectors.Refresh()
-		if err := n.connectors.Prepare(ctx); err != nil && ctx.Err() == nil {
-			n.log.Warn("an active connector is not ready on this node", "err", err)
+		text := ""
+		if err := n.connectors.Prepare(ctx); err != nil {
+			text = err.Error()
 		}
+		if text != "" && text != said && ctx.Err() == nil {
+			n.log.Warn("an active connector is not ready on this node; it is tried again", "err", text)
+		}
+		said = text
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -381,6 +398,7 @@ func (n *Node) Close(ctx context.Context) error {
 
 func (n *Node) close(ctx context.Context) error {
 	var errs []error
+	n.closing.Store(true)
 	if n.control != nil {
 		n.control.LeadershipLost() // ends the streams that would not end by themselves
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -24,7 +25,7 @@ type server struct {
 	handler  atomic.Pointer[http.Handler]
 }
 
-func listen(name, address string, certificates *tls.Config) (*server, error) {
+func listen(name, address string, certificates *tls.Config, log *slog.Logger) (*server, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -41,6 +42,7 @@ func listen(name, address string, certificates *tls.Config) (*server, error) {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.With("server", name).Handler(), slog.LevelWarn),
 	}
 	if name != "control" {
 		// Streams of the control API last; requests on the other addresses do not.
@@ -111,6 +113,8 @@ func (n *Node) adminHandler(metrics *prometheus.Registry) http.Handler {
 func (n *Node) unready() string {
 	id, _ := n.replica.Leader()
 	switch {
+	case n.closing.Load():
+		return "the node is stopping"
 	case id == "":
 		return "no leader is known"
 	case id == n.config.ID && !n.replica.IsLeader():

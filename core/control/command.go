@@ -28,6 +28,8 @@ type Commands struct {
 	Peers   map[string]Peer // by node id, without this node
 	// Patience is how long a command waits for a leader to be found; 0: 3 s.
 	Patience time.Duration
+	// Timeout bounds one try, after which the command's fate is unknown; 0: 10 s.
+	Timeout time.Duration
 }
 
 // View reads this node's rows.
@@ -61,6 +63,12 @@ func (c *Commands) Propose(ctx context.Context, cmd *enginev1.Command) (*enginev
 }
 
 func (c *Commands) once(ctx context.Context, cmd *enginev1.Command) (*enginev1.Event, error) {
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = 10 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	reply, err := c.Replica.Propose(ctx, cmd)
 	if !errors.Is(err, replica.ErrNotLeader) {
 		return reply, err

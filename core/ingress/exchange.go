@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -190,6 +191,9 @@ func (e *exchange) command(effect *sdkv1.Effect) (*enginev1.Command, *sdkv1.Answ
 			Tenant: tenant, Name: k.Sequence.GetName(),
 		}}}, nil
 	case *sdkv1.Effect_Emit:
+		if !json.Valid(k.Emit.GetJson()) {
+			return nil, connector.Failure(abi.FailureInvalid, "what is emitted is not one JSON value")
+		}
 		return &enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{
 			Tenant: tenant, Name: k.Emit.GetName(), Json: k.Emit.GetJson(),
 		}}}, nil

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,7 +98,14 @@ var (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
 	name, status := "none", 0
-	defer func() { h.Metrics.served(name, status, time.Since(begun)) }()
+	defer func() {
+		// A fault of this host's is the request's misfortune, not the node's.
+		if p := recover(); p != nil {
+			h.Logger.Error("serving a request panicked", "connector", name, "panic", p, "stack", string(debug.Stack()))
+			status = write(w, failed)
+		}
+		h.Metrics.served(name, status, time.Since(begun))
+	}()
 
 	select {
 	case h.places <- struct{}{}:

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -58,6 +59,14 @@ type attempt struct {
 // work runs a job's current attempt until it has an outcome, sleeps, or is taken
 // away. It is called by the lanes, one worker per job.
 func (t *term) work(id jobID, _ laneKey) {
+	// A fault of this host's takes one job's attempt with it, not the node.
+	defer func() {
+		if p := recover(); p != nil {
+			t.log.Error("working on an attempt panicked", "payment_key", id.payment, "job", id.n,
+				"panic", p, "stack", string(debug.Stack()))
+			t.later(id, time.Minute)
+		}
+	}()
 	err := t.attempt(id)
 	switch {
 	case err == nil, errors.Is(err, errDropped), errors.Is(err, replica.ErrNotLeader), t.ctx.Err() != nil:
@@ -155,7 +164,7 @@ func (t *term) open(id jobID) (*attempt, error) {
 		return nil, fmt.Errorf("job %d of payment %d names no module", id.n, id.payment)
 	}
 	if a.module, err = t.Connectors.Module(t.ctx, digest); err != nil {
-		a.log.Warn("the job waits for its module", "digest", digest.String(), "err", err)
+		a.log.Debug("the job waits for its module", "digest", digest.String(), "err", err)
 		return nil, errParked
 	}
 	if a.history, err = load(a.job, t.Clock.NowMS()); err != nil {

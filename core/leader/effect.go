@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -116,6 +117,9 @@ func (a *attempt) command(effect *sdkv1.Effect, digest uint64) (*enginev1.Comman
 			Tenant: a.job.Tenant, Name: k.Sequence.GetName(), Origin: origin,
 		}}}, nil
 	case *sdkv1.Effect_Emit:
+		if !json.Valid(k.Emit.GetJson()) {
+			return nil, connector.Failure(abi.FailureInvalid, "what is emitted is not one JSON value")
+		}
 		return &enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{
 			Tenant: a.job.Tenant, Name: k.Emit.GetName(), Json: k.Emit.GetJson(), Origin: origin,
 		}}}, nil
@@ -201,28 +205,31 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 		a.history.add(effect.Ordinal, digest, reply.TimeMs, answer)
 		return nil
 	case enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT:
-		request := reply.Request
-		if call.Key != "" {
-			request, err = a.storedRequest(call.Key, request)
-			if err != nil {
-				return err
-			}
+		request, stored, err := a.stored(call.Key, reply)
+		if err != nil {
+			return err
 		}
-		return a.inDoubt(request, max(reply.Mode, mode), reply.Uuid, effect, digest)
+		return a.inDoubt(request, max(stored, mode), reply.Uuid, effect, digest)
 	}
 	return a.refusedEffect(effect, digest, reply)
 }
 
-// storedRequest is the request of a money effect as it may have been heard.
-func (a *attempt) storedRequest(key string, other []byte) ([]byte, error) {
-	request := other
-	err := a.Log.View(func(tx engine.Tx) error {
+// stored is the request of an effect as it may have been heard, and the mode it
+// was sent under: an endpoint that has learnt to honour keys since then may have
+// ignored that one.
+func (a *attempt) stored(key string, reply *enginev1.Event) (request []byte, mode enginev1.Mode, err error) {
+	request, mode = reply.Request, reply.Mode
+	if key == "" {
+		return request, mode, nil
+	}
+	err = a.Log.View(func(tx engine.Tx) error {
 		if row, found := tx.Get(engine.Key{Table: engine.TableEffect, S: key, A: a.job.Payment}); found {
-			request = row.(*enginev1.Effect).Request
+			effect := row.(*enginev1.Effect)
+			request, mode = effect.Request, max(mode, effect.Mode)
 		}
 		return nil
 	})
-	return request, err
+	return request, mode, err
 }
 
 // inDoubt deals with an effect that may have happened. A keyed endpoint gets the
