@@ -102,6 +102,7 @@ func (s *store) write(sync func() error) (written, error) {
 	for _, g := range generations {
 		s.settle(g)
 	}
+	s.park()
 	return done, nil
 }
 
@@ -214,7 +215,7 @@ func (s *store) settle(g *generation) {
 						t.last = e.key
 					}
 				default:
-					e.generation, e.stored = 0, true
+					e.generation, e.since, e.stored = 0, s.generation, true
 				}
 			}
 			s.mu.Unlock()
@@ -225,4 +226,36 @@ func (s *store) settle(g *generation) {
 	s.frozen = slices.DeleteFunc(s.frozen, func(f *generation) bool { return f == g })
 	s.delta -= g.delta
 	s.disk.index = g.at.index
+}
+
+// parkAfter is how many checkpoints a row outlasts in memory without a change.
+const parkAfter = 16
+
+// park lets go of rows that have not changed for a while, in tables that have
+// outgrown what memory should hold: payments that wait for days live on the disk
+// until something happens to them.
+func (s *store) park() {
+	for _, t := range s.tables {
+		if t == nil || t.rows == nil || t.layout.Cold {
+			continue
+		}
+		s.mu.Lock()
+		if len(t.rows) > s.residentRows {
+			n := 0
+			for key, e := range t.rows {
+				if e.generation == 0 && e.since+parkAfter <= s.generation {
+					delete(t.rows, key)
+					t.absent++
+					if key.Compare(t.last) > 0 {
+						t.last = key
+					}
+				}
+				if n++; n%settleStep == 0 { // let entries be applied in between
+					s.mu.Unlock()
+					s.mu.Lock()
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
 }

@@ -68,6 +68,9 @@ type Config struct {
 	LogMaxBytes int64
 	// SegmentBytes is the size of an outbox segment; default the outbox's.
 	SegmentBytes int64
+	// ResidentRows (250,000) of one table may rest in memory; of more, those that
+	// have not changed for a while are left to the checkpoint.
+	ResidentRows int
 	// MapBytes (8 GiB) of address space are set aside for the checkpoint file.
 	MapBytes int
 
@@ -128,6 +131,7 @@ func (c *Config) complete() error {
 	fill(&c.DeltaMaxBytes, 1<<30)
 	fill(&c.LogMaxBytes, 256<<20)
 	fill(&c.SegmentBytes, outbox.DefaultSegmentBytes)
+	fill(&c.ResidentRows, 250_000)
 	fill(&c.MapBytes, 8<<30)
 	fill(&c.EntryCommands, 256)
 	fill(&c.EntryBytes, 1<<20)

@@ -23,7 +23,8 @@ type store struct {
 	tables [64]*table
 	hasher *hasher
 
-	mapBytes int // of the checkpoint file
+	mapBytes     int // of the checkpoint file
+	residentRows int // of one table, above which rows at rest leave memory
 
 	closed     bool
 	at         mark   // what the rows reflect
@@ -60,8 +61,8 @@ type generation struct {
 
 // openStore opens the checkpoint at the path, or makes an empty one, and loads
 // what the layouts want in memory.
-func openStore(path string, mapBytes int) (*store, error) {
-	s := &store{generation: 1, mapBytes: mapBytes}
+func openStore(path string, mapBytes, residentRows int) (*store, error) {
+	s := &store{generation: 1, mapBytes: mapBytes, residentRows: residentRows}
 	for id, layout := range engine.Layouts {
 		s.tables[id] = newTable(id, layout)
 	}
@@ -78,12 +79,9 @@ func openStore(path string, mapBytes int) (*store, error) {
 	return s, nil
 }
 
-// eagerRows is how many rows a table may have to be loaded whole at start; that
-// a key is missing is then known without looking at the disk.
-const eagerRows = 200_000
-
-// load fills memory from the checkpoint: ordered tables and small ones whole,
-// of the others only the index.
+// load fills memory from the checkpoint: ordered tables and small ones whole, so
+// that a key which is missing is known to be without a look at the disk; of the
+// others only the index.
 func (s *store) load() error {
 	state, err := s.disk.state()
 	if err != nil {
@@ -107,7 +105,7 @@ func (s *store) load() error {
 					return fmt.Errorf("replica: read the checkpoint: %w", err)
 				}
 			}
-			whole := !t.layout.Cold && (t.layout.Ordered || t.absent <= eagerRows)
+			whole := !t.layout.Cold && (t.layout.Ordered || t.absent <= s.residentRows)
 			if !whole && t.index == nil {
 				continue
 			}
@@ -205,7 +203,7 @@ func (x *tx) Get(key engine.Key) (engine.Row, bool) {
 	}
 	row, sum, found := x.stored(t, key)
 	if found && x.write && !t.layout.Cold {
-		t.set(&entry{key: key, row: row, stored: true, digest: &digest{sum: sum, live: true}})
+		t.set(&entry{key: key, row: row, since: x.store.generation, stored: true, digest: &digest{sum: sum, live: true}})
 		t.absent--
 	}
 	return row, found

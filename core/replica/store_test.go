@@ -24,17 +24,19 @@ type restless struct {
 	path  string
 	store *store
 	moves func() int // what to do next: see move
+
+	resident int // rows of a table that may rest in memory
 }
 
 func openRestless(t testing.TB, moves func() int) *restless {
-	r := &restless{t: t, path: filepath.Join(t.TempDir(), "checkpoint"), moves: moves}
+	r := &restless{t: t, path: filepath.Join(t.TempDir(), "checkpoint"), moves: moves, resident: 2}
 	r.open()
 	t.Cleanup(func() { r.store.close() })
 	return r
 }
 
 func (r *restless) open() {
-	s, err := openStore(r.path, 1<<20)
+	s, err := openStore(r.path, 1<<20, r.resident)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -257,6 +259,39 @@ func TestShortLivesCostNothing(t *testing.T) {
 	done, err := s.store.write(noSync)
 	if err != nil || done.rows != 0 {
 		t.Fatalf("the checkpoint wrote %d rows (%v)", done.rows, err)
+	}
+}
+
+// TestRowsAtRestLeaveMemory shows that payments which wait for long need no
+// memory, and are found when something happens to them.
+func TestRowsAtRestLeaveMemory(t *testing.T) {
+	s := openRestless(t, func() int { return 0 })
+	for n := range uint64(3000) {
+		s.Put(engine.Key{Table: engine.TableJob, A: n + 1}, rowFor(engine.TableJob, n+1))
+	}
+	before := s.hash()
+	for range parkAfter + 2 {
+		s.Put(engine.Key{Table: engine.TableMeta}, rowFor(engine.TableMeta, 1))
+		s.move(2)
+	}
+	jobs := s.store.tables[engine.TableJob]
+	if jobs.len() != 0 || jobs.absent != 3000 {
+		t.Fatalf("%d rows are in memory and %d on the disk", jobs.len(), jobs.absent)
+	}
+	k := engine.Key{Table: engine.TableJob, A: 1234}
+	if row, found := s.Get(k); !found || row.(*enginev1.Job).Payment != 1234 {
+		t.Fatalf("a row at rest is %v, %v", row, found)
+	}
+	s.Put(k, rowFor(engine.TableJob, 1))
+	s.Put(k, rowFor(engine.TableJob, 1234))
+	s.Delete(engine.Key{Table: engine.TableMeta})
+	if after := s.hash(); after != before {
+		t.Fatalf("the hash went from %x to %x", before, after)
+	}
+	n := 0
+	s.Ascend(engine.Key{Table: engine.TableJob}, func(engine.Key, engine.Row) bool { n++; return true })
+	if n != 3000 {
+		t.Fatalf("%d rows are found", n)
 	}
 }
 

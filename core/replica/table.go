@@ -16,6 +16,9 @@ type entry struct {
 	// generation is the one that changed the key last; 0 means that the
 	// checkpoint holds this very row.
 	generation uint64
+	// since is the generation in which the row was written or read, of a row that
+	// the checkpoint holds.
+	since uint64
 	// stored says that the checkpoint, once every earlier generation is in it,
 	// holds a row under this key.
 	stored bool
