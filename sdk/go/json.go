@@ -73,8 +73,15 @@ func unquote(json []byte) (string, bool) {
 		return "", false
 	}
 	in := json[1 : len(json)-1]
-	out := make([]byte, 0, len(in))
-	for i := 0; i < len(in); i++ {
+	plain := 0
+	for plain < len(in) && in[plain] >= ' ' && in[plain] != '"' && in[plain] != '\\' {
+		plain++
+	}
+	if plain == len(in) {
+		return string(in), true
+	}
+	out := append(make([]byte, 0, len(in)), in[:plain]...)
+	for i := plain; i < len(in); i++ {
 		b := in[i]
 		if b == '"' || b < ' ' {
 			return "", false
