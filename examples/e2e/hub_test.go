@@ -144,7 +144,7 @@ func startHub(t *testing.T, o options) *hub {
 }
 
 func (h *hub) launch(name string, args ...string) *process {
-	return launch(h.t, name, h.dir, h.bin, args...)
+	return launch(h.t, name, h.dir, h.bin, append(args, "--exit-with-parent")...)
 }
 
 // h2c speaks HTTP/2 in clear, as gRPC on loopback does.

@@ -90,6 +90,11 @@ func (p *process) start() error {
 	fmt.Fprintf(log, "---- %s %s\n", p.path, strings.Join(p.args, " "))
 	p.cmd = exec.Command(p.path, p.args...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
+	// Held until the process ends. It closes when this one dies, however it dies,
+	// and the child was told to stop then.
+	if _, err := p.cmd.StdinPipe(); err != nil {
+		return err
+	}
 	if err := p.cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", p.name, err)
 	}
