@@ -40,6 +40,8 @@ var samples = []struct {
 		Variables: vars("quoteFailed", "false")}}), new(Effect)},
 	{"await-result", effect(4, &Effect_AwaitResult{AwaitResult: &AwaitResult{Payment: "u", TimeoutMs: 1}}), new(Effect)},
 	{"query", effect(5, &Effect_Query{Query: &Query{Payment: "u", ClientKey: "k"}}), new(Effect)},
+	{"query-variables", effect(5, &Effect_Query{Query: &Query{Payment: "u", Variables: []string{"a", "b"}}}), new(Effect)},
+	{"answer-variables", entry(5, &Answer_Query{Query: &QueryAnswer{Found: true, Variables: vars("a", "1")}}), new(Entry)},
 	{"sleep", effect(6, &Effect_Sleep{Sleep: &Sleep{DurationMs: 1000}}), new(Effect)},
 	{"sequence", effect(7, &Effect_Sequence{Sequence: &Sequence{Name: "stan"}}), new(Effect)},
 	{"emit", effect(8, &Effect_Emit{Emit: &Emit{Name: "seen", Json: []byte(`{}`)}}), new(Effect)},
