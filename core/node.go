@@ -75,7 +75,7 @@ func Open(config Config, options Options) (_ *Node, err error) {
 	n.log = options.Logger.With("node", config.ID)
 	defer func() {
 		if err != nil {
-			n.close(context.Background())
+			err = errors.Join(err, n.close(context.Background()))
 		}
 	}()
 	peers, err := config.ParsePeers()

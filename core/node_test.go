@@ -280,8 +280,7 @@ func (s *site) result(i int, uuid string) map[string]string {
 }
 
 func reasonOf(err error) string {
-	var c *connect.Error
-	if errors.As(err, &c) {
+	if c, ok := errors.AsType[*connect.Error](err); ok {
 		for _, d := range c.Details() {
 			if v, err := d.Value(); err == nil {
 				if detail, ok := v.(*corev1.ErrorDetail); ok {

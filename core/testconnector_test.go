@@ -51,8 +51,7 @@ func bookFunds(c *connector.Context, job *connector.Job) connector.Outcome {
 		Body:  []byte(job.String("transactionId")),
 		Terms: &connector.Terms{Amount: job.String("amount"), Currency: "USD"},
 	})
-	var doubt *connector.InDoubt
-	if errors.As(err, &doubt) {
+	if doubt, ok := errors.AsType[*connector.InDoubt](err); ok {
 		return connector.Doubtful("book", doubt.Reason)
 	}
 	if err != nil {
@@ -85,8 +84,7 @@ func statusRoute(c *connector.Context, r *connector.Request) connector.Reply {
 }
 
 func failureReply(err error) connector.Reply {
-	var failure *connector.Failure
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*connector.Failure](err); ok {
 		status := 422
 		if failure.Code == connector.Conflict {
 			status = 409

@@ -131,14 +131,13 @@ func (p Peer) fetch(ctx context.Context, digest connector.Digest) ([]byte, error
 	if err != nil {
 		return nil, err
 	}
-	defer stream.Close()
 	var module []byte
 	for stream.Receive() {
 		part := stream.Msg().Part
 		if len(module)+len(part) > connector.ModuleMax {
-			return nil, errors.New("node " + p.ID + " sends more than a module may be")
+			return nil, errors.Join(errors.New("node "+p.ID+" sends more than a module may be"), stream.Close())
 		}
 		module = append(module, part...)
 	}
-	return module, stream.Err()
+	return module, errors.Join(stream.Err(), stream.Close())
 }
