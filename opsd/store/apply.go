@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
@@ -107,21 +108,21 @@ func (s *Store) applyEvents(ctx context.Context, w *writer, records []*Record, o
 		return err
 	}
 	var (
-		rows     = make([]eventRow, 0, len(records))
-		touched  []*Payment
-		before   = map[*Payment]Payment{}
-		found    []Correlation
-		tallies  = map[string]int64{}
-		seenBits = make(map[eventKey]struct{}, len(records))
+		rows    = make([]eventRow, 0, len(records))
+		touched []*Payment
+		before  = map[*Payment]Payment{}
+		found   []Correlation
+		tallies = map[string]int64{}
+		seen    = make(map[eventKey]struct{}, len(records))
 	)
 	for _, r := range records {
 		e := r.Event
 		key := keyOf(e)
-		if _, twice := seenBits[key]; twice || there[key] {
+		if _, twice := seen[key]; twice || there[key] {
 			out.Duplicates++
 			continue
 		}
-		seenBits[key] = struct{}{}
+		seen[key] = struct{}{}
 		rows = append(rows, eventRow{
 			payment: e.Payment, seq: e.Seq, id: key.id, kind: int32(e.Kind), timeMS: e.TimeMs, raw: r.Value,
 		})
@@ -261,11 +262,7 @@ func (s *Store) alreadyThere(ctx context.Context, w *writer, records []*Record) 
 // the events and seek among the ids.
 func alreadyThereQuery(count int) string {
 	const one = "SELECT CAST(? AS BIGINT) AS payment, CAST(? AS BIGINT) AS seq, CAST(? AS BIGINT) AS cluster, CAST(? AS BIGINT) AS incarnation, CAST(? AS BIGINT) AS idx, CAST(? AS BIGINT) AS n"
-	q := "SELECT e.payment, e.seq, e.cluster, e.incarnation, e.idx, e.n FROM (" + one
-	for range count - 1 {
-		q += " UNION ALL " + one
-	}
-	return q + `) k CROSS JOIN event e
+	return "SELECT e.payment, e.seq, e.cluster, e.incarnation, e.idx, e.n FROM (" + one + strings.Repeat(" UNION ALL "+one, count-1) + `) k CROSS JOIN event e
  WHERE e.payment = k.payment AND e.seq = k.seq AND e.cluster = k.cluster AND e.incarnation = k.incarnation AND e.idx = k.idx AND e.n = k.n`
 }
 

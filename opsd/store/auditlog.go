@@ -28,7 +28,7 @@ func (w *writer) chain(ctx context.Context, records []*Record) (added int, err e
 	for _, r := range records {
 		entry := auditEntry(r)
 		var seq uint64
-		switch err := one(w, ctx, &seq, "SELECT seq FROM audit WHERE event_id = ? AND event_id <> ''", entry.EventID); {
+		switch err := w.one(ctx, &seq, "SELECT seq FROM audit WHERE event_id = ? AND event_id <> ''", entry.EventID); {
 		case err == nil:
 			continue
 		case !errors.Is(err, sql.ErrNoRows):

@@ -11,8 +11,6 @@ import (
 	"github.com/railhead-hub/railhead/opsd/store"
 )
 
-func ptr(v int64) *int64 { return &v }
-
 // library fills a store with payments that differ in everything a filter asks.
 func library(t testing.TB, s *store.Store, payments int) *feed {
 	f, st := newFeed(t, s), newStory()
@@ -49,13 +47,13 @@ var filters = []store.Filter{
 	{ClientKey: "client-17"},
 	{TransactionID: uuidOf(18)},
 	{Currency: "USD"},
-	{Currency: "USD", AmountMin: ptr(2050), AmountMax: ptr(4050)},
-	{Currency: "USD", AmountMin: ptr(2050), AmountMax: ptr(2050)},
+	{Currency: "USD", AmountMin: new(int64(2050)), AmountMax: new(int64(4050))},
+	{Currency: "USD", AmountMin: new(int64(2050)), AmountMax: new(int64(2050))},
 	{StartedFromMS: 1_700_000_010_000, StartedToMS: 1_700_000_020_000},
 	{Text: "corr-19"},
 	{Text: "20"},
 	{Tenant: "tenant-2", State: store.StateEnded, Result: enginev1.Result_RESULT_COMPLETED, Flow: "flow-1"},
-	{Tenant: "tenant-2", Currency: "USD", AmountMin: ptr(1000), StartedFromMS: 1_700_000_010_000},
+	{Tenant: "tenant-2", Currency: "USD", AmountMin: new(int64(1000)), StartedFromMS: 1_700_000_010_000},
 	{Tenant: "nobody", Text: "21"},
 }
 

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 )
 
@@ -37,7 +36,7 @@ func (s *Store) Claim(ctx context.Context) (*Claim, error) {
 		if _, err := w.exec(ctx, "UPDATE consumer SET epoch = epoch + 1 WHERE one = 1"); err != nil {
 			return fmt.Errorf("store: claim: %w", err)
 		}
-		if err := one(w, ctx, &claim.epoch, "SELECT epoch FROM consumer WHERE one = 1"); err != nil {
+		if err := w.one(ctx, &claim.epoch, "SELECT epoch FROM consumer WHERE one = 1"); err != nil {
 			return fmt.Errorf("store: claim: %w", err)
 		}
 		rows, err := w.query(ctx, "SELECT topic, partition, next_offset, updated_ms FROM position ORDER BY topic, partition")
@@ -48,7 +47,7 @@ func (s *Store) Claim(ctx context.Context) (*Claim, error) {
 			return err
 		}
 		var change sql.NullInt64
-		if err := one(w, ctx, &change, "SELECT MAX(change) FROM payment"); err != nil {
+		if err := w.one(ctx, &change, "SELECT MAX(change) FROM payment"); err != nil {
 			return fmt.Errorf("store: newest change: %w", err)
 		}
 		s.change = uint64(change.Int64)
@@ -60,21 +59,6 @@ func (s *Store) Claim(ctx context.Context) (*Claim, error) {
 		return nil, err
 	}
 	return claim, nil
-}
-
-func one(w *writer, ctx context.Context, dest any, query string, args ...any) error {
-	rows, err := w.query(ctx, query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	if !rows.Next() {
-		return errors.Join(rows.Err(), sql.ErrNoRows)
-	}
-	if err := rows.Scan(dest); err != nil {
-		return err
-	}
-	return rows.Close()
 }
 
 func scanPositions(rows *sql.Rows) ([]Position, error) {

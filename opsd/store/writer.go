@@ -16,20 +16,23 @@ type writer struct {
 	stmts map[string]*sql.Stmt
 }
 
-func (w *writer) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+// prepared answers the statement, prepared once for the connection. It runs in the
+// transaction that is open on that connection; preparing it for each transaction
+// (Tx.Stmt) would parse it anew every time.
+func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s, ok := w.stmts[query]; ok {
-		return w.tx.StmtContext(ctx, s), nil
+		return s, nil
 	}
 	s, err := w.conn.PrepareContext(ctx, w.d.bind(query))
 	if err != nil {
 		return nil, fmt.Errorf("prepare %.60q: %w", query, err)
 	}
 	w.stmts[query] = s
-	return w.tx.StmtContext(ctx, s), nil
+	return s, nil
 }
 
 func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	s, err := w.stmt(ctx, query)
+	s, err := w.prepared(ctx, query)
 	if err != nil {
 		return 0, err
 	}
@@ -41,11 +44,27 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 func (w *writer) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s, err := w.stmt(ctx, query)
+	s, err := w.prepared(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	return s.QueryContext(ctx, args...)
+}
+
+// one scans a single column of a single row, or answers sql.ErrNoRows.
+func (w *writer) one(ctx context.Context, dest any, query string, args ...any) error {
+	rows, err := w.query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return errors.Join(rows.Err(), sql.ErrNoRows)
+	}
+	if err := rows.Scan(dest); err != nil {
+		return err
+	}
+	return rows.Close()
 }
 
 // chunks are the row counts of multi-row statements: few, so that each is
