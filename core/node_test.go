@@ -584,6 +584,13 @@ func TestThreeNodesLoseTheirLeader(t *testing.T) {
 		}
 	}
 	calls.Wait()
+	s.ready()
+	// A follower that has not applied the start yet still knows the payment.
+	if status, answer := s.call(follower, "POST", "/payments", start("nothing", "late"), ""); status != 202 {
+		t.Fatalf("%d %v", status, answer)
+	} else if got := s.result(follower, answer["transactionId"]); got["state"] == "" {
+		t.Fatalf("%v", got)
+	}
 	for i, uuid := range uuids {
 		if uuid == "" {
 			t.Fatalf("payment %d was never taken", i)

@@ -35,6 +35,9 @@ type Commands struct {
 // View reads this node's rows.
 func (c *Commands) View(read func(engine.Tx) error) error { return c.Replica.View(read) }
 
+// Leads reports whether this node leads: its rows are then behind nobody's.
+func (c *Commands) Leads() bool { return c.Replica.IsLeader() }
+
 // Await is replica.Await.
 func (c *Commands) Await(payment uint64) (<-chan struct{}, func()) { return c.Replica.Await(payment) }
 

@@ -77,7 +77,7 @@ func (e *exchange) perform(ctx context.Context, effect *sdkv1.Effect) (*sdkv1.An
 	case *sdkv1.Effect_Http:
 		return e.http(ctx, k.Http)
 	case *sdkv1.Effect_Query:
-		answer, err := e.query(k.Query)
+		answer, err := e.query(ctx, k.Query)
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: answer}}, err
 	case *sdkv1.Effect_AwaitResult:
 		answer, err := e.await(ctx, k.AwaitResult)
@@ -110,7 +110,25 @@ func (e *exchange) http(ctx context.Context, call *sdkv1.Http) (*sdkv1.Answer, e
 	return out.Answer, nil
 }
 
-func (e *exchange) query(q *sdkv1.Query) (answer *sdkv1.QueryAnswer, err error) {
+// lagMax is how long a follower waits for a payment that it does not have: the
+// leader may have started it a moment ago.
+const lagMax = 500 * time.Millisecond
+
+func (e *exchange) query(ctx context.Context, q *sdkv1.Query) (*sdkv1.QueryAnswer, error) {
+	for deadline := time.Now().Add(lagMax); ; {
+		answer, err := e.look(q)
+		if err != nil || answer.Found || e.Log.Leads() || time.Now().After(deadline) {
+			return answer, err
+		}
+		select {
+		case <-time.After(lagMax / 25):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (e *exchange) look(q *sdkv1.Query) (answer *sdkv1.QueryAnswer, err error) {
 	err = e.Log.View(func(tx engine.Tx) error {
 		answer = connector.Query(tx, e.target.Tenant, e.target.Connector, q)
 		return nil
@@ -133,7 +151,7 @@ func (e *exchange) await(ctx context.Context, a *sdkv1.AwaitResult) (*sdkv1.Quer
 	wait := time.NewTimer(min(max(0, time.Duration(a.TimeoutMs)*time.Millisecond), e.AwaitMax))
 	defer wait.Stop()
 	q := &sdkv1.Query{Payment: a.Payment}
-	answer, err := e.query(q)
+	answer, err := e.look(q)
 	if err != nil || answer.State == "ended" {
 		return answer, err
 	}
@@ -143,7 +161,7 @@ func (e *exchange) await(ctx context.Context, a *sdkv1.AwaitResult) (*sdkv1.Quer
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	if answer, err = e.query(q); err == nil {
+	if answer, err = e.look(q); err == nil {
 		answer.Pending = answer.State != "ended"
 	}
 	return answer, err

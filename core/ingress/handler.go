@@ -27,6 +27,8 @@ type Log interface {
 	// errors are replica's.
 	Propose(context.Context, *enginev1.Command) (*enginev1.Event, error)
 	View(func(engine.Tx) error) error
+	// Leads reports whether View shows everything that Propose has led to.
+	Leads() bool
 	// Await returns a channel that is closed when the payment has ended here.
 	Await(payment uint64) (ended <-chan struct{}, cancel func())
 }

@@ -47,6 +47,8 @@ func (m *memory) View(read func(engine.Tx) error) error {
 	return read(m.tx)
 }
 
+func (m *memory) Leads() bool { return true }
+
 func (m *memory) Await(uint64) (<-chan struct{}, func()) { return m.ended, func() {} }
 
 // steps is a connector that is a function of the request.

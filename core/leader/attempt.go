@@ -51,9 +51,16 @@ type attempt struct {
 	module  *connector.Module
 	binding *connector.Binding
 	trigger *sdkv1.Trigger
+	uuid    string // the payment's
 	seed    []byte
 	history *history
-	log     *slog.Logger
+}
+
+// logger names the attempt in every line. It is made when there is something to
+// say, which for most attempts is never.
+func (a *attempt) logger() *slog.Logger {
+	return a.log.With("payment", a.uuid, "job", a.job.N, "attempt", a.job.Attempt,
+		"type", a.job.Type, "connector", a.job.Connector)
 }
 
 // work runs a job's current attempt until it has an outcome, sleeps, or is taken
@@ -157,14 +164,13 @@ func (t *term) open(id jobID) (*attempt, error) {
 		return nil, err
 	}
 	a.keys = instance.EffectKeys
-	a.log = t.log.With("payment", engine.PaymentUUID(a.meta, id.payment), "job", id.n,
-		"attempt", a.job.Attempt, "type", a.job.Type, "connector", a.job.Connector)
+	a.uuid = engine.PaymentUUID(a.meta, id.payment)
 	digest, ok := connector.ToDigest(a.job.Digest)
 	if !ok {
 		return nil, fmt.Errorf("job %d of payment %d names no module", id.n, id.payment)
 	}
 	if a.module, err = t.Connectors.Module(t.ctx, digest); err != nil {
-		a.log.Debug("the job waits for its module", "digest", digest.String(), "err", err)
+		a.logger().Debug("the job waits for its module", "digest", digest.String(), "err", err)
 		return nil, errParked
 	}
 	if a.history, err = load(a.job, t.Clock.NowMS()); err != nil {
@@ -175,7 +181,7 @@ func (t *term) open(id jobID) (*attempt, error) {
 		return nil, a.fail(codeUnknownJob, "Module "+digest.String()+" does not serve this job type.", false)
 	}
 	if a.binding, err = t.Connectors.Bind(a.job.Tenant, a.job.ConfigVersion, a.module); err != nil {
-		a.log.Error("the tenant's configuration cannot be used", "err", err)
+		a.logger().Error("the tenant's configuration cannot be used", "err", err)
 		return nil, errParked
 	}
 	a.seed = seed(a.meta.Secret, id, a.job.Attempt)
@@ -191,7 +197,7 @@ func (a *attempt) makeTrigger(instance *enginev1.Instance, jobType *sdkv1.JobTyp
 		})
 	}
 	job := &sdkv1.Job{
-		Type: jobType.Type, Payment: engine.PaymentUUID(a.meta, a.job.Payment),
+		Type: jobType.Type, Payment: a.uuid,
 		Attempt: a.job.Attempt, Retries: a.job.Retries,
 		Variables: connector.FromEngine(variables), Element: a.job.Element, Flow: flow,
 		PaymentStartedMs: instance.StartedMs,
@@ -212,22 +218,19 @@ func (a *attempt) makeTrigger(instance *enginev1.Instance, jobType *sdkv1.JobTyp
 // visible is what the element of a token sees: the variables of its scope, local
 // scopes over the flow's, and the flow they belong to.
 func visible(instance *enginev1.Instance, token uint32) ([]*enginev1.Variable, string) {
-	scopes := make(map[uint32]*enginev1.Scope, len(instance.Scopes))
-	for _, s := range instance.Scopes {
-		scopes[s.N] = s
-	}
 	at := uint32(0)
 	for _, t := range instance.Tokens {
 		if t.N == token {
 			at = t.Scope
 		}
 	}
-	seen := make(map[string]bool)
 	var out []*enginev1.Variable
-	for s := scopes[at]; s != nil; s = scopes[s.Parent] {
+	for s := scope(instance, at); s != nil; s = scope(instance, s.Parent) {
+		if out == nil && !s.Local {
+			return s.Variables, s.Flow // sorted, and there is nothing to lay over it
+		}
 		for _, v := range s.Variables {
-			if !seen[v.Name] {
-				seen[v.Name] = true
+			if !slices.ContainsFunc(out, func(nearer *enginev1.Variable) bool { return nearer.Name == v.Name }) {
 				out = append(out, v)
 			}
 		}
@@ -237,6 +240,15 @@ func visible(instance *enginev1.Instance, token uint32) ([]*enginev1.Variable, s
 		}
 	}
 	return out, instance.Flow
+}
+
+func scope(instance *enginev1.Instance, n uint32) *enginev1.Scope {
+	for _, s := range instance.Scopes {
+		if s.N == n {
+			return s
+		}
+	}
+	return nil
 }
 
 // seed belongs to (job, attempt): whichever leader continues an attempt, its
@@ -263,14 +275,14 @@ func (a *attempt) step() (*sdkv1.StepReply, error) {
 	case err != nil && a.ctx.Err() != nil:
 		return nil, errDropped
 	case err != nil:
-		a.log.Warn("a step failed", "err", err)
+		a.logger().Warn("a step failed", "err", err)
 		return nil, a.fail(codeTrap, err.Error(), true)
 	case reply.Error != "":
-		a.log.Warn("the guest reports an error", "err", reply.Error)
+		a.logger().Warn("the guest reports an error", "err", reply.Error)
 		return nil, a.fail(codeGuestError, reply.Error, true)
 	case reply.Mismatch != nil:
 		text := fmt.Sprintf("The connector asks at ordinal %d for something else than it did before.", reply.Mismatch.Ordinal)
-		a.log.Error("the connector is not deterministic", "ordinal", reply.Mismatch.Ordinal)
+		a.logger().Error("the connector is not deterministic", "ordinal", reply.Mismatch.Ordinal)
 		return nil, a.fail(codeMismatch, text, true)
 	case reply.Outcome == nil && len(reply.Effects) == 0:
 		return nil, a.fail(codeGuestError, "The connector returned neither effects nor an outcome.", true)
@@ -378,7 +390,7 @@ func (a *attempt) refused(reply *enginev1.Event) error {
 	case engine.CodeEffectsHeld:
 		return errParked
 	case engine.CodeStale, engine.CodePaymentEnded, engine.CodePaymentUnknown, engine.CodeQuarantined, engine.CodeInternal:
-		a.log.Info("a job's result came too late", "code", reply.Code)
+		a.logger().Info("a job's result came too late", "code", reply.Code)
 		return errDropped
 	}
 	return fmt.Errorf("the engine refused the job's command: %s: %s", reply.Code, reply.Text)
