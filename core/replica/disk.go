@@ -8,6 +8,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/railhead-hub/railhead/engine"
 )
@@ -55,6 +56,9 @@ func openDisk(path string, mapBytes int) (*disk, error) {
 		InitialMmapSize: mapBytes,
 		NoStatistics:    true,
 	})
+	if errors.Is(err, bbolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("replica: open the checkpoint %s: another process is using it: %w", path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("replica: open the checkpoint %s: %w", path, err)
 	}
