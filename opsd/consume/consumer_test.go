@@ -43,7 +43,11 @@ func consumeUntilKilled(brokers, path string) {
 }
 
 func newConsumer(brokers []string, s *store.Store) *consume.Consumer {
-	return consume.New(consume.Config{Brokers: brokers, EventsTopic: events, AuditTopic: audit, Group: "railhead-opsd", BatchMax: 100},
+	return newConsumerOf(brokers, s, 100)
+}
+
+func newConsumerOf(brokers []string, s *store.Store, batchMax int) *consume.Consumer {
+	return consume.New(consume.Config{Brokers: brokers, EventsTopic: events, AuditTopic: audit, Group: "railhead-opsd", BatchMax: batchMax},
 		s, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 }
 

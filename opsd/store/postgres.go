@@ -35,7 +35,12 @@ func openPostgres(dsn string, readers int) (write, read, leads *sql.DB, err erro
 	if _, ok := cfg.RuntimeParams["application_name"]; !ok {
 		cfg.RuntimeParams["application_name"] = "railhead opsd"
 	}
-	write, leads = stdlib.OpenDB(*cfg), stdlib.OpenDB(*cfg)
+	writeCfg := cfg.Copy()
+	if _, ok := cfg.RuntimeParams["plan_cache_mode"]; !ok {
+		// A plan made while a table was empty reads it whole ever after.
+		writeCfg.RuntimeParams["plan_cache_mode"] = "force_custom_plan"
+	}
+	write, leads = stdlib.OpenDB(*writeCfg), stdlib.OpenDB(*cfg)
 	write.SetMaxOpenConns(2)
 	leads.SetMaxOpenConns(1)
 	readCfg := cfg.Copy()

@@ -32,7 +32,7 @@ func (w *writer) prepared(ctx context.Context, query string) (*sql.Stmt, error) 
 }
 
 func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	s, err := w.prepared(ctx, query)
+	s, err := w.prepared(ctx, query) //nolint:sqlclosecheck // it lives as long as the connection; close closes it
 	if err != nil {
 		return 0, err
 	}
@@ -44,7 +44,7 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, er
 }
 
 func (w *writer) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	s, err := w.prepared(ctx, query)
+	s, err := w.prepared(ctx, query) //nolint:sqlclosecheck // it lives as long as the connection; close closes it
 	if err != nil {
 		return nil, err
 	}
