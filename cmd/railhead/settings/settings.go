@@ -8,7 +8,9 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -117,6 +119,7 @@ func decode(k *koanf.Koanf) (Settings, error) {
 		WeaklyTypedInput: true, // the environment and flags bring texts
 		MatchName:        func(key, field string) bool { return key == field },
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
+			wholeNumbers,
 			mapstructure.StringToTimeDurationHookFunc(),
 			mapstructure.StringToSliceHookFunc(","),
 			mapstructure.TextUnmarshallerHookFunc(),
@@ -130,6 +133,27 @@ func decode(k *koanf.Koanf) (Settings, error) {
 		return Settings{}, fmt.Errorf("unknown key %s", strings.Join(meta.Unused, ", "))
 	}
 	return s, nil
+}
+
+// wholeNumbers refuses what the decoder's leniency would wrap or cut: a negative
+// number for one that cannot be, a fraction for a whole one.
+func wholeNumbers(_, to reflect.Type, value any) (any, error) {
+	var number float64
+	switch v := value.(type) {
+	case int:
+		number = float64(v)
+	case float64:
+		number = v
+	default:
+		return value, nil
+	}
+	if to.Kind() >= reflect.Uint && to.Kind() <= reflect.Uint64 && number < 0 {
+		return nil, fmt.Errorf("%v is negative", value)
+	}
+	if to.Kind() >= reflect.Int && to.Kind() <= reflect.Uint64 && number != math.Trunc(number) {
+		return nil, fmt.Errorf("%v is no whole number", value)
+	}
+	return value, nil
 }
 
 // tidy takes the decoder's heading off its list of faults.
