@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/parsers/yaml"
@@ -136,7 +137,8 @@ func decode(k *koanf.Koanf) (Settings, error) {
 }
 
 // wholeNumbers refuses what the decoder's leniency would wrap or cut: a negative
-// number for one that cannot be, a fraction for a whole one.
+// number for one that cannot be, a fraction for a whole one, a
+// duration without its unit.
 func wholeNumbers(_, to reflect.Type, value any) (any, error) {
 	var number float64
 	switch v := value.(type) {
@@ -146,6 +148,9 @@ func wholeNumbers(_, to reflect.Type, value any) (any, error) {
 		number = v
 	default:
 		return value, nil
+	}
+	if to == reflect.TypeFor[time.Duration]() {
+		return nil, fmt.Errorf("%v has no unit: write it as in 5s", value)
 	}
 	if to.Kind() >= reflect.Uint && to.Kind() <= reflect.Uint64 && number < 0 {
 		return nil, fmt.Errorf("%v is negative", value)

@@ -56,6 +56,7 @@ func TestRefusals(t *testing.T) {
 		{name: "a list for a text", file: "node: {id: [1]}", want: "node.id"},
 		{name: "no duration", file: "node: {limits: {ingress_timeout: soon}}", want: "ingress_timeout"},
 		{name: "negative", file: "node: {cluster: -1}", want: "node.cluster"},
+		{name: "a duration without a unit", file: "node: {limits: {ingress_timeout: 5}}", want: "ingress_timeout"},
 		{name: "a fraction", file: "node: {cluster: 1.5}", want: "node.cluster"},
 		{name: "no number in the environment", env: []string{"RAILHEAD_NODE_CLUSTER=x"}, want: "node.cluster"},
 		{name: "unknown variable", env: []string{"RAILHEAD_NODE_IDD=x"}, want: "no setting is called RAILHEAD_NODE_IDD"},
