@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	"github.com/railhead-hub/railhead/opsd/store"
 )
@@ -280,6 +282,25 @@ func TestManyPaymentsInManyBatches(t *testing.T) {
 		}
 		if fmt.Sprint(status.Payments) != fmt.Sprint(map[store.State]int64{store.StateRunning: 0, store.StateEnded: payments}) {
 			t.Errorf("%v", status.Payments)
+		}
+	})
+}
+
+// Processes that open a new database at the same moment all find it ready.
+func TestOpenedAtOnce(t *testing.T) {
+	eachStore(t, func(t *testing.T, cfg store.Config) {
+		var group errgroup.Group
+		for range 6 {
+			group.Go(func() error {
+				s, err := store.Open(t.Context(), cfg)
+				if err != nil {
+					return err
+				}
+				return s.Close()
+			})
+		}
+		if err := group.Wait(); err != nil {
+			t.Error(err)
 		}
 	})
 }

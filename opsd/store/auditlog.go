@@ -58,6 +58,14 @@ func auditEntry(r *Record) audit.Entry {
 	if e.Code != "" {
 		entry.Result = clean(e.Code, wordMax)
 	}
+	if e.Kind == enginev1.EventKind_EVENT_KIND_ACTED {
+		// An act on a payment: the type says which.
+		entry.Method, entry.Target = clean(e.Type, wordMax), fmt.Sprintf("payment %d", e.Payment)
+		if e.Number != 0 {
+			entry.Target += fmt.Sprintf(" incident %d", e.Number)
+		}
+		return entry
+	}
 	for _, target := range []string{e.Type, e.Name, e.Uuid, e.Tenant} {
 		if target != "" {
 			entry.Target = clean(target, wordMax)

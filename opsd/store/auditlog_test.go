@@ -67,6 +67,21 @@ func TestAdministrativeActsAreChained(t *testing.T) {
 	})
 }
 
+func TestAnActOnAPaymentNamesIt(t *testing.T) {
+	eachStore(t, func(t *testing.T, cfg store.Config) {
+		s := open(t, cfg)
+		act := records(t, 0, newStory().event(7, enginev1.EventKind_EVENT_KIND_ACTED, func(e *enginev1.Event) {
+			e.Seq, e.Type, e.Number, e.Actor = 0, "resolve-incident", 3, &enginev1.Actor{Name: "ada", Reason: "bank is back"}
+		}))
+		act[0].Audit = true
+		newFeed(t, s).records(act)
+		entries, err := s.AuditEntries(t.Context(), "greenbank", 0, 10)
+		if err != nil || len(entries) != 1 || entries[0].Method != "resolve-incident" || entries[0].Target != "payment 7 incident 3" || entries[0].Reason != "bank is back" {
+			t.Errorf("%+v, %v", entries, err)
+		}
+	})
+}
+
 func TestManipulationInTheDatabaseIsFound(t *testing.T) {
 	eachStore(t, func(t *testing.T, cfg store.Config) {
 		for name, statement := range map[string]string{

@@ -49,6 +49,8 @@ type Store struct {
 //go:embed migrations
 var migrations embed.FS
 
+const migrateTries = 5
+
 // Open connects to the database and brings its schema up to date.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	readers := cfg.Readers
@@ -75,7 +77,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 			return nil, err
 		}
 		s.dialect = &postgres{leads: leads}
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockMigrate))
+		locker, err := lock.NewPostgresSessionLocker(lock.WithLockID(lockMigrate), lock.WithLockTimeout(1, 300))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("store: %w", err), s.Close())
 		}
@@ -91,10 +93,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("store: migrations: %w", err), s.Close())
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("store: bring the schema up to date: %w", err), s.Close())
+	// Postgres has a lock for this. Of two processes that open a new SQLite file at
+	// once one fails and finds the work done when it looks again.
+	for tries := 1; ; tries++ {
+		_, err := provider.Up(ctx)
+		if err == nil {
+			return s, nil
+		}
+		if tries == migrateTries || s.dialect.name() != "sqlite" || ctx.Err() != nil {
+			return nil, errors.Join(fmt.Errorf("store: bring the schema up to date: %w", err), s.Close())
+		}
 	}
-	return s, nil
 }
 
 // Driver is sqlite or postgres.
