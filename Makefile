@@ -129,7 +129,7 @@ breaking: $(TOOLS)/buf ## refuse changes of contracts that break older users (AG
 	buf breaking --against '.git#ref=$(AGAINST)'
 
 .PHONY: generate
-generate: $(TOOLS)/buf $(TOOLS)/protoc-gen-go $(TOOLS)/protoc-gen-connect-go $(TOOLS)/protoc-gen-go-lite ## regenerate the contracts' Go code
+generate: $(TOOLS)/buf ## regenerate the contracts' Go code
 	buf generate
 	buf generate --template buf.gen.lite.yaml
 
@@ -142,21 +142,13 @@ tidy: ## check that go.mod names what is used, no more
 	go mod tidy -diff
 
 # ------------------------------------------------------------ pinned tools
+# The code generators are tools of go.mod; these two would drag its versions.
 
 $(TOOLS)/buf: tools/buf/go.mod tools/buf/go.sum
 	cd tools/buf && go build -o $@ github.com/bufbuild/buf/cmd/buf
 
 $(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
 	cd tools/lint && go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-
-$(TOOLS)/protoc-gen-go: go.mod
-	go build -o $@ google.golang.org/protobuf/cmd/protoc-gen-go
-
-$(TOOLS)/protoc-gen-go-lite: go.mod
-	go build -o $@ github.com/aperturerobotics/protobuf-go-lite/cmd/protoc-gen-go-lite
-
-$(TOOLS)/protoc-gen-connect-go: go.mod
-	go build -o $@ connectrpc.com/connect/cmd/protoc-gen-connect-go
 
 .PHONY: clean
 clean: ## remove what was built and what runs left behind

@@ -4303,6 +4303,86 @@ func (x *Proposed) GetReason() string {
 	return ""
 }
 
+type ReadIndexRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadIndexRequest) Reset() {
+	*x = ReadIndexRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadIndexRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadIndexRequest) ProtoMessage() {}
+
+func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
+func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{62}
+}
+
+type ReadIndexResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // of the log
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadIndexResponse) Reset() {
+	*x = ReadIndexResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadIndexResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadIndexResponse) ProtoMessage() {}
+
+func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadIndexResponse.ProtoReflect.Descriptor instead.
+func (*ReadIndexResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *ReadIndexResponse) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
 type FetchBlobRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Digest        []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
@@ -4312,7 +4392,7 @@ type FetchBlobRequest struct {
 
 func (x *FetchBlobRequest) Reset() {
 	*x = FetchBlobRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[62]
+	mi := &file_core_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4324,7 +4404,7 @@ func (x *FetchBlobRequest) String() string {
 func (*FetchBlobRequest) ProtoMessage() {}
 
 func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[62]
+	mi := &file_core_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4337,7 +4417,7 @@ func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobRequest.ProtoReflect.Descriptor instead.
 func (*FetchBlobRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *FetchBlobRequest) GetDigest() []byte {
@@ -4356,7 +4436,7 @@ type FetchBlobResponse struct {
 
 func (x *FetchBlobResponse) Reset() {
 	*x = FetchBlobResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[63]
+	mi := &file_core_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4368,7 +4448,7 @@ func (x *FetchBlobResponse) String() string {
 func (*FetchBlobResponse) ProtoMessage() {}
 
 func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[63]
+	mi := &file_core_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4381,7 +4461,7 @@ func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobResponse.ProtoReflect.Descriptor instead.
 func (*FetchBlobResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *FetchBlobResponse) GetPart() []byte {
@@ -4400,7 +4480,7 @@ type PrepareModuleRequest struct {
 
 func (x *PrepareModuleRequest) Reset() {
 	*x = PrepareModuleRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[64]
+	mi := &file_core_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4412,7 +4492,7 @@ func (x *PrepareModuleRequest) String() string {
 func (*PrepareModuleRequest) ProtoMessage() {}
 
 func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[64]
+	mi := &file_core_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4425,7 +4505,7 @@ func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleRequest.ProtoReflect.Descriptor instead.
 func (*PrepareModuleRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *PrepareModuleRequest) GetDigest() []byte {
@@ -4443,7 +4523,7 @@ type PrepareModuleResponse struct {
 
 func (x *PrepareModuleResponse) Reset() {
 	*x = PrepareModuleResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[65]
+	mi := &file_core_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4455,7 +4535,7 @@ func (x *PrepareModuleResponse) String() string {
 func (*PrepareModuleResponse) ProtoMessage() {}
 
 func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[65]
+	mi := &file_core_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4468,7 +4548,7 @@ func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleResponse.ProtoReflect.Descriptor instead.
 func (*PrepareModuleResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 var File_core_v1_control_proto protoreflect.FileDescriptor
@@ -4810,7 +4890,10 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\aresults\x18\x01 \x03(\v2\x11.core.v1.ProposedR\aresults\"8\n" +
 	"\bProposed\x12\x14\n" +
 	"\x05reply\x18\x01 \x01(\fR\x05reply\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"3\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x12\n" +
+	"\x10ReadIndexRequest\")\n" +
+	"\x11ReadIndexResponse\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"3\n" +
 	"\x10FetchBlobRequest\x12\x1f\n" +
 	"\x06digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"'\n" +
 	"\x11FetchBlobResponse\x12\x12\n" +
@@ -4845,9 +4928,10 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\rCancelPayment\x12\x1d.core.v1.CancelPaymentRequest\x1a\x1e.core.v1.CancelPaymentResponse\x12:\n" +
 	"\x05Drive\x12\x15.core.v1.DriveRequest\x1a\x16.core.v1.DriveResponse(\x010\x01\x129\n" +
 	"\x06Status\x12\x16.core.v1.StatusRequest\x1a\x17.core.v1.StatusResponse\x12K\n" +
-	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\xe1\x01\n" +
+	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\xa5\x02\n" +
 	"\vNodeService\x12<\n" +
-	"\aPropose\x12\x17.core.v1.ProposeRequest\x1a\x18.core.v1.ProposeResponse\x12D\n" +
+	"\aPropose\x12\x17.core.v1.ProposeRequest\x1a\x18.core.v1.ProposeResponse\x12B\n" +
+	"\tReadIndex\x12\x19.core.v1.ReadIndexRequest\x1a\x1a.core.v1.ReadIndexResponse\x12D\n" +
 	"\tFetchBlob\x12\x19.core.v1.FetchBlobRequest\x1a\x1a.core.v1.FetchBlobResponse0\x01\x12N\n" +
 	"\rPrepareModule\x12\x1d.core.v1.PrepareModuleRequest\x1a\x1e.core.v1.PrepareModuleResponseB1Z/github.com/railhead-hub/railhead/core/v1;corev1b\x06proto3"
 
@@ -4864,7 +4948,7 @@ func file_core_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_core_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 66)
+var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
 var file_core_v1_control_proto_goTypes = []any{
 	(Result)(0),                       // 0: core.v1.Result
 	(*ErrorDetail)(nil),               // 1: core.v1.ErrorDetail
@@ -4929,10 +5013,12 @@ var file_core_v1_control_proto_goTypes = []any{
 	(*ProposeRequest)(nil),            // 60: core.v1.ProposeRequest
 	(*ProposeResponse)(nil),           // 61: core.v1.ProposeResponse
 	(*Proposed)(nil),                  // 62: core.v1.Proposed
-	(*FetchBlobRequest)(nil),          // 63: core.v1.FetchBlobRequest
-	(*FetchBlobResponse)(nil),         // 64: core.v1.FetchBlobResponse
-	(*PrepareModuleRequest)(nil),      // 65: core.v1.PrepareModuleRequest
-	(*PrepareModuleResponse)(nil),     // 66: core.v1.PrepareModuleResponse
+	(*ReadIndexRequest)(nil),          // 63: core.v1.ReadIndexRequest
+	(*ReadIndexResponse)(nil),         // 64: core.v1.ReadIndexResponse
+	(*FetchBlobRequest)(nil),          // 65: core.v1.FetchBlobRequest
+	(*FetchBlobResponse)(nil),         // 66: core.v1.FetchBlobResponse
+	(*PrepareModuleRequest)(nil),      // 67: core.v1.PrepareModuleRequest
+	(*PrepareModuleResponse)(nil),     // 68: core.v1.PrepareModuleResponse
 }
 var file_core_v1_control_proto_depIdxs = []int32{
 	2,  // 0: core.v1.ErrorDetail.problems:type_name -> core.v1.Problem
@@ -4995,29 +5081,31 @@ var file_core_v1_control_proto_depIdxs = []int32{
 	54, // 57: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
 	58, // 58: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
 	60, // 59: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
-	63, // 60: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
-	65, // 61: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
-	5,  // 62: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
-	8,  // 63: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
-	11, // 64: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
-	13, // 65: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
-	15, // 66: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
-	21, // 67: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
-	23, // 68: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
-	27, // 69: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
-	30, // 70: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
-	38, // 71: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
-	40, // 72: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
-	42, // 73: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
-	44, // 74: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
-	49, // 75: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
-	55, // 76: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
-	59, // 77: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
-	61, // 78: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
-	64, // 79: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
-	66, // 80: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
-	62, // [62:81] is the sub-list for method output_type
-	43, // [43:62] is the sub-list for method input_type
+	63, // 60: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
+	65, // 61: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
+	67, // 62: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
+	5,  // 63: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
+	8,  // 64: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
+	11, // 65: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
+	13, // 66: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
+	15, // 67: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
+	21, // 68: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
+	23, // 69: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
+	27, // 70: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
+	30, // 71: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
+	38, // 72: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
+	40, // 73: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
+	42, // 74: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
+	44, // 75: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
+	49, // 76: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
+	55, // 77: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
+	59, // 78: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
+	61, // 79: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
+	64, // 80: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
+	66, // 81: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
+	68, // 82: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
+	63, // [63:83] is the sub-list for method output_type
+	43, // [43:63] is the sub-list for method input_type
 	43, // [43:43] is the sub-list for extension type_name
 	43, // [43:43] is the sub-list for extension extendee
 	0,  // [0:43] is the sub-list for field type_name
@@ -5039,7 +5127,7 @@ func file_core_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_v1_control_proto_rawDesc), len(file_core_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   66,
+			NumMessages:   68,
 			NumExtensions: 0,
 			NumServices:   2,
 		},
