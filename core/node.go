@@ -46,11 +46,13 @@ type Node struct {
 
 	admin, doors, routes *server
 
-	closing atomic.Bool
-	stop    context.CancelFunc
-	running sync.WaitGroup
-	failed  chan error // the reason why the node cannot go on
-	once    sync.Once
+	commands *control.Commands
+	caughtUp atomic.Bool // the rows were as new as the leader's once since the start
+	closing  atomic.Bool
+	stop     context.CancelFunc
+	running  sync.WaitGroup
+	failed   chan error // the reason why the node cannot go on
+	once     sync.Once
 }
 
 // Options are what a program gives a node beside its configuration.
@@ -103,8 +105,8 @@ func Open(config Config, options Options) (_ *Node, err error) {
 	}
 
 	// The connectors read rows and ask the other nodes for modules.
-	commands := &control.Commands{Replica: n.replica, Peers: peerClients(config.ID, peers, certificates)}
-	if err := n.openConnectors(commands, metrics, options); err != nil {
+	n.commands = &control.Commands{Replica: n.replica, Peers: peerClients(config.ID, peers, certificates)}
+	if err := n.openConnectors(n.commands, metrics, options); err != nil {
 		return nil, err
 	}
 
@@ -126,20 +128,27 @@ func Open(config Config, options Options) (_ *Node, err error) {
 	}
 
 	// The doors.
-	n.control = control.New(n.controlConfig(commands, peers, options))
+	n.control = control.New(n.controlConfig(peers, options))
 	n.setHints()
 	n.doors.handle(n.control.Handler())
 	n.admin.handle(n.adminHandler(metrics))
-	n.routes.handle(ingress.New(ingress.Config{
-		Log: commands, Connectors: n.connectors, Now: n.clock.NowMS, Logger: n.log,
+	routes := ingress.New(ingress.Config{
+		Log: n.commands, Connectors: n.connectors, Now: n.clock.NowMS, Logger: n.log,
 		Metrics:    ingress.NewMetrics(metrics),
 		Concurrent: config.Limits.IngressConcurrent, Timeout: config.Limits.IngressTimeout,
-	}))
+	})
 
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
 	n.running.Go(func() { n.follow(ctx) })
-	n.running.Go(func() { n.keepReady(ctx) })
+	n.running.Go(func() {
+		// A node that is still reading its log knows no routes, and would tell a
+		// customer that there are none.
+		if n.catchUp(ctx) {
+			n.routes.handle(routes)
+			n.keepReady(ctx)
+		}
+	})
 	for _, s := range []*server{n.admin, n.doors, n.routes} {
 		n.running.Go(func() { n.serve(s) })
 	}
@@ -234,9 +243,9 @@ func (n *Node) openExporter(certificates *tls.Config, metrics *prometheus.Regist
 	return err
 }
 
-func (n *Node) controlConfig(commands *control.Commands, peers []Peer, options Options) control.Config {
+func (n *Node) controlConfig(peers []Peer, options Options) control.Config {
 	c := control.Config{
-		Commands: commands, Replica: n.replica, Connectors: n.connectors, Logger: n.log,
+		Commands: n.commands, Replica: n.replica, Connectors: n.connectors, Logger: n.log,
 		Node: n.config.ID, Control: n.ControlAddr(), Build: options.Build,
 		Backlog: func() uint64 {
 			if n.exporter == nil {
@@ -341,6 +350,25 @@ func (n *Node) lead(ctx context.Context) (end func()) {
 	return func() {
 		cancel()
 		working.Wait()
+	}
+}
+
+// catchUp waits until this node's rows are as new as the leader's are now.
+func (n *Node) catchUp(ctx context.Context) bool {
+	for {
+		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := n.commands.CatchUp(try)
+		cancel()
+		if err == nil {
+			n.connectors.Refresh()
+			n.caughtUp.Store(true)
+			return true
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 

@@ -59,7 +59,9 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Retry-After", "1")
-	http.Error(w, "the node is starting", http.StatusServiceUnavailable)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(w, `{"code":"STARTING","text":"The node is starting; try again shortly."}`)
 }
 
 func (s *server) addr() string { return s.listener.Addr().String() }
@@ -115,6 +117,8 @@ func (n *Node) unready() string {
 	switch {
 	case n.closing.Load():
 		return "the node is stopping"
+	case !n.caughtUp.Load():
+		return "the node is catching up with its log"
 	case id == "":
 		return "no leader is known"
 	case id == n.config.ID && !n.replica.IsLeader():

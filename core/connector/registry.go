@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/singleflight"
 
@@ -45,6 +46,9 @@ type Registry struct {
 	blobs   blobs
 	loading singleflight.Group
 	table   atomic.Pointer[routes]
+	// refreshed is when the last Refresh began.
+	refreshing sync.Mutex
+	refreshed  time.Time
 
 	mu       sync.Mutex
 	modules  map[Digest]*Module
@@ -76,7 +80,17 @@ func Open(c Config) (*Registry, error) {
 
 // Refresh reads tenants and activations again. What it cannot read it leaves as
 // it was.
-func (r *Registry) Refresh() {
+func (r *Registry) Refresh() { r.RefreshSince(time.Now()) }
+
+// RefreshSince is Refresh, unless one has begun after the time: callers who find
+// something missing at once share the work.
+func (r *Registry) RefreshSince(asked time.Time) {
+	r.refreshing.Lock()
+	defer r.refreshing.Unlock()
+	if !r.refreshed.Before(asked) {
+		return
+	}
+	r.refreshed = time.Now()
 	var tenants []*enginev1.Tenant
 	var activations []*enginev1.Activation
 	installed := make(map[string]*enginev1.Connector)

@@ -35,8 +35,38 @@ type Commands struct {
 // View reads this node's rows.
 func (c *Commands) View(read func(engine.Tx) error) error { return c.Replica.View(read) }
 
-// Leads reports whether this node leads: its rows are then behind nobody's.
-func (c *Commands) Leads() bool { return c.Replica.IsLeader() }
+// CatchUp returns when this node's rows show everything that was acknowledged
+// before the call. A node asks this before it says that there is no such thing:
+// a follower is always a little behind, and after a start may be far behind. The
+// error is replica.ErrNotLeader when there is no leader to ask.
+func (c *Commands) CatchUp(ctx context.Context) error {
+	if c.Replica.IsLeader() {
+		return nil
+	}
+	leader, _ := c.Replica.Leader()
+	peer, ok := c.Peers[leader]
+	if !ok {
+		return replica.ErrNotLeader
+	}
+	answer, err := peer.Client.ReadIndex(ctx, &corev1.ReadIndexRequest{})
+	if err != nil {
+		return fmt.Errorf("%w: %w", replica.ErrNotLeader, err)
+	}
+	for {
+		status, err := c.Replica.Status()
+		if err != nil {
+			return err
+		}
+		if status.Index >= answer.Index {
+			return nil
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
 
 // Await is replica.Await.
 func (c *Commands) Await(payment uint64) (<-chan struct{}, func()) { return c.Replica.Await(payment) }

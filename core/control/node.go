@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/replica"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
@@ -79,6 +80,18 @@ func forwardable(cmd *enginev1.Command) bool {
 		return true
 	}
 	return false
+}
+
+// ReadIndex says how far this node is, if it leads.
+func (n *node) ReadIndex(context.Context, *corev1.ReadIndexRequest) (*corev1.ReadIndexResponse, error) {
+	if !n.Replica.IsLeader() {
+		return nil, n.fromPropose(nil, replica.ErrNotLeader)
+	}
+	status, err := n.Replica.Status()
+	if err != nil {
+		return nil, err
+	}
+	return &corev1.ReadIndexResponse{Index: status.Index}, nil
 }
 
 // blobPart is the size of one message of a module, in bytes.

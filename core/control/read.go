@@ -14,7 +14,7 @@ import (
 )
 
 // GetPayment reads a payment from this node's rows.
-func (s *Service) GetPayment(_ context.Context, r *corev1.GetPaymentRequest) (*corev1.GetPaymentResponse, error) {
+func (s *Service) GetPayment(ctx context.Context, r *corev1.GetPaymentRequest) (*corev1.GetPaymentResponse, error) {
 	var payment uint64
 	switch by := r.By.(type) {
 	case *corev1.GetPaymentRequest_Payment:
@@ -25,8 +25,19 @@ func (s *Service) GetPayment(_ context.Context, r *corev1.GetPaymentRequest) (*c
 	case *corev1.GetPaymentRequest_Key:
 		payment = by.Key
 	}
-	var answer *corev1.GetPaymentResponse
-	err := s.Replica.View(func(tx engine.Tx) error {
+	answer, err := s.readPayment(r, payment)
+	if err == nil && answer == nil && s.Commands.CatchUp(ctx) == nil {
+		answer, err = s.readPayment(r, payment)
+	}
+	if err == nil && answer == nil {
+		err = refuse(connect.CodeNotFound, "PAYMENT_UNKNOWN", "There is no such payment, or it is past its retention.")
+	}
+	return answer, err
+}
+
+// readPayment is nil when these rows do not have the payment.
+func (s *Service) readPayment(r *corev1.GetPaymentRequest, payment uint64) (answer *corev1.GetPaymentResponse, err error) {
+	err = s.Replica.View(func(tx engine.Tx) error {
 		row, found := tx.Get(engine.Key{Table: engine.TableMeta})
 		if !found {
 			return nil
@@ -44,9 +55,6 @@ func (s *Service) GetPayment(_ context.Context, r *corev1.GetPaymentRequest) (*c
 		}
 		return nil
 	})
-	if err == nil && answer == nil {
-		err = refuse(connect.CodeNotFound, "PAYMENT_UNKNOWN", "There is no such payment, or it is past its retention.")
-	}
 	return answer, err
 }
 

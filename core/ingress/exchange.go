@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -110,22 +111,19 @@ func (e *exchange) http(ctx context.Context, call *sdkv1.Http) (*sdkv1.Answer, e
 	return out.Answer, nil
 }
 
-// lagMax is how long a follower waits for a payment that it does not have: the
-// leader may have started it a moment ago.
-const lagMax = 500 * time.Millisecond
-
+// query looks, and once more when it has found nothing and this node may be
+// behind the leader that started the payment a moment ago.
 func (e *exchange) query(ctx context.Context, q *sdkv1.Query) (*sdkv1.QueryAnswer, error) {
-	for deadline := time.Now().Add(lagMax); ; {
-		answer, err := e.look(q)
-		if err != nil || answer.Found || e.Log.Leads() || time.Now().After(deadline) {
-			return answer, err
-		}
-		select {
-		case <-time.After(lagMax / 25):
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+	answer, err := e.look(q)
+	if err != nil || answer.Found {
+		return answer, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, catchUpMax)
+	defer cancel()
+	if err := e.Log.CatchUp(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", replica.ErrNotLeader, err)
+	}
+	return e.look(q)
 }
 
 func (e *exchange) look(q *sdkv1.Query) (answer *sdkv1.QueryAnswer, err error) {

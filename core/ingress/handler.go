@@ -27,8 +27,9 @@ type Log interface {
 	// errors are replica's.
 	Propose(context.Context, *enginev1.Command) (*enginev1.Event, error)
 	View(func(engine.Tx) error) error
-	// Leads reports whether View shows everything that Propose has led to.
-	Leads() bool
+	// CatchUp returns when View shows everything that was acknowledged before the
+	// call; its error says that it cannot be known.
+	CatchUp(context.Context) error
 	// Await returns a channel that is closed when the payment has ended here.
 	Await(payment uint64) (ended <-chan struct{}, cancel func())
 }
@@ -55,6 +56,9 @@ const (
 	bodyDefault = 1 << 20
 	headersMax  = 100
 )
+
+// catchUpMax bounds the wait for this node to be as far as the leader.
+const catchUpMax = 2 * time.Second
 
 // Handler serves connectors' routes.
 type Handler struct {
@@ -116,9 +120,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		status = write(w, overloaded)
 		return
 	}
-	target, missing := h.Connectors.Find(r.Method, r.URL.EscapedPath(), r.Header)
+	target, missing := h.find(r)
 	if missing != nil {
-		status = write(w, &problem{missing.Status, missing.Code, missing.Text})
+		status = write(w, missing)
 		return
 	}
 	name = target.Connector
@@ -134,6 +138,26 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	status = send(w, reply)
+}
+
+// find looks for the route, and once more in fresh rows before it says that there
+// is none: this node may not have heard yet of what was just activated.
+func (h *Handler) find(r *http.Request) (*connector.Target, *problem) {
+	asked := time.Now()
+	target, missing := h.Connectors.Find(r.Method, r.URL.EscapedPath(), r.Header)
+	if missing != nil && missing.Status == http.StatusNotFound {
+		ctx, cancel := context.WithTimeout(r.Context(), catchUpMax)
+		defer cancel()
+		if err := h.Log.CatchUp(ctx); err != nil {
+			return nil, unavailable
+		}
+		h.Connectors.RefreshSince(asked)
+		target, missing = h.Connectors.Find(r.Method, r.URL.EscapedPath(), r.Header)
+	}
+	if missing != nil {
+		return nil, &problem{missing.Status, missing.Code, missing.Text}
+	}
+	return target, nil
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, target *connector.Target) (*sdkv1.Reply, error) {

@@ -47,7 +47,7 @@ func (m *memory) View(read func(engine.Tx) error) error {
 	return read(m.tx)
 }
 
-func (m *memory) Leads() bool { return true }
+func (m *memory) CatchUp(context.Context) error { return m.fail }
 
 func (m *memory) Await(uint64) (<-chan struct{}, func()) { return m.ended, func() {} }
 

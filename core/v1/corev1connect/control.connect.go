@@ -91,6 +91,8 @@ const (
 	ControlServiceAdvanceClockProcedure = "/core.v1.ControlService/AdvanceClock"
 	// NodeServiceProposeProcedure is the fully-qualified name of the NodeService's Propose RPC.
 	NodeServiceProposeProcedure = "/core.v1.NodeService/Propose"
+	// NodeServiceReadIndexProcedure is the fully-qualified name of the NodeService's ReadIndex RPC.
+	NodeServiceReadIndexProcedure = "/core.v1.NodeService/ReadIndex"
 	// NodeServiceFetchBlobProcedure is the fully-qualified name of the NodeService's FetchBlob RPC.
 	NodeServiceFetchBlobProcedure = "/core.v1.NodeService/FetchBlob"
 	// NodeServicePrepareModuleProcedure is the fully-qualified name of the NodeService's PrepareModule
@@ -639,6 +641,9 @@ type NodeServiceClient interface {
 	// Propose hands commands to the leader. The commands carry their own keys, so
 	// that an unknown result may be proposed again.
 	Propose(context.Context, *v1.ProposeRequest) (*v1.ProposeResponse, error)
+	// ReadIndex says how far the leader is: whoever has applied as much knows of
+	// everything that was acknowledged before the call.
+	ReadIndex(context.Context, *v1.ReadIndexRequest) (*v1.ReadIndexResponse, error)
 	// FetchBlob streams a connector's module.
 	FetchBlob(context.Context, *v1.FetchBlobRequest) (*connect.ServerStreamForClient[v1.FetchBlobResponse], error)
 	// PrepareModule makes a connector's module ready to be stepped on this node,
@@ -663,6 +668,12 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(nodeServiceMethods.ByName("Propose")),
 			connect.WithClientOptions(opts...),
 		),
+		readIndex: connect.NewClient[v1.ReadIndexRequest, v1.ReadIndexResponse](
+			httpClient,
+			baseURL+NodeServiceReadIndexProcedure,
+			connect.WithSchema(nodeServiceMethods.ByName("ReadIndex")),
+			connect.WithClientOptions(opts...),
+		),
 		fetchBlob: connect.NewClient[v1.FetchBlobRequest, v1.FetchBlobResponse](
 			httpClient,
 			baseURL+NodeServiceFetchBlobProcedure,
@@ -681,6 +692,7 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 // nodeServiceClient implements NodeServiceClient.
 type nodeServiceClient struct {
 	propose       *connect.Client[v1.ProposeRequest, v1.ProposeResponse]
+	readIndex     *connect.Client[v1.ReadIndexRequest, v1.ReadIndexResponse]
 	fetchBlob     *connect.Client[v1.FetchBlobRequest, v1.FetchBlobResponse]
 	prepareModule *connect.Client[v1.PrepareModuleRequest, v1.PrepareModuleResponse]
 }
@@ -688,6 +700,15 @@ type nodeServiceClient struct {
 // Propose calls core.v1.NodeService.Propose.
 func (c *nodeServiceClient) Propose(ctx context.Context, req *v1.ProposeRequest) (*v1.ProposeResponse, error) {
 	response, err := c.propose.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ReadIndex calls core.v1.NodeService.ReadIndex.
+func (c *nodeServiceClient) ReadIndex(ctx context.Context, req *v1.ReadIndexRequest) (*v1.ReadIndexResponse, error) {
+	response, err := c.readIndex.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -713,6 +734,9 @@ type NodeServiceHandler interface {
 	// Propose hands commands to the leader. The commands carry their own keys, so
 	// that an unknown result may be proposed again.
 	Propose(context.Context, *v1.ProposeRequest) (*v1.ProposeResponse, error)
+	// ReadIndex says how far the leader is: whoever has applied as much knows of
+	// everything that was acknowledged before the call.
+	ReadIndex(context.Context, *v1.ReadIndexRequest) (*v1.ReadIndexResponse, error)
 	// FetchBlob streams a connector's module.
 	FetchBlob(context.Context, *v1.FetchBlobRequest, *connect.ServerStream[v1.FetchBlobResponse]) error
 	// PrepareModule makes a connector's module ready to be stepped on this node,
@@ -733,6 +757,12 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(nodeServiceMethods.ByName("Propose")),
 		connect.WithHandlerOptions(opts...),
 	)
+	nodeServiceReadIndexHandler := connect.NewUnaryHandlerSimple(
+		NodeServiceReadIndexProcedure,
+		svc.ReadIndex,
+		connect.WithSchema(nodeServiceMethods.ByName("ReadIndex")),
+		connect.WithHandlerOptions(opts...),
+	)
 	nodeServiceFetchBlobHandler := connect.NewServerStreamHandlerSimple(
 		NodeServiceFetchBlobProcedure,
 		svc.FetchBlob,
@@ -749,6 +779,8 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 		switch r.URL.Path {
 		case NodeServiceProposeProcedure:
 			nodeServiceProposeHandler.ServeHTTP(w, r)
+		case NodeServiceReadIndexProcedure:
+			nodeServiceReadIndexHandler.ServeHTTP(w, r)
 		case NodeServiceFetchBlobProcedure:
 			nodeServiceFetchBlobHandler.ServeHTTP(w, r)
 		case NodeServicePrepareModuleProcedure:
@@ -764,6 +796,10 @@ type UnimplementedNodeServiceHandler struct{}
 
 func (UnimplementedNodeServiceHandler) Propose(context.Context, *v1.ProposeRequest) (*v1.ProposeResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.Propose is not implemented"))
+}
+
+func (UnimplementedNodeServiceHandler) ReadIndex(context.Context, *v1.ReadIndexRequest) (*v1.ReadIndexResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.ReadIndex is not implemented"))
 }
 
 func (UnimplementedNodeServiceHandler) FetchBlob(context.Context, *v1.FetchBlobRequest, *connect.ServerStream[v1.FetchBlobResponse]) error {
