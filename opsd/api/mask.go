@@ -50,7 +50,7 @@ var (
 	// identifying names hold ids that people search by; unless they look like a card
 	// number they stay.
 	identifying = []string{"transactionid", "clientcorrelationid", "correlationid", "clientrefid", "quoteid", "transferid", "transactionrequestid",
-		"batchid", "subbatchid", "requestid", "externalid", "endtoendid", "uetr", "transfercode", "idempotencykey", "xcorrelationid"}
+		"batchid", "subbatchid", "requestid", "externalid", "endtoendid", "uetr", "transfercode", "idempotencykey", "xcorrelationid", "origindate"}
 	// harmless names would match a part above but say nothing about a person.
 	harmless = []string{"partyidtype", "accountstatus", "accounttype", "addresstype", "accountcurrency", "partyidentifiertype", "partysubidortype"}
 )

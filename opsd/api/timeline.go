@@ -57,8 +57,9 @@ func (m *masker) entry(e *enginev1.Event) *opsv1.TimelineEntry {
 		Mode:   enumName(e.Mode.String(), "MODE_"),
 		Effect: enumName(e.Effect.String(), "EFFECT_STATE_"),
 	}
-	if e.Kind == enginev1.EventKind_EVENT_KIND_PAYMENT_STARTED {
-		entry.Key = m.identifier(e.Key)
+	switch e.Kind {
+	case enginev1.EventKind_EVENT_KIND_PAYMENT_STARTED, enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED:
+		entry.Key = m.identifier(e.Key) // the client key
 	}
 	if e.DueMs != 0 {
 		entry.DueTime = at(e.DueMs)

@@ -127,33 +127,58 @@ func (s *Store) AuditEntries(ctx context.Context, tenant string, below uint64, l
 	return scanAudit(rows)
 }
 
-// AuditFrom answers up to limit entries from seq on, in the order of the chain.
-func (s *Store) AuditFrom(ctx context.Context, seq uint64, limit int) ([]audit.Entry, error) {
-	rows, err := s.query(ctx, "SELECT "+auditColumns+" FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?", int64(seq), limit)
+// auditFrom answers up to limit entries from seq on, in the order of the chain,
+// and the SHA-256 of each act as it is stored.
+func (s *Store) auditFrom(ctx context.Context, seq uint64, limit int) ([]audit.Entry, []audit.Hash, error) {
+	rows, err := s.query(ctx, "SELECT "+auditColumns+", raw FROM audit WHERE seq >= ? ORDER BY seq LIMIT ?", int64(seq), limit)
 	if err != nil {
-		return nil, fmt.Errorf("store: audit: %w", err)
+		return nil, nil, fmt.Errorf("store: audit: %w", err)
 	}
-	return scanAudit(rows)
+	defer rows.Close()
+	var entries []audit.Entry
+	var details []audit.Hash
+	for rows.Next() {
+		var raw sql.RawBytes
+		e, err := scanEntry(rows, &raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		entries, details = append(entries, e), append(details, sha256.Sum256(raw))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, nil, fmt.Errorf("store: audit: %w", err)
+	}
+	return entries, details, nil
 }
 
 func scanAudit(rows *sql.Rows) ([]audit.Entry, error) {
 	defer rows.Close()
 	var out []audit.Entry
 	for rows.Next() {
-		var e audit.Entry
-		var detail, prev, hash []byte
-		if err := rows.Scan(&e.Seq, &e.TimeMS, &e.Actor, &e.Reason, &e.Method, &e.Target, &e.Tenant, &e.Result, &e.EventID, &detail, &prev, &hash); err != nil {
-			return nil, fmt.Errorf("store: audit: %w", err)
+		e, err := scanEntry(rows)
+		if err != nil {
+			return nil, err
 		}
-		copy(e.Detail[:], detail)
-		copy(e.Prev[:], prev)
-		copy(e.Hash[:], hash)
 		out = append(out, e)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("store: audit: %w", err)
 	}
 	return out, nil
+}
+
+// scanEntry reads auditColumns, and more columns behind them.
+func scanEntry(rows *sql.Rows, more ...any) (audit.Entry, error) {
+	var e audit.Entry
+	var detail, prev, hash []byte
+	dest := []any{&e.Seq, &e.TimeMS, &e.Actor, &e.Reason, &e.Method, &e.Target, &e.Tenant, &e.Result, &e.EventID, &detail, &prev, &hash}
+	if err := rows.Scan(append(dest, more...)...); err != nil {
+		return e, fmt.Errorf("store: audit: %w", err)
+	}
+	copy(e.Detail[:], detail)
+	copy(e.Prev[:], prev)
+	copy(e.Hash[:], hash)
+	return e, nil
 }
 
 // VerifyAudit recomputes up to limit entries behind the entry after, which is
@@ -163,7 +188,7 @@ func (s *Store) VerifyAudit(ctx context.Context, after uint64, limit uint64, exp
 	var v audit.Verifier
 	next := uint64(1)
 	if after > 0 {
-		trusted, err := s.AuditFrom(ctx, after, 1)
+		trusted, _, err := s.auditFrom(ctx, after, 1)
 		if err != nil {
 			return audit.Head{}, 0, err
 		}
@@ -178,12 +203,16 @@ func (s *Store) VerifyAudit(ctx context.Context, after uint64, limit uint64, exp
 	}
 	const page = 1000
 	for limit > 0 {
-		entries, err := s.AuditFrom(ctx, next, int(min(limit, page)))
+		entries, details, err := s.auditFrom(ctx, next, int(min(limit, page)))
 		if err != nil {
 			return audit.Head{}, 0, err
 		}
 		for i := range entries {
-			if err := v.Check(&entries[i]); err != nil {
+			err := v.Check(&entries[i])
+			if err == nil && details[i] != entries[i].Detail {
+				err = &audit.Fault{Seq: entries[i].Seq, Text: "its record was changed: the recorded act is another"}
+			}
+			if err != nil {
 				head, checked, _ := v.Finish()
 				return head, checked, err
 			}

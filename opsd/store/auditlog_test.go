@@ -86,6 +86,7 @@ func TestManipulationInTheDatabaseIsFound(t *testing.T) {
 	eachStore(t, func(t *testing.T, cfg store.Config) {
 		for name, statement := range map[string]string{
 			"edited":  "UPDATE audit SET actor = 'eve' WHERE seq = 2",
+			"act":     "UPDATE audit SET raw = hash WHERE seq = 2",
 			"removed": "DELETE FROM audit WHERE seq = 2",
 		} {
 			t.Run(name, func(t *testing.T) {
