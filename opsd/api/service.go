@@ -123,15 +123,13 @@ func (s *Service) GetPayment(ctx context.Context, r *opsv1.GetPaymentRequest) (*
 	if err != nil {
 		return nil, invalid(err)
 	}
-	limit := pageSize(r.PageSize, timelineDefault)
-	events, err := s.store.Events(ctx, p.Key, place, limit+1)
+	events, more, err := s.store.Events(ctx, p.Key, place, pageSize(r.PageSize, timelineDefault))
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
 	out := &opsv1.GetPaymentResponse{Payment: s.mask.payment(p)}
-	if len(events) > limit {
-		events = events[:limit]
-		last := events[limit-1]
+	if more {
+		last := events[len(events)-1]
 		out.NextPageToken = placeToken(within, store.Place{Seq: last.Seq, ID: last.ID})
 	}
 	out.Timeline = s.mask.timeline(events, place.Seq)

@@ -165,7 +165,7 @@ func complete(t testing.TB, s *store.Store, payments, steps int) {
 		t.Errorf("%+v, want %d events of %d ended payments", status, payments*steps, payments)
 	}
 	for p := 1; p <= payments; p++ {
-		timeline, err := s.Events(t.Context(), uint64(p), store.Place{}, steps+1)
+		timeline, _, err := s.Events(t.Context(), uint64(p), store.Place{}, steps+1)
 		if err != nil || len(timeline) != steps {
 			t.Fatalf("payment %d has %d events, %v", p, len(timeline), err)
 		}

@@ -83,7 +83,7 @@ func TestRepeatedRecordsAreDropped(t *testing.T) {
 		if status.Events != 6 || status.GapEvents != 0 || status.Payments[store.StateEnded] != 1 || status.Payments[store.StateRunning] != 1 {
 			t.Errorf("status: %+v", status)
 		}
-		events, err := again.Events(t.Context(), 1, store.Place{}, 100)
+		events, _, err := again.Events(t.Context(), 1, store.Place{}, 100)
 		if err != nil || len(events) != 3 {
 			t.Errorf("timeline of 1: %d events, %v", len(events), err)
 		}
@@ -128,7 +128,7 @@ func TestALaterIncarnationHolds(t *testing.T) {
 		if p.State != store.StateRunning || p.Result != 0 || p.Last.Incarnation != 2 || p.Missing != 0 {
 			t.Errorf("%+v", p)
 		}
-		events, _ := s.Events(t.Context(), 1, store.Place{}, 10)
+		events, _, _ := s.Events(t.Context(), 1, store.Place{}, 10)
 		if len(events) != 3 {
 			t.Errorf("%d events, want both histories", len(events))
 		}

@@ -171,7 +171,7 @@ func TestTheTimelineIsPagedInOrder(t *testing.T) {
 		var place store.Place
 		var seen []uint32
 		for {
-			page, err := s.Events(t.Context(), 1, place, 8)
+			page, more, err := s.Events(t.Context(), 1, place, 8)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,12 +182,35 @@ func TestTheTimelineIsPagedInOrder(t *testing.T) {
 				seen = append(seen, e.Seq)
 				place = store.Place{Seq: e.Seq, ID: e.ID}
 			}
-			if len(page) < 8 {
+			if !more {
 				break
 			}
 		}
 		if len(seen) != 21 || !slices.IsSorted(seen) || seen[20] != 21 {
 			t.Errorf("sequence %v", seen)
+		}
+	})
+}
+
+// One event may hold megabytes; a page of such is short rather than large.
+func TestAPageOfLargeEventsIsShort(t *testing.T) {
+	eachStore(t, func(t *testing.T, cfg store.Config) {
+		s := open(t, cfg)
+		f, st := newFeed(t, s), newStory()
+		large := string(slices.Repeat([]byte("x"), 3<<20))
+		events := []*enginev1.Event{st.started(1)}
+		for range 6 {
+			events = append(events, st.event(1, enginev1.EventKind_EVENT_KIND_JOB_COMPLETED, func(e *enginev1.Event) { e.Text = large }))
+		}
+		f.events(events...)
+		first, more, err := s.Events(t.Context(), 1, store.Place{}, 100)
+		if err != nil || !more || len(first) != 4 {
+			t.Fatalf("%d events, more %v, %v", len(first), more, err)
+		}
+		last := first[len(first)-1]
+		rest, more, err := s.Events(t.Context(), 1, store.Place{Seq: last.Seq, ID: last.ID}, 100)
+		if err != nil || more || len(rest) != 3 {
+			t.Errorf("%d events, more %v, %v", len(rest), more, err)
 		}
 	})
 }
