@@ -603,3 +603,46 @@ func TestThreeNodesLoseTheirLeader(t *testing.T) {
 		t.Fatalf("%d bookings", bookings)
 	}
 }
+
+func TestHealthAndMetrics(t *testing.T) {
+	s := newSite(t, 1, nil)
+	s.furnish(0)
+	_, answer := s.call(0, "POST", "/payments", start("book-greenbank", "c1"), "")
+	s.result(0, answer["transactionId"])
+	for path, says := range map[string]string{
+		"/livez": "ok", "/readyz": "ok",
+		"/metrics": `railhead_egress_request_seconds_count{connector="test",endpoint="ledger",state="done"} 1`,
+	} {
+		resp, err := http.Get("http://" + s.configs[0].Admin + path)
+		check(t, err)
+		text, err := io.ReadAll(resp.Body)
+		check(t, errors.Join(err, resp.Body.Close()))
+		if resp.StatusCode != 200 || !strings.Contains(string(text), says) {
+			t.Errorf("%s: %d without %q", path, resp.StatusCode, says)
+		}
+	}
+}
+
+// TestAFollowerAloneIsNotReady: without a majority a node is alive, says that it
+// is not ready, and gives no wrong answers.
+func TestAFollowerAloneIsNotReady(t *testing.T) {
+	s := newSite(t, 3, nil)
+	s.furnish(0)
+	left := (s.leader() + 1) % 3
+	for i := range s.nodes {
+		if i != left {
+			s.close(i)
+		}
+	}
+	until(t, "the loss of the leader", func() bool { return s.nodes[left].unready() != "" })
+	if status, answer := s.call(left, "POST", "/payments", start("nothing", "k"), ""); status != 503 || answer["code"] != "UNAVAILABLE" {
+		t.Errorf("%d %v", status, answer)
+	}
+	if status, answer := s.call(left, "GET", "/nowhere", nil, ""); status != 503 || answer["code"] != "UNAVAILABLE" {
+		t.Errorf("%d %v", status, answer)
+	}
+	_, err := s.control(left).StartPayment(t.Context(), &corev1.StartPaymentRequest{Tenant: "greenbank", Flow: "nothing"})
+	if reasonOf(err) != "NOT_LEADER" {
+		t.Errorf("%v", err)
+	}
+}
