@@ -31,6 +31,8 @@ func listen(name, address string, certificates *tls.Config, log *slog.Logger) (*
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	s := &server{name: name, listener: l}
+	// The server adds to its configuration while others use theirs.
+	certificates = certificates.Clone()
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)

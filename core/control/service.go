@@ -54,8 +54,9 @@ func New(c Config) *Service {
 	return &Service{Config: c}
 }
 
-// messageMax bounds a request message in bytes; a module comes in parts.
-const messageMax = 8 << 20
+// messageMax bounds a request message in bytes: a forwarded command may be as
+// long as the log takes one, 8 MiB. A module comes in parts.
+const messageMax = 9 << 20
 
 // Handler serves both services and reflection.
 func (s *Service) Handler() http.Handler {
