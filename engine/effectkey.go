@@ -44,7 +44,7 @@ func (a *application) intend(c *enginev1.Intend) *enginev1.Event {
 	a.remember(job, e)
 	a.put(jobKey(job.Payment, job.N), job)
 	reply := p.tell(p.effectEvent(kind, job, e))
-	reply.Request = c.Request
+	reply.Request = e.Request
 	return reply
 }
 
@@ -92,8 +92,10 @@ func (p *payment) intendMoney(c *enginev1.Intend, e *enginev1.HistoryEntry) engi
 		e.Number = next.Number
 		return enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED
 	}
-	// In doubt: whoever repeats it repeats the request that may have been heard.
-	e.Request = row.Request
+	// In doubt: whoever repeats it repeats the request that may have been heard, and
+	// is as careful as it was sent: an endpoint that has learnt to honour keys since
+	// then may have ignored that one.
+	e.Request, e.Mode = row.Request, max(e.Mode, row.Mode)
 	return enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT
 }
 

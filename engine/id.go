@@ -162,6 +162,12 @@ func (m minter) parse(s string) (UUID, bool) {
 	return u, m.mint(u) == s
 }
 
+// StartIndexKey is where Get finds the StartID of a channel's client key.
+func StartIndexKey(tenant, channel, clientKey string) Key {
+	high, low := idHash(tenant, channel, clientKey)
+	return Key{Table: TableStartIndex, A: high, B: low}
+}
+
 // idHash names a client key or a message id in 128 bits.
 func idHash(parts ...string) (high, low uint64) {
 	h := sha256.New()

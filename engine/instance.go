@@ -108,10 +108,9 @@ func (a *application) startOnce(c *enginev1.StartPayment, tenant string) *engine
 	if _, found := get[*enginev1.Tenant](a, tenantKey(tenant)); !found {
 		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(tenant)+".")
 	}
-	var high, low uint64
+	index := StartIndexKey(tenant, c.Channel, c.ClientKey)
 	if c.ClientKey != "" {
-		high, low = idHash(tenant, c.Channel, c.ClientKey)
-		if row, found := a.tx.Get(Key{Table: TableStartIndex, A: high, B: low}); found {
+		if row, found := a.tx.Get(index); found {
 			return a.startAgain(c, row.(*enginev1.StartID), tenant)
 		}
 	}
@@ -128,7 +127,7 @@ func (a *application) startOnce(c *enginev1.StartPayment, tenant string) *engine
 	})
 	if c.ClientKey != "" {
 		a.put(Key{Table: TableStartID, A: p.row.Payment}, &enginev1.StartID{
-			HashHigh: high, HashLow: low, RequestDigest: c.RequestDigest,
+			HashHigh: index.A, HashLow: index.B, RequestDigest: c.RequestDigest,
 			StartedMs: a.stamp.TimeMS, Tenant: tenant, Payment: p.row.Payment,
 		})
 	}

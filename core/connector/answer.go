@@ -97,7 +97,7 @@ func Query(tx engine.Tx, tenant, channel string, q *sdkv1.Query) *sdkv1.QueryAns
 		}
 		payment = uuid.Payment
 	case q.ClientKey != "":
-		id, ok := tx.Get(StartKey(tenant, channel, q.ClientKey))
+		id, ok := tx.Get(engine.StartIndexKey(tenant, channel, q.ClientKey))
 		if !ok {
 			return none
 		}

@@ -7,7 +7,6 @@ import (
 
 	"connectrpc.com/connect"
 
-	"github.com/railhead-hub/railhead/core/connector"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -44,7 +43,7 @@ func (s *Service) readPayment(r *corev1.GetPaymentRequest, payment uint64) (answ
 		}
 		meta := row.(*enginev1.Meta)
 		if c := r.GetClient(); c != nil {
-			if id, found := tx.Get(connector.StartKey(c.Tenant, c.Channel, c.Key)); found {
+			if id, found := tx.Get(engine.StartIndexKey(c.Tenant, c.Channel, c.Key)); found {
 				payment = id.(*enginev1.StartID).Payment
 			}
 		}

@@ -333,7 +333,8 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 	for _, s := range outcome.Settlements {
 		settled := &enginev1.Settlement{Key: s.GetKey(), State: enginev1.EffectState_EFFECT_STATE_REFUSED}
 		if s.GetDone() {
-			settled.State, settled.Answer = enginev1.EffectState_EFFECT_STATE_DONE, settledAnswer
+			settled.State = enginev1.EffectState_EFFECT_STATE_DONE
+			settled.Answer = a.settledAnswer(s.GetKey())
 		}
 		cmd.Settlements = append(cmd.Settlements, settled)
 	}
@@ -356,11 +357,21 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 }
 
 // settledAnswer is what a job gets that asks again for a money effect which a
-// connector has found, by enquiry, to be done: the original answer is lost, so
-// it is a bare success that says so.
-var settledAnswer = encode(&sdkv1.Answer{Kind: &sdkv1.Answer_Http{Http: &sdkv1.HttpAnswer{
-	Status: 200, Headers: []*sdkv1.Header{{Key: "railhead-settled", Value: "true"}},
-}}})
+// connector has found, by enquiry, to be done. The first answer is lost, so the
+// job is sent to enquire in its turn: that is where the answer can be had.
+func (a *attempt) settledAnswer(key string) []byte {
+	number := uint32(0)
+	_ = a.Log.View(func(tx engine.Tx) error {
+		if row, found := tx.Get(engine.Key{Table: engine.TableEffect, S: key, A: a.job.Payment}); found {
+			number = row.(*enginev1.Effect).Number
+		}
+		return nil
+	})
+	return encode(&sdkv1.Answer{Kind: &sdkv1.Answer_InDoubt{InDoubt: &sdkv1.InDoubt{
+		IdempotencyKey: a.effectUUID(key, number, 0),
+		Reason:         "an enquiry has found it done; what was answered then is lost",
+	}}})
+}
 
 func outcomeName(cmd *enginev1.FinishJob) string {
 	switch cmd.Outcome.(type) {

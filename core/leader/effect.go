@@ -17,8 +17,8 @@ var errSleeping = errors.New("the job sleeps")
 
 // perform does one effect and adds its answer to the history.
 //
-//	repeatable (HTTP to a safe endpoint, Query)   at once; the answer stays in memory
-//	                                              until the next command carries it
+//	repeatable (HTTP to a safe endpoint or by a   at once; the answer stays in memory
+//	safe method, Query)                           until the next command carries it
 //	other HTTP                                    Intend, then the call, then Answer
 //	StartPayment, Publish, Sequence, Emit, Sleep, commands, unique by (job, attempt,
 //	Checkpoint                                    ordinal)
@@ -170,7 +170,7 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 		return nil
 	}
 	mode := endpoint.Mode()
-	if mode == enginev1.Mode_MODE_SAFE && call.Key == "" {
+	if call.Key == "" && (mode == enginev1.Mode_MODE_SAFE || safeMethod(call.Method)) {
 		out := endpoint.Do(a.ctx, call, "", false)
 		if a.ctx.Err() != nil {
 			return errDropped
@@ -205,32 +205,15 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 		a.history.add(effect.Ordinal, digest, reply.TimeMs, answer)
 		return nil
 	case enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT:
-		request, stored, err := a.stored(call.Key, reply)
-		if err != nil {
-			return err
-		}
-		return a.inDoubt(request, max(stored, mode), reply.Uuid, effect, digest)
+		return a.inDoubt(reply.Request, max(reply.Mode, mode), reply.Uuid, effect, digest)
 	}
 	return a.refusedEffect(effect, digest, reply)
 }
 
-// stored is the request of an effect as it may have been heard, and the mode it
-// was sent under: an endpoint that has learnt to honour keys since then may have
-// ignored that one.
-func (a *attempt) stored(key string, reply *enginev1.Event) (request []byte, mode enginev1.Mode, err error) {
-	request, mode = reply.Request, reply.Mode
-	if key == "" {
-		return request, mode, nil
-	}
-	err = a.Log.View(func(tx engine.Tx) error {
-		if row, found := tx.Get(engine.Key{Table: engine.TableEffect, S: key, A: a.job.Payment}); found {
-			effect := row.(*enginev1.Effect)
-			request, mode = effect.Request, max(mode, effect.Mode)
-		}
-		return nil
-	})
-	return request, mode, err
-}
+// safeMethod tells whether a request only reads, whatever its endpoint's mode
+// (RFC 9110 section 9.2.1): an enquiry at the bank need not be in the log before
+// it leaves.
+func safeMethod(method string) bool { return method == "GET" || method == "HEAD" }
 
 // inDoubt deals with an effect that may have happened. A keyed endpoint gets the
 // stored request again under the same key, which is harmless and brings the

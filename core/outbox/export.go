@@ -155,7 +155,7 @@ func (e *Exporter) client(messageBytes int) (*kgo.Client, error) {
 		kgo.MaxBufferedBytes(max(64<<20, messageBytes)),
 		kgo.ProducerLinger(2 * time.Millisecond),
 		kgo.MetadataMinAge(250 * time.Millisecond), // or a topic just created is unknown for seconds
-		kgo.RetryTimeout(10 * time.Second), // of requests other than produce, which retries for ever
+		kgo.RetryTimeout(10 * time.Second),         // of requests other than produce, which retries for ever
 	}, e.cfg.Options...)...)
 	if err != nil {
 		return nil, fmt.Errorf("outbox: configure the Kafka client: %w", err)
