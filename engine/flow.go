@@ -76,16 +76,11 @@ func (a *application) deploy(c *enginev1.Deploy) *enginev1.Event {
 	if len(faults) > 0 || len(processes) == 0 {
 		a.refuse(CodeFlowRefused, summary(append(faults, warnings...)))
 	}
-	for _, p := range processes {
-		for _, jobType := range p.JobTypes() {
-			if _, served := get[*enginev1.JobRoute](a, jobRouteKey(c.Tenant, jobType)); !served {
-				warnings = append(warnings, "no active connector serves job type "+quote(jobType))
-				if c.Strict {
-					a.refuse(CodeJobTypeUnserved, "No active connector serves job type "+quote(jobType)+".")
-				}
-			}
-		}
+	unserved := a.unserved(c.Tenant, processes)
+	if c.Strict && len(unserved) > 0 {
+		a.refuse(CodeJobTypeUnserved, summary(unserved))
 	}
+	warnings = append(warnings, unserved...)
 	digest := sha256.Sum256(c.Xml)
 	var reply *enginev1.Event
 	for _, p := range processes {
@@ -94,6 +89,24 @@ func (a *application) deploy(c *enginev1.Deploy) *enginev1.Event {
 	}
 	a.hint(Hint{Kind: HintConfig})
 	return reply
+}
+
+// unserved lists the elements whose job type no active connector of the tenant
+// serves. A type that is an expression is known only when it is reached.
+func (a *application) unserved(tenant string, processes []*bpmn.Process) []string {
+	var lines []string
+	for _, p := range processes {
+		for i := range p.Elements {
+			el := &p.Elements[i]
+			if el.Kind != bpmn.KindJob || el.JobType.Expr != nil {
+				continue
+			}
+			if _, served := get[*enginev1.JobRoute](a, jobRouteKey(tenant, el.JobType.Static)); !served {
+				lines = append(lines, el.ID+": no active connector serves job type "+quote(el.JobType.Static))
+			}
+		}
+	}
+	return lines
 }
 
 func (a *application) deployProcess(c *enginev1.Deploy, p *bpmn.Process, digest []byte) *enginev1.Event {
