@@ -1,9 +1,5 @@
 package connector
 
-import (
-	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
-)
-
 // Connector says which functions serve which triggers. The keys are those of the
 // manifest, letter for letter: a job type that is written
 // "party-lookup-request-{tenant}" there is written so here, and the host fills
@@ -31,84 +27,98 @@ func Serve(c Connector) {
 // Step runs one step of the served connector: an encoded sdk.v1.StepRequest in,
 // an encoded sdk.v1.StepReply out. The compiled module exports it; natively it
 // is for tests.
-func Step(request []byte) []byte {
-	reply := step(&served, request)
-	out, err := reply.MarshalVTStrict()
-	if err != nil {
-		// The generated encoder fails for no value of this type.
-		panic("connector: a reply does not encode: " + err.Error())
+func Step(request []byte) []byte { return step(&served, string(request), nil) }
+
+// Fields of StepReply and of Mismatch.
+const (
+	replyEffects  = 1
+	replyOutcome  = 2
+	replyMismatch = 3
+	replyError    = 4
+
+	mismatchOrdinal = 1
+	mismatchWant    = 2
+	mismatchGot     = 3
+	mismatchEffect  = 4
+)
+
+// step decodes, runs the handler, and turns however it ended into a reply, which
+// it writes into the room of buf if it fits.
+func step(c *Connector, request string, buf []byte) []byte {
+	ctx := &Context{reply: writer(buf[:0])}
+	if err := ctx.run(c, request); err != "" {
+		ctx.reply = ctx.reply[:0]
+		ctx.reply.text(replyError, err)
 	}
-	return out
+	return ctx.reply
 }
 
-// step decodes, runs the handler, and turns however it ended into a reply.
-func step(c *Connector, request []byte) *sdkv1.StepReply {
-	req := new(sdkv1.StepRequest)
-	if err := req.UnmarshalVT(request); err != nil {
-		return &sdkv1.StepReply{Error: "the step request does not decode: " + err.Error()}
-	}
-	ctx := &Context{request: req, now: req.GetTrigger().GetTimeMs()}
-	if len(req.State) > 0 && len(req.History) > 0 {
-		ctx.resume(req.History[0])
-	}
-	reply := new(sdkv1.StepReply)
-	ctx.run(c, reply)
-	return reply
-}
-
-// run calls the handler. However the handler ended, an effect that it waits for
-// comes first; a panic is the connector's own error.
-func (c *Context) run(served *Connector, reply *sdkv1.StepReply) {
+// run decodes the request, calls the handler and leaves the reply in c.reply, or
+// returns the connector's own error, such as a panic. However the handler ended,
+// an effect that it waits for comes first.
+func (c *Context) run(served *Connector, request string) (failed string) {
 	defer func() {
 		p := recover()
 		switch {
-		case c.left != nil:
-			*reply = sdkv1.StepReply{Mismatch: c.left.mismatch}
-			if c.left.effect != nil {
-				reply.Effects = []*sdkv1.Effect{c.left.effect}
-			}
+		case c.left:
 		case p != nil:
-			*reply = sdkv1.StepReply{Error: "panic: " + panicText(p)}
+			failed = panicText(p)
 		}
 	}()
-	outcome := c.dispatch(served)
-	if c.next < len(c.request.History) {
-		entry := c.request.History[c.next]
-		reply.Mismatch = &sdkv1.Mismatch{Ordinal: entry.GetOrdinal(), Want: entry.GetDigest()}
-		return
+	kind, trigger := c.decode(request)
+	outcome := c.dispatch(served, kind, trigger)
+	if c.left {
+		return ""
 	}
-	outcome.Settlements = c.settlements
-	reply.Outcome = outcome
+	c.reply = c.reply[:0]
+	if c.next < len(c.history) {
+		entry := &c.history[c.next]
+		at := c.reply.begin(replyMismatch)
+		c.reply.uint(mismatchOrdinal, uint64(entry.ordinal))
+		c.reply.fixed64(mismatchWant, entry.digest)
+		c.reply.end(at)
+		return ""
+	}
+	at := c.reply.begin(replyOutcome)
+	outcome.encode(&c.reply)
+	for i := range c.settlements {
+		c.settlements[i].encode(&c.reply)
+	}
+	c.reply.end(at)
+	return ""
 }
 
-func (c *Context) dispatch(served *Connector) *sdkv1.Outcome {
-	trigger := c.request.GetTrigger()
-	if job := trigger.GetJob(); job != nil {
-		handler := served.Jobs[job.Type]
+func (c *Context) dispatch(served *Connector, kind int, trigger string) Outcome {
+	switch kind {
+	case triggerJob:
+		c.job.decode(trigger)
+		handler := served.Jobs[c.job.Type]
 		if handler == nil {
-			return Fail("UNKNOWN_JOB", "this connector does not serve job type "+job.Type).encode()
+			return Fail("UNKNOWN_JOB", "this connector does not serve job type "+c.job.Type)
 		}
-		return handler(c, newJob(job)).encode()
-	}
-	if http := trigger.GetHttp(); http != nil {
-		handler := served.Routes[http.Route]
+		return handler(c, &c.job)
+	case triggerHTTP:
+		request := newRequest(trigger)
+		handler := served.Routes[request.Route]
 		if handler == nil {
-			return Reply{Status: 404}.encode()
+			return Reply{Status: 404}.outcome()
 		}
-		return handler(c, newRequest(http)).encode()
+		return handler(c, request).outcome()
 	}
-	return Fail("UNKNOWN_TRIGGER", "this connector serves jobs and routes only").encode()
+	return Fail("UNKNOWN_TRIGGER", "this connector serves jobs and routes only")
 }
 
 // panicText is what a panic value says, without fmt.
 func panicText(p any) string {
 	switch p := p.(type) {
+	case malformed:
+		return "the step request does not decode: " + p.Error()
 	case error:
-		return p.Error()
+		return "panic: " + p.Error()
 	case string:
-		return p
+		return "panic: " + p
 	case interface{ String() string }:
-		return p.String()
+		return "panic: " + p.String()
 	}
-	return "of a type without text"
+	return "panic: of a type without text"
 }

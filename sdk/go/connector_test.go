@@ -193,6 +193,22 @@ func TestErrorsOfEffects(t *testing.T) {
 	}
 }
 
+// An HTTP effect that was settled as done by enquiry has no answer to give. It is
+// no failure: that would say that it certainly was not done.
+func TestDoneWithoutAnAnswerIsInDoubt(t *testing.T) {
+	for what, answer := range map[string]*sdkv1.Answer{"empty": {}, "none": nil} {
+		d := runStep(answered(t, doing("errors"), 0, answer)).GetOutcome().GetDoubt()
+		if d == nil || !strings.Contains(d.Reason, "it was done") || !strings.Contains(d.Reason, "lost") {
+			t.Errorf("%s: got %+v", what, d)
+		}
+	}
+	// Of an answer of a kind that this SDK does not know it cannot say that.
+	reply := runStep(answered(t, doing("errors"), 0, sequence(7)))
+	if e := reply.GetOutcome().GetBpmnError(); e == nil || e.Code != "INVALID" {
+		t.Errorf("got %+v", reply)
+	}
+}
+
 func TestCheckpointBeginsAnew(t *testing.T) {
 	request := answered(t, doing("checkpoint"), 5, done())
 	request.State = []byte("half way")

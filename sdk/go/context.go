@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
-	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
 // Context is a handler's only door to the world. It belongs to one step: do not
 // keep it.
 type Context struct {
-	request *sdkv1.StepRequest
+	config, tenant, seed, state string
+
+	history []entry
 	// next is the index of the first history entry that is not consumed yet, and
 	// ordinal the number of the last effect asked for.
 	next    int
@@ -19,56 +20,161 @@ type Context struct {
 	now     int64
 	rand    *rand.Rand
 
-	settlements []*sdkv1.Settlement
+	settlements []settlement
 
+	// reply is the encoded StepReply: what a handler asks for is written there at
+	// once, and taken back if the history answers it.
+	reply writer
 	// left is set once the step has ended at an effect, in case the handler
-	// recovers from the unwinding.
-	left *unwind
+	// recovers from the unwinding. The reply is then finished.
+	left bool
+
+	// What nearly every step needs lies here, so that a step is one object.
+	job     Job
+	entries [4]entry
 }
 
-// unwind leaves a handler at the first effect that has no answer yet, or whose
-// digest does not agree.
-type unwind struct {
-	effect   *sdkv1.Effect
-	mismatch *sdkv1.Mismatch
+// entry is one answered effect of the history; the answer is decoded when it is
+// asked for.
+type entry struct {
+	digest  uint64
+	timeMs  int64
+	ordinal uint32
+	answer  string // encoded
 }
 
-// resume takes up a history that begins with a checkpoint.
-func (c *Context) resume(checkpoint *sdkv1.Entry) {
-	c.next = 1
-	c.ordinal = checkpoint.GetOrdinal()
-	c.now = checkpoint.GetTimeMs()
+// Kinds of triggers: their fields in Trigger.
+const (
+	triggerJob  = 3
+	triggerHTTP = 4
+	triggerLast = 7
+)
+
+// decode reads a StepRequest as far as the handler's arguments, and returns the
+// trigger's kind and encoding. It panics with malformed.
+func (c *Context) decode(request string) (kind int, trigger string) {
+	c.history = c.entries[:0]
+	var envelope string
+	f := fields{rest: request}
+	for f.next() {
+		switch f.number {
+		case 1:
+			c.config = f.text()
+		case 2:
+			envelope = f.message(envelope)
+		case 3:
+			c.history = append(c.history, decodeEntry(f.text()))
+		case 4:
+			c.seed = f.text()
+		case 5:
+			c.state = f.text()
+		}
+	}
+	f = fields{rest: envelope}
+	for f.next() {
+		switch {
+		case f.number == 1:
+			c.now = int64(f.uint())
+		case f.number == 2:
+			c.tenant = f.text()
+		case f.number <= triggerLast:
+			if f.number != kind {
+				trigger = ""
+			}
+			kind, trigger = f.number, f.message(trigger)
+		}
+	}
+	// A history that begins with a checkpoint is taken up behind it.
+	if c.state != "" && len(c.history) > 0 {
+		c.next = 1
+		c.ordinal = c.history[0].ordinal
+		c.now = c.history[0].timeMs
+	}
+	return kind, trigger
+}
+
+func decodeEntry(message string) (e entry) {
+	f := fields{rest: message}
+	for f.next() {
+		switch f.number {
+		case 1:
+			e.ordinal = uint32(f.uint())
+		case 2:
+			e.digest = f.fixed64()
+		case 3:
+			e.timeMs = int64(f.uint())
+		case 4:
+			e.answer = f.message(e.answer)
+		}
+	}
+	return e
+}
+
+// Kinds of effects: their fields in Effect.
+const (
+	effectHTTP         = 2
+	effectStartPayment = 3
+	effectPublish      = 4
+	effectAwaitResult  = 5
+	effectQuery        = 6
+	effectSleep        = 7
+	effectSequence     = 8
+	effectEmit         = 9
+	effectCheckpoint   = 10
+)
+
+// question is an effect that is being written to the reply.
+type question struct{ effect, kind int } // where they begin
+
+// begin starts an effect; the caller writes what is in it and then asks.
+func (c *Context) begin(kind int) (*writer, question) {
+	if c.left {
+		panic(unwind{})
+	}
+	c.reply = c.reply[:0]
+	effect := c.reply.begin(replyEffects)
+	c.reply.uint(1, uint64(c.ordinal+1))
+	return &c.reply, question{effect, c.reply.begin(kind)}
 }
 
 // ask returns the answer to the effect, or leaves the handler.
-func (c *Context) ask(effect *sdkv1.Effect) *sdkv1.Answer {
-	if c.left != nil {
-		panic(c.left)
-	}
+func (c *Context) ask(q question) answer {
 	c.ordinal++
-	effect.Ordinal = c.ordinal
-	if c.next == len(c.request.History) {
-		c.leave(&unwind{effect: effect})
+	c.reply.end(q.kind)
+	effect := c.reply[q.effect:]
+	if c.next == len(c.history) {
+		c.reply.end(q.effect)
+		c.leave()
 	}
-	entry := c.request.History[c.next]
-	got := abi.EffectDigest(effect)
-	if entry.GetOrdinal() != effect.Ordinal || entry.GetDigest() != got {
-		c.leave(&unwind{mismatch: &sdkv1.Mismatch{
-			Ordinal: effect.Ordinal,
-			Want:    entry.GetDigest(),
-			Got:     got,
-			Effect:  effect,
-		}})
+	e := &c.history[c.next]
+	if got := abi.Digest(effect); e.ordinal != c.ordinal || e.digest != got {
+		c.mismatch(e.digest, got, string(effect))
 	}
 	c.next++
-	c.now = entry.GetTimeMs()
-	return entry.GetAnswer()
+	c.now = e.timeMs
+	return decodeAnswer(e.answer)
 }
 
+// mismatch replies that the effect is not the one that the history answers.
+func (c *Context) mismatch(want, got uint64, effect string) {
+	c.reply = c.reply[:0]
+	at := c.reply.begin(replyMismatch)
+	c.reply.uint(mismatchOrdinal, uint64(c.ordinal))
+	c.reply.fixed64(mismatchWant, want)
+	c.reply.fixed64(mismatchGot, got)
+	c.reply.text(mismatchEffect, effect)
+	c.reply.end(at)
+	c.leave()
+}
+
+// unwind is the panic value that leaves a handler at the first effect that has no
+// answer yet, or whose digest does not agree.
+type unwind struct{}
+
 // leave ends the handler.
-func (c *Context) leave(u *unwind) {
-	c.left = u
-	panic(u)
+func (c *Context) leave() {
+	c.left = true
+	panic(unwind{})
 }
 
 // Now is the time at which the last answer came in, or at which the trigger was
@@ -82,7 +188,7 @@ func (c *Context) Now() time.Time { return time.UnixMilli(c.now).UTC() }
 func (c *Context) Rand() *rand.Rand {
 	if c.rand == nil {
 		var seed [abi.SeedBytes]byte
-		copy(seed[:], c.request.Seed)
+		copy(seed[:], c.seed)
 		c.rand = rand.New(rand.NewChaCha8(seed))
 	}
 	return c.rand
@@ -112,19 +218,40 @@ func (c *Context) UUID() string {
 }
 
 // Tenant is the id of the tenant the trigger belongs to.
-func (c *Context) Tenant() string { return c.request.GetTrigger().GetTenant() }
+func (c *Context) Tenant() string { return c.tenant }
 
 // ConfigJSON is the tenant's configuration of this connector, a JSON object.
 // Secrets in it are references: write them where they are needed as
 // {{secret:name}} and the host substitutes them.
-func (c *Context) ConfigJSON() []byte { return c.request.Config }
+func (c *Context) ConfigJSON() []byte { return textBytes(c.config) }
 
 // State is what the last Checkpoint of this job kept, or nil.
-func (c *Context) State() []byte { return c.request.State }
+func (c *Context) State() []byte { return textBytes(c.state) }
 
 // Settle reports, with the outcome, what became of a money effect that was in
 // doubt: done, or certainly not done. Say it only when the other side has said
 // it; the hub repeats an effect that is settled as not done.
 func (c *Context) Settle(key string, done bool) {
-	c.settlements = append(c.settlements, &sdkv1.Settlement{Key: key, Done: done})
+	c.settlements = append(c.settlements, settlement{key, done})
+}
+
+type settlement struct {
+	key  string
+	done bool
+}
+
+func (s *settlement) encode(w *writer) {
+	at := w.begin(outcomeSettlements)
+	w.text(1, s.key)
+	w.bool(2, s.done)
+	w.end(at)
+}
+
+// textBytes copies what was decoded for a handler, which may write to it; nil if
+// there is nothing.
+func textBytes(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
 }

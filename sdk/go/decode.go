@@ -45,10 +45,10 @@ func (r *Response) Decode(v any) error { return decode("response body", r.Body, 
 // Config reads the tenant's configuration of this connector into v. No
 // configuration leaves v as it is.
 func (c *Context) Config(v any) error {
-	if len(c.request.Config) == 0 {
+	if c.config == "" {
 		return nil
 	}
-	return decode("configuration", c.request.Config, v)
+	return decode("configuration", c.ConfigJSON(), v)
 }
 
 // DecodeError says what was not the JSON that was expected.

@@ -1,10 +1,6 @@
 package connector
 
-import (
-	"time"
-
-	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
-)
+import "time"
 
 // StartPayment asks for a payment of a deployed flow.
 type StartPayment struct {
@@ -28,21 +24,27 @@ type Started struct {
 
 // StartPayment starts a payment. It is durable when it returns.
 func (c *Context) StartPayment(start StartPayment) (Started, error) {
-	answer := c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_StartPayment{StartPayment: &sdkv1.StartPayment{
-		Flow:          start.Flow,
-		ClientKey:     start.ClientKey,
-		RequestDigest: start.RequestDigest,
-		Variables:     start.Variables.encode(),
-		UuidVariable:  start.UUIDVariable,
-	}}})
-	if err := answerError(answer); err != nil {
+	w, q := c.begin(effectStartPayment)
+	w.text(1, start.Flow)
+	w.text(2, start.ClientKey)
+	w.bytes(3, start.RequestDigest)
+	start.Variables.encode(w, 4)
+	w.text(5, start.UUIDVariable)
+	answer := c.ask(q)
+	if err := answer.is(answerStart); err != nil {
 		return Started{}, err
 	}
-	started := answer.GetStart()
-	if started == nil {
-		return Started{}, wrongAnswer()
+	var started Started
+	f := fields{rest: answer.message}
+	for f.next() {
+		switch f.number {
+		case 1:
+			started.Payment = f.text()
+		case 2:
+			started.Repeated = f.uint() != 0
+		}
 	}
-	return Started{Payment: started.Payment, Repeated: started.RepeatedStart}, nil
+	return started, nil
 }
 
 // Message is what a waiting payment receives.
@@ -61,20 +63,13 @@ type Message struct {
 
 // Publish publishes a message. A duplicate by ID is no error.
 func (c *Context) Publish(m Message) error {
-	answer := c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_Publish{Publish: &sdkv1.Publish{
-		Name:      m.Name,
-		Key:       m.Key,
-		MessageId: m.ID,
-		TtlMs:     millis(m.TTL),
-		Variables: m.Variables.encode(),
-	}}})
-	if err := answerError(answer); err != nil {
-		return err
-	}
-	if answer.GetPublish() == nil {
-		return wrongAnswer()
-	}
-	return nil
+	w, q := c.begin(effectPublish)
+	w.text(1, m.Name)
+	w.text(2, m.Key)
+	w.text(3, m.ID)
+	w.uint(4, millis(m.TTL))
+	m.Variables.encode(w, 5)
+	return c.ask(q).is(answerPublish)
 }
 
 // Query names a payment of the tenant, by UUID or by client key.
@@ -102,97 +97,122 @@ type Payment struct {
 	// Pending is set by AwaitResult when the result was not there in time.
 	Pending bool
 
-	variables []*sdkv1.Variable
+	encoded string // the answer, for its variables
 }
 
 // JSON is a variable that the Query named, or nil if the payment does not have it
 // or has ended.
-func (p Payment) JSON(name string) []byte {
-	for _, v := range p.variables {
-		if v.GetName() == name {
-			return v.GetJson()
-		}
-	}
-	return nil
-}
+func (p Payment) JSON(name string) []byte { return textBytes(p.json(name)) }
+
+func (p Payment) json(name string) string { return lookup(p.encoded, queryVariables, name) }
 
 // String is the text of a variable that the Query named, as Job.String.
-func (p Payment) String(name string) string { return jsonText(p.JSON(name)) }
+func (p Payment) String(name string) string { return jsonText(p.json(name)) }
 
 // Query reads a payment. One that does not exist is no error but Found = false.
 func (c *Context) Query(q Query) (Payment, error) {
-	return payment(c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_Query{Query: &sdkv1.Query{
-		Payment: q.Payment, ClientKey: q.ClientKey, Variables: q.Variables,
-	}}}))
+	w, question := c.begin(effectQuery)
+	w.text(1, q.Payment)
+	w.text(2, q.ClientKey)
+	for _, name := range q.Variables {
+		w.always(3, name)
+	}
+	return payment(c.ask(question))
 }
 
 // AwaitResult waits until the payment has ended, at most for the timeout; the
 // host may shorten it.
 func (c *Context) AwaitResult(uuid string, timeout time.Duration) (Payment, error) {
-	return payment(c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_AwaitResult{AwaitResult: &sdkv1.AwaitResult{
-		Payment: uuid, TimeoutMs: millis(timeout),
-	}}}))
+	w, q := c.begin(effectAwaitResult)
+	w.text(1, uuid)
+	w.uint(2, millis(timeout))
+	return payment(c.ask(q))
 }
 
-func payment(answer *sdkv1.Answer) (Payment, error) {
-	if err := answerError(answer); err != nil {
+const queryVariables = 11 // field of QueryAnswer
+
+func payment(answer answer) (Payment, error) {
+	if err := answer.is(answerQuery); err != nil {
 		return Payment{}, err
 	}
-	q := answer.GetQuery()
-	if q == nil {
-		return Payment{}, wrongAnswer()
-	}
-	p := Payment{
-		Found: q.Found, Payment: q.Payment, State: q.State, Result: q.Result, Code: q.Code,
-		Flow: q.Flow, ClientKey: q.ClientKey, Pending: q.Pending,
-		variables: q.Variables,
-	}
-	if q.StartedMs != 0 {
-		p.StartedAt = time.UnixMilli(q.StartedMs).UTC()
-	}
-	if q.EndedMs != 0 {
-		p.EndedAt = time.UnixMilli(q.EndedMs).UTC()
+	p := Payment{encoded: answer.message}
+	f := fields{rest: answer.message}
+	for f.next() {
+		switch f.number {
+		case 1:
+			p.Found = f.uint() != 0
+		case 2:
+			p.Payment = f.text()
+		case 3:
+			p.State = f.text()
+		case 4:
+			p.Result = f.text()
+		case 5:
+			p.Code = f.text()
+		case 6:
+			p.StartedAt = optionalTime(int64(f.uint()))
+		case 7:
+			p.EndedAt = optionalTime(int64(f.uint()))
+		case 8:
+			p.Flow = f.text()
+		case 9:
+			p.ClientKey = f.text()
+		case 10:
+			p.Pending = f.uint() != 0
+		}
 	}
 	return p, nil
 }
 
+// optionalTime is the zero Time for zero.
+func optionalTime(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
 // Sleep lets a job wait. It is durable: the wait survives the node.
 func (c *Context) Sleep(d time.Duration) error {
-	return done(c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_Sleep{Sleep: &sdkv1.Sleep{DurationMs: millis(d)}}}))
+	w, q := c.begin(effectSleep)
+	w.uint(1, millis(d))
+	return c.ask(q).is(answerDone)
 }
 
 // Sequence draws the next number of a tenant's named sequence, from 1. Numbers
 // are never drawn twice; some may be lost.
 func (c *Context) Sequence(name string) (uint64, error) {
-	answer := c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_Sequence{Sequence: &sdkv1.Sequence{Name: name}}})
-	if err := answerError(answer); err != nil {
+	w, q := c.begin(effectSequence)
+	w.text(1, name)
+	answer := c.ask(q)
+	if err := answer.is(answerSequence); err != nil {
 		return 0, err
 	}
-	sequence := answer.GetSequence()
-	if sequence == nil {
-		return 0, wrongAnswer()
+	n := uint64(0)
+	f := fields{rest: answer.message}
+	for f.next() {
+		if f.number == 1 {
+			n = f.uint()
+		}
 	}
-	return sequence.Value, nil
+	return n, nil
 }
 
 // Emit puts an event on the payment's timeline.
-func (c *Context) Emit(name string, fields Vars) error {
-	return done(c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_Emit{Emit: &sdkv1.Emit{Name: name, Json: fields.JSON()}}}))
+func (c *Context) Emit(name string, event Vars) error {
+	w, q := c.begin(effectEmit)
+	w.text(1, name)
+	at := w.begin(2)
+	*w = appendObject(*w, event)
+	w.end(at)
+	return c.ask(q).is(answerDone)
 }
 
 // Checkpoint replaces the history so far by a state of at most 64 KiB and begins
 // the handler anew, with State returning it: it returns only when it failed.
 // A long job uses it to stay under the limit of 64 effects.
 func (c *Context) Checkpoint(state []byte) error {
-	return done(c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_Checkpoint{Checkpoint: &sdkv1.Checkpoint{State: state}}}))
-}
-
-func done(answer *sdkv1.Answer) error {
-	if err := answerError(answer); err != nil {
-		return err
-	}
-	if answer.GetDone() == nil {
-		return wrongAnswer()
-	}
-	return nil
+	w, q := c.begin(effectCheckpoint)
+	w.bytes(1, state)
+	return c.ask(q).is(answerDone)
 }

@@ -1,9 +1,6 @@
 package connector
 
-import (
-	"github.com/railhead-hub/railhead/sdk/abi"
-	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
-)
+import "github.com/railhead-hub/railhead/sdk/abi"
 
 // Codes of a Failure; sdk/abi documents each.
 const (
@@ -33,25 +30,12 @@ func (f *Failure) Error() string { return f.Code + ": " + f.Text }
 // InDoubt says that the effect may or may not have happened, and that its
 // endpoint must not simply be asked again. It is not a failure: enquire under
 // IdempotencyKey, or return Doubtful.
+//
+// It is also what Context.HTTP returns for a money effect that is done but whose
+// answer nobody has, since it was found out by enquiry: then the reason says so.
 type InDoubt struct { //nolint:errname // the contract's word
-	IdempotencyKey string // the UUID that was on the wire
+	IdempotencyKey string // the UUID that was on the wire; empty if it is not known
 	Reason         string
 }
 
 func (d *InDoubt) Error() string { return "in doubt: " + d.Reason }
-
-// answerError is the error that the answer stands for, if it does.
-func answerError(answer *sdkv1.Answer) error {
-	if f := answer.GetFailure(); f != nil {
-		return &Failure{Code: f.Code, Text: f.Text}
-	}
-	if d := answer.GetInDoubt(); d != nil {
-		return &InDoubt{IdempotencyKey: d.IdempotencyKey, Reason: d.Reason}
-	}
-	return nil
-}
-
-// wrongAnswer is a host's mistake; for the connector the effect got no answer.
-func wrongAnswer() error {
-	return &Failure{Code: Invalid, Text: "the host answered with something else"}
-}

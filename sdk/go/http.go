@@ -1,11 +1,8 @@
 package connector
 
 import (
-	"sort"
 	"strings"
 	"time"
-
-	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
 // HTTP is a call of an endpoint that the manifest declares and the tenant has
@@ -41,66 +38,75 @@ type Response struct {
 	Status int
 	Body   []byte
 
-	headers []*sdkv1.Header
+	encoded string // the answer, for its headers
 }
 
 // Header returns the first header of that name, in whatever case.
-func (r *Response) Header(name string) string { return header(r.headers, strings.ToLower(name)) }
+func (r *Response) Header(name string) string {
+	return lookup(r.encoded, httpAnswerHeaders, strings.ToLower(name))
+}
 
 // HTTP calls an endpoint. The error is *InDoubt or *Failure; any HTTP status is
 // a Response.
 func (c *Context) HTTP(call HTTP) (*Response, error) {
-	answer := c.ask(&sdkv1.Effect{Kind: &sdkv1.Effect_Http{Http: &sdkv1.Http{
-		Endpoint:  call.Endpoint,
-		Method:    call.Method,
-		Path:      call.Path,
-		Headers:   headers(call.Headers),
-		Body:      call.Body,
-		Key:       call.Key,
-		Terms:     call.Terms.encode(),
-		TimeoutMs: millis(call.Timeout),
-	}}})
-	if err := answerError(answer); err != nil {
+	w, q := c.begin(effectHTTP)
+	w.text(1, call.Endpoint)
+	w.text(2, call.Method)
+	w.text(3, call.Path)
+	encodeHeaders(w, 4, call.Headers)
+	w.bytes(5, call.Body)
+	w.text(6, call.Key)
+	if t := call.Terms; t != nil {
+		at := w.begin(7)
+		w.text(1, t.Amount)
+		w.text(2, t.Currency)
+		w.text(3, t.Debtor)
+		w.text(4, t.Creditor)
+		w.end(at)
+	}
+	w.uint(8, millis(call.Timeout))
+	answer := c.ask(q)
+	if answer.kind == answerNone {
+		return nil, &InDoubt{Reason: answerLost}
+	}
+	if err := answer.is(answerHTTP); err != nil {
 		return nil, err
 	}
-	http := answer.GetHttp()
-	if http == nil {
-		return nil, wrongAnswer()
-	}
-	return &Response{Status: int(http.Status), Body: http.Body, headers: http.Headers}, nil
-}
-
-func (t *Terms) encode() *sdkv1.Terms {
-	if t == nil {
-		return nil
-	}
-	return &sdkv1.Terms{Amount: t.Amount, Currency: t.Currency, Debtor: t.Debtor, Creditor: t.Creditor}
-}
-
-// headers sorts by name, so that the effect does not depend on map order.
-func headers(m map[string]string) []*sdkv1.Header {
-	if len(m) == 0 {
-		return nil
-	}
-	out := make([]*sdkv1.Header, 0, len(m))
-	for k, v := range m {
-		out = append(out, &sdkv1.Header{Key: k, Value: v})
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
-	return out
-}
-
-func header(headers []*sdkv1.Header, name string) string {
-	for _, h := range headers {
-		if h.GetKey() == name {
-			return h.GetValue()
+	response := &Response{encoded: answer.message}
+	f := fields{rest: answer.message}
+	for f.next() {
+		switch f.number {
+		case 1:
+			response.Status = int(uint32(f.uint()))
+		case httpAnswerHeaders:
+			f.text()
+		case 3:
+			response.Body = textBytes(f.text())
 		}
 	}
-	return ""
+	return response, nil
+}
+
+const httpAnswerHeaders = 2 // field of HttpAnswer
+
+// answerLost is the reason of an InDoubt for an answer that holds nothing: the
+// effect was settled as done by enquiry, so that there never was an answer to
+// keep.
+const answerLost = "it was done, but what the other side answered is lost: it was found out by enquiry"
+
+// encodeHeaders sorts by name, so that the effect does not depend on map order.
+func encodeHeaders(w *writer, number int, headers map[string]string) {
+	var room [varsRoom]pairOf[string]
+	for _, h := range sortedPairs(room[:0], headers) {
+		at := w.begin(number)
+		w.text(1, h.name)
+		w.text(2, h.value)
+		w.end(at)
+	}
 }
 
 // millis rounds up, so that a short positive duration never becomes zero, which
 // means something else.
-func millis(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
+func millis(d time.Duration) uint64 {
+	return uint64((d + time.Millisecond - 1) / time.Millisecond)
 }

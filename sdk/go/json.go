@@ -47,19 +47,19 @@ func appendString(dst []byte, s string) []byte {
 
 // jsonText is the text of a JSON scalar: a string's contents, else the JSON
 // itself; "" for null and for a string that is not well formed.
-func jsonText(json []byte) string {
-	if len(json) == 0 || string(json) == "null" {
+func jsonText(json string) string {
+	if json == "" || json == "null" {
 		return ""
 	}
 	if json[0] != '"' {
-		return string(json)
+		return json
 	}
 	s, _ := unquote(json)
 	return s
 }
 
 // jsonInt reads an integer, as a JSON number or in a JSON string.
-func jsonInt(json []byte) (int64, bool) {
+func jsonInt(json string) (int64, bool) {
 	n, err := strconv.ParseInt(jsonText(json), 10, 64)
 	if err != nil {
 		return 0, false // not the nearest number, which ParseInt gives
@@ -67,8 +67,8 @@ func jsonInt(json []byte) (int64, bool) {
 	return n, true
 }
 
-// unquote reads a JSON string.
-func unquote(json []byte) (string, bool) {
+// unquote reads a JSON string. One without escapes is a part of the input.
+func unquote(json string) (string, bool) {
 	if len(json) < 2 || json[0] != '"' || json[len(json)-1] != '"' {
 		return "", false
 	}
@@ -78,7 +78,7 @@ func unquote(json []byte) (string, bool) {
 		plain++
 	}
 	if plain == len(in) {
-		return string(in), true
+		return in, true
 	}
 	out := append(make([]byte, 0, len(in)), in[:plain]...)
 	for i := plain; i < len(in); i++ {
@@ -132,10 +132,10 @@ func unquote(json []byte) (string, bool) {
 	return string(out), true
 }
 
-func hex4(in []byte, at int) (rune, bool) {
+func hex4(in string, at int) (rune, bool) {
 	if at+4 > len(in) {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(in[at:at+4]), 16, 16)
+	n, err := strconv.ParseUint(in[at:at+4], 16, 16)
 	return rune(n), err == nil
 }

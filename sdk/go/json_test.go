@@ -23,7 +23,7 @@ func FuzzAppendString(f *testing.F) {
 		if want := strings.ToValidUTF8(s, "\ufffd"); got != want && got != each(s) {
 			t.Fatalf("%q comes back as %q", s, got)
 		}
-		if back, ok := unquote(written); !ok || back != got {
+		if back, ok := unquote(string(written)); !ok || back != got {
 			t.Fatalf("%s is read as %q", written, back)
 		}
 	})
@@ -48,7 +48,7 @@ func FuzzUnquote(f *testing.F) {
 		if strings.TrimSpace(s) != s || s == "null" {
 			return // JSON texts are given without surrounding blanks
 		}
-		got, ok := unquote([]byte(s))
+		got, ok := unquote(s)
 		if ok != (errWant == nil) {
 			t.Fatalf("%q: ok is %v, encoding/json says %v", s, ok, errWant)
 		}
@@ -105,16 +105,13 @@ func TestJobVariables(t *testing.T) {
 		{`null`, "", 0, false, false, false},
 		{``, "", 0, false, false, false},
 	} {
-		job.variables = Vars{"v": RawJSON(row.json)}.encode()
-		if row.json == "" {
-			job.variables = nil
-		}
+		job.variables = []variable{{"v", row.json}}
 		n, isN := job.Int("v")
 		if job.String("v") != row.text || n != row.n || isN != row.isN || job.Bool("v") != row.yes || job.Has("v") != row.has {
 			t.Errorf("%s: %q, %d %v, %v, %v", row.json, job.String("v"), n, isN, job.Bool("v"), job.Has("v"))
 		}
 	}
-	job.variables = Vars{"v": Vars{"a": 1}}.encode()
+	job.variables = []variable{{"v", `{"a":1}`}}
 	var v struct{ A int }
 	if err := job.Decode("v", &v); err != nil || v.A != 1 {
 		t.Errorf("%+v, %v", v, err)
@@ -122,7 +119,7 @@ func TestJobVariables(t *testing.T) {
 	if err := job.Decode("missing", &v); err != nil || !reflect.DeepEqual(v, struct{ A int }{1}) {
 		t.Errorf("%+v, %v", v, err)
 	}
-	job.variables = Vars{"v": "text"}.encode()
+	job.variables = []variable{{"v", `"text"`}}
 	if err := job.Decode("v", &v); err == nil || !strings.Contains(err.Error(), `"v"`) {
 		t.Errorf("%v", err)
 	}

@@ -21,7 +21,7 @@ const (
 // for whoever runs the connector; never log secrets or personal data. Lines
 // that an earlier step has written already are not written again.
 func (c *Context) Log(level Level, message string, keyValues ...any) {
-	if c.next < len(c.request.History) {
+	if c.next < len(c.history) {
 		return
 	}
 	line := []byte(message)

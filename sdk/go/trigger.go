@@ -3,8 +3,6 @@ package connector
 import (
 	"strings"
 	"time"
-
-	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
 // Job is one activation of a flow's task.
@@ -23,9 +21,12 @@ type Job struct {
 	// Prior are money effects that earlier attempts left in doubt.
 	Prior []Prior
 
-	variables []*sdkv1.Variable
-	headers   []*sdkv1.Header
+	encoded   string // for the headers
+	variables []variable
+	room      [varsRoom]variable
 }
+
+type variable struct{ name, json string }
 
 // Prior is a money effect in doubt.
 type Prior struct {
@@ -33,23 +34,44 @@ type Prior struct {
 	IdempotencyKey string // the UUID that was on the wire
 }
 
-func newJob(j *sdkv1.Job) *Job {
-	job := &Job{
-		Type: j.Type, Payment: j.Payment,
-		Attempt: int(j.Attempt), Retries: int(j.Retries),
-		Element: j.Element, Flow: j.Flow,
-		PaymentStarted: time.UnixMilli(j.PaymentStartedMs).UTC(),
-		variables:      j.Variables,
-		headers:        j.Headers,
+// decode reads the encoded job.
+func (j *Job) decode(message string) {
+	j.encoded = message
+	j.variables = j.room[:0]
+	j.PaymentStarted = time.UnixMilli(0).UTC()
+	f := fields{rest: message}
+	for f.next() {
+		switch f.number {
+		case 1:
+			j.Type = f.text()
+		case 2:
+			j.Payment = f.text()
+		case 3:
+			j.Attempt = int(uint32(f.uint()))
+		case 4:
+			j.Retries = int(uint32(f.uint()))
+		case 5:
+			name, json := pair(f.text())
+			j.variables = append(j.variables, variable{name, json})
+		case jobHeaders:
+			f.text()
+		case 7:
+			key, wire := pair(f.text())
+			j.Prior = append(j.Prior, Prior{Key: key, IdempotencyKey: wire})
+		case 8:
+			j.Element = f.text()
+		case 9:
+			j.Flow = f.text()
+		case 10:
+			j.PaymentStarted = time.UnixMilli(int64(f.uint())).UTC()
+		}
 	}
-	for _, p := range j.Prior {
-		job.Prior = append(job.Prior, Prior{Key: p.GetKey(), IdempotencyKey: p.GetIdempotencyKey()})
-	}
-	return job
 }
 
+const jobHeaders = 6 // field of Job
+
 // Header is a task header of the flow's element.
-func (j *Job) Header(name string) string { return header(j.headers, name) }
+func (j *Job) Header(name string) string { return lookup(j.encoded, jobHeaders, name) }
 
 // Doubt is the money effect of that key which an earlier attempt left in doubt,
 // if there is one.
@@ -64,30 +86,32 @@ func (j *Job) Doubt(key string) (Prior, bool) {
 
 // Has reports whether the variable exists and is not null.
 func (j *Job) Has(name string) bool {
-	json := j.JSON(name)
-	return len(json) > 0 && string(json) != "null"
+	json := j.json(name)
+	return json != "" && json != "null"
 }
 
 // JSON is the variable as it is, or nil.
-func (j *Job) JSON(name string) []byte {
-	for _, v := range j.variables {
-		if v.GetName() == name {
-			return v.GetJson()
+func (j *Job) JSON(name string) []byte { return textBytes(j.json(name)) }
+
+func (j *Job) json(name string) string {
+	for i := range j.variables {
+		if j.variables[i].name == name {
+			return j.variables[i].json
 		}
 	}
-	return nil
+	return ""
 }
 
 // String is a variable's text: of a JSON string what it says, of a number or
 // boolean its JSON. A missing or null variable is "".
-func (j *Job) String(name string) string { return jsonText(j.JSON(name)) }
+func (j *Job) String(name string) string { return jsonText(j.json(name)) }
 
 // Bool reports whether the variable is true; anything else is false.
-func (j *Job) Bool(name string) bool { return string(j.JSON(name)) == "true" }
+func (j *Job) Bool(name string) bool { return j.json(name) == "true" }
 
 // Int is an integer variable, written as a number or as a string. It is not ok
 // when it is missing, has a fraction or exponent, or does not fit 64 bits.
-func (j *Job) Int(name string) (n int64, ok bool) { return jsonInt(j.JSON(name)) }
+func (j *Job) Int(name string) (n int64, ok bool) { return jsonInt(j.json(name)) }
 
 // Request is an HTTP request from outside on one of the connector's routes.
 type Request struct {
@@ -96,23 +120,43 @@ type Request struct {
 	Path   string
 	Body   []byte
 
-	params  []*sdkv1.Header
-	query   []*sdkv1.Header
-	headers []*sdkv1.Header
+	encoded string // for parameters and headers
 }
 
-func newRequest(r *sdkv1.HttpRequest) *Request {
-	return &Request{
-		Route: r.Route, Method: r.Method, Path: r.Path, Body: r.Body,
-		params: r.PathParams, query: r.Query, headers: r.Headers,
+// Fields of HttpRequest that are looked into on demand.
+const (
+	requestParams  = 4
+	requestQuery   = 5
+	requestHeaders = 6
+)
+
+func newRequest(message string) *Request {
+	r := &Request{encoded: message}
+	f := fields{rest: message}
+	for f.next() {
+		switch f.number {
+		case 1:
+			r.Route = f.text()
+		case 2:
+			r.Method = f.text()
+		case 3:
+			r.Path = f.text()
+		case requestParams, requestQuery, requestHeaders:
+			f.text()
+		case 7:
+			r.Body = textBytes(f.text())
+		}
 	}
+	return r
 }
 
 // Param is the path segment that stands at {name} in the route, unescaped.
-func (r *Request) Param(name string) string { return header(r.params, name) }
+func (r *Request) Param(name string) string { return lookup(r.encoded, requestParams, name) }
 
 // Query is the first query parameter of that name, unescaped.
-func (r *Request) Query(name string) string { return header(r.query, name) }
+func (r *Request) Query(name string) string { return lookup(r.encoded, requestQuery, name) }
 
 // Header is the first header of that name, in whatever case.
-func (r *Request) Header(name string) string { return header(r.headers, strings.ToLower(name)) }
+func (r *Request) Header(name string) string {
+	return lookup(r.encoded, requestHeaders, strings.ToLower(name))
+}

@@ -1,10 +1,9 @@
 package connector
 
 import (
-	"sort"
+	"slices"
 	"strconv"
-
-	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
+	"strings"
 )
 
 // Vars are named JSON values. A value is nil, a string, a bool, an integer, a
@@ -23,35 +22,63 @@ type RawJSON []byte
 // JSON is the object's text; of nil Vars it is {}.
 func (v Vars) JSON() []byte { return appendObject(nil, v) }
 
-func (v Vars) encode() []*sdkv1.Variable {
+// encode writes the variables as fields of that number.
+func (v Vars) encode(w *writer, number int) {
+	var room [varsRoom]pairOf[any]
+	for _, p := range sortedPairs(room[:0], v) {
+		variable := w.begin(number)
+		w.text(1, p.name)
+		json := w.begin(2)
+		*w = appendValue(*w, p.name, p.value)
+		w.end(json)
+		w.end(variable)
+	}
+}
+
+func (v Vars) encoded(number int) writer {
 	if len(v) == 0 {
 		return nil
 	}
-	out := make([]*sdkv1.Variable, 0, len(v))
-	for _, name := range sortedKeys(v) {
-		out = append(out, &sdkv1.Variable{Name: name, Json: appendValue(nil, name, v[name])})
-	}
-	return out
+	w := make(writer, 0, 64*len(v))
+	v.encode(&w, number)
+	return w
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
+// varsRoom is how many variables are handled without an allocation.
+const varsRoom = 16
+
+type pairOf[V any] struct {
+	name  string
+	value V
+}
+
+// sortedPairs appends the map to empty pairs, in ascending order.
+func sortedPairs[V any](pairs []pairOf[V], m map[string]V) []pairOf[V] {
+	for k, v := range m {
+		pairs = append(pairs, pairOf[V]{k, v})
 	}
-	sort.Strings(keys)
-	return keys
+	if len(pairs) <= varsRoom {
+		for i := range pairs {
+			for j := i; j > 0 && pairs[j].name < pairs[j-1].name; j-- {
+				pairs[j], pairs[j-1] = pairs[j-1], pairs[j]
+			}
+		}
+		return pairs
+	}
+	slices.SortFunc(pairs, func(a, b pairOf[V]) int { return strings.Compare(a.name, b.name) })
+	return pairs
 }
 
 func appendObject[V any](dst []byte, m map[string]V) []byte {
+	var room [varsRoom]pairOf[V]
 	dst = append(dst, '{')
-	for i, k := range sortedKeys(m) {
+	for i, p := range sortedPairs(room[:0], m) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, k)
+		dst = appendString(dst, p.name)
 		dst = append(dst, ':')
-		dst = appendValue(dst, k, m[k])
+		dst = appendValue(dst, p.name, p.value)
 	}
 	return append(dst, '}')
 }
