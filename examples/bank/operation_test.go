@@ -178,7 +178,7 @@ func TestDoor(t *testing.T) {
 		t.Fatalf("wrong token: %v", got)
 	}
 	c.token = ""
-	for _, path := range []string{"/healthz", "/readyz", "/metrics", "/openapi.yaml"} {
+	for _, path := range []string{"/livez", "/readyz", "/metrics", "/openapi.yaml"} {
 		if status, _, _, err := c.try("GET", path, "", ""); err != nil || status != http.StatusOK {
 			t.Errorf("%s: %d %v", path, status, err)
 		}

@@ -78,7 +78,7 @@ func (s *Server) routes() (table []route) {
 		s.answer(w, http.StatusOK, map[string]any{"next": s.faults.list(true)})
 	}))
 
-	handle("GET", "/healthz", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, map[string]any{"ok": true}) })
+	handle("GET", "/livez", func(w http.ResponseWriter, _ *http.Request) { s.answer(w, http.StatusOK, map[string]any{"ok": true}) })
 	handle("GET", "/readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.ledger.store.Ping(r.Context()); err != nil {
 			s.fail(w, r, refuse(Unavailable, "the database does not answer"))

@@ -135,7 +135,7 @@ func startHub(t *testing.T, o options) *hub {
 		"--kafka-brokers", h.brokers, "--store", h.database("opsd"))
 	h.ops = opsv1connect.NewOpsServiceClient(h2c(), url(ports[3]), connect.WithGRPC())
 
-	h.awaitHTTP(h.bank.process, h.bank.url+"/healthz")
+	h.awaitHTTP(h.bank.process, h.bank.url+"/livez")
 	for _, n := range h.nodes {
 		h.awaitHTTP(n.process, n.admin+"/readyz")
 	}

@@ -33,7 +33,7 @@ func TestPostgres(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h.awaitHTTP(h.bank.process, h.bank.url+"/healthz")
+	h.awaitHTTP(h.bank.process, h.bank.url+"/livez")
 	h.completed(second)
 	h.shown(second)
 	h.shown(first)

@@ -148,6 +148,7 @@ func (s *Server) routes() {
 	s.mux.HandleFunc("POST /transfers", s.fspiop("transfers", s.postTransfer))
 	s.mux.HandleFunc("GET /transfers/{id}", s.fspiop("transfers", s.getTransfer))
 	s.adminRoutes()
+	s.processRoutes()
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "3002", "unknown URI "+r.URL.Path)
 	})
