@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,8 +11,36 @@ import (
 
 func (a *app) clusterCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "cluster", Short: "Look at the nodes", GroupID: "work"}
-	cmd.AddCommand(a.clusterStatus())
+	cmd.AddCommand(a.clusterStatus(), a.clusterAdvance())
 	return cmd
+}
+
+func (a *app) clusterAdvance() *cobra.Command {
+	return &cobra.Command{
+		Use:   "advance-clock DURATION",
+		Short: "Move the clock of a cluster under test",
+		Long: `Move the clock of a cluster whose nodes run with --test-clock, so that a flow's
+minutes pass at once. Clocks only go forward. Other nodes refuse it.`,
+		Example: "  railhead cluster advance-clock 61s",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := time.ParseDuration(args[0])
+			if err != nil || by < 0 {
+				return usagef("%q is no duration such as 61s", args[0])
+			}
+			ctx, cancel := a.call(cmd.Context())
+			defer cancel()
+			now, err := a.control().AdvanceClock(ctx, &corev1.AdvanceClockRequest{ByMs: by.Milliseconds()})
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return printProto(a.out, now)
+			}
+			fmt.Fprintln(a.out, clockTime(now.GetTimeMs()))
+			return nil
+		},
+	}
 }
 
 func (a *app) clusterStatus() *cobra.Command {
