@@ -22,7 +22,7 @@ const (
 // decodeAnswer finds the kind: the last field given counts. It panics with
 // malformed.
 func decodeAnswer(message string) (a answer) {
-	f := fields{rest: message}
+	f := fields{in: message}
 	for f.next() {
 		if f.number != a.kind {
 			a = answer{kind: f.number}

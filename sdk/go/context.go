@@ -55,7 +55,7 @@ const (
 func (c *Context) decode(request string) (kind int, trigger string) {
 	c.history = c.entries[:0]
 	var envelope string
-	f := fields{rest: request}
+	f := fields{in: request}
 	for f.next() {
 		switch f.number {
 		case 1:
@@ -70,7 +70,7 @@ func (c *Context) decode(request string) (kind int, trigger string) {
 			c.state = f.text()
 		}
 	}
-	f = fields{rest: envelope}
+	f = fields{in: envelope}
 	for f.next() {
 		switch {
 		case f.number == 1:
@@ -94,7 +94,7 @@ func (c *Context) decode(request string) (kind int, trigger string) {
 }
 
 func decodeEntry(message string) (e entry) {
-	f := fields{rest: message}
+	f := fields{in: message}
 	for f.next() {
 		switch f.number {
 		case 1:

@@ -35,7 +35,7 @@ func (c *Context) StartPayment(start StartPayment) (Started, error) {
 		return Started{}, err
 	}
 	var started Started
-	f := fields{rest: answer.message}
+	f := fields{in: answer.message}
 	for f.next() {
 		switch f.number {
 		case 1:
@@ -136,7 +136,7 @@ func payment(answer answer) (Payment, error) {
 		return Payment{}, err
 	}
 	p := Payment{encoded: answer.message}
-	f := fields{rest: answer.message}
+	f := fields{in: answer.message}
 	for f.next() {
 		switch f.number {
 		case 1:
@@ -189,7 +189,7 @@ func (c *Context) Sequence(name string) (uint64, error) {
 		return 0, err
 	}
 	n := uint64(0)
-	f := fields{rest: answer.message}
+	f := fields{in: answer.message}
 	for f.next() {
 		if f.number == 1 {
 			n = f.uint()

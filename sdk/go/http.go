@@ -73,7 +73,7 @@ func (c *Context) HTTP(call HTTP) (*Response, error) {
 		return nil, err
 	}
 	response := &Response{encoded: answer.message}
-	f := fields{rest: answer.message}
+	f := fields{in: answer.message}
 	for f.next() {
 		switch f.number {
 		case 1:

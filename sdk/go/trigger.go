@@ -39,7 +39,7 @@ func (j *Job) decode(message string) {
 	j.encoded = message
 	j.variables = j.room[:0]
 	j.PaymentStarted = time.UnixMilli(0).UTC()
-	f := fields{rest: message}
+	f := fields{in: message}
 	for f.next() {
 		switch f.number {
 		case 1:
@@ -132,7 +132,7 @@ const (
 
 func newRequest(message string) *Request {
 	r := &Request{encoded: message}
-	f := fields{rest: message}
+	f := fields{in: message}
 	for f.next() {
 		switch f.number {
 		case 1:

@@ -20,7 +20,7 @@ type Vars map[string]any
 type RawJSON []byte
 
 // JSON is the object's text; of nil Vars it is {}.
-func (v Vars) JSON() []byte { return appendObject(nil, v) }
+func (v Vars) JSON() []byte { return appendObject(make([]byte, 0, 2+48*len(v)), v) }
 
 // encode writes the variables as fields of that number.
 func (v Vars) encode(w *writer, number int) {

@@ -19,71 +19,87 @@ const (
 )
 
 // fields walks over the fields of an encoded message. What it hands out are
-// parts of the input.
+// parts of the input. It counts places instead of cutting the input shorter,
+// since in a guest a stored pointer costs a look at the garbage collector's state.
 type fields struct {
-	rest   string
-	number int // of the current field
-	typ    int
-	bits   uint64 // its value, unless it has a length
-	value  string
+	in string
+	at int // behind the current field
+
+	number     int // of the current field
+	typ        int
+	start, end int    // of its value, if it has a length
+	bits       uint64 // its value, if it has none
 }
 
 // next moves to the next field. It panics with malformed.
 func (f *fields) next() bool {
-	if f.rest == "" {
+	in, at := f.in, f.at
+	if at >= len(in) {
 		return false
 	}
-	tag := f.varint()
-	f.number, f.typ = int(tag>>3), int(tag&7)
+	// Nearly every tag and most lengths are of one byte.
+	tag := uint64(in[at])
+	at++
+	if tag >= 0x80 {
+		tag, at = varint(in, at-1)
+	}
+	number := tag >> 3
+	if number == 0 || number > 1<<29-1 {
+		panic(malformed{})
+	}
+	f.number, f.typ = int(number), int(tag&7)
 	switch f.typ {
-	case typeLength:
-		n := f.varint()
-		if n > uint64(len(f.rest)) {
+	case typeLength, typeVarint:
+		if at >= len(in) {
 			panic(malformed{})
 		}
-		f.value, f.rest = f.rest[:n], f.rest[n:]
-	case typeVarint:
-		f.bits = f.varint()
+		n := uint64(in[at])
+		at++
+		if n >= 0x80 {
+			n, at = varint(in, at-1)
+		}
+		f.bits = n
+		if f.typ == typeLength {
+			if n > uint64(len(in)-at) {
+				panic(malformed{})
+			}
+			f.start = at
+			at += int(n)
+			f.end = at
+		}
 	case typeFixed64:
-		f.bits = f.fixed(8)
+		f.bits = fixed(in, at, 8)
+		at += 8
 	case typeFixed32:
-		f.bits = f.fixed(4)
+		f.bits = fixed(in, at, 4)
+		at += 4
 	default: // groups, which no version of the contract has
 		panic(malformed{})
 	}
-	if tag>>3 == 0 || tag>>3 > 1<<29-1 {
-		panic(malformed{})
-	}
+	f.at = at
 	return true
 }
 
-func (f *fields) varint() uint64 {
-	if f.rest != "" && f.rest[0] < 0x80 {
-		n := uint64(f.rest[0])
-		f.rest = f.rest[1:]
-		return n
-	}
-	n := uint64(0)
-	for i := 0; i < len(f.rest) && i < 10; i++ {
-		b := f.rest[i]
-		n |= uint64(b&0x7f) << (7 * i)
+// varint reads a number of at most ten bytes, and returns where it ends.
+func varint(in string, at int) (n uint64, end int) {
+	for shift := 0; at < len(in) && shift < 70; shift += 7 {
+		b := in[at]
+		at++
+		n |= uint64(b&0x7f) << shift
 		if b < 0x80 {
-			f.rest = f.rest[i+1:]
-			return n
+			return n, at
 		}
 	}
 	panic(malformed{})
 }
 
-func (f *fields) fixed(bytes int) uint64 {
-	if len(f.rest) < bytes {
+func fixed(in string, at, bytes int) (n uint64) {
+	if len(in)-at < bytes {
 		panic(malformed{})
 	}
-	n := uint64(0)
-	for i := bytes - 1; i >= 0; i-- {
-		n = n<<8 | uint64(f.rest[i])
+	for i := at + bytes - 1; i >= at; i-- {
+		n = n<<8 | uint64(in[i])
 	}
-	f.rest = f.rest[bytes:]
 	return n
 }
 
@@ -92,7 +108,7 @@ func (f *fields) text() string {
 	if f.typ != typeLength {
 		panic(malformed{})
 	}
-	return f.value
+	return f.in[f.start:f.end]
 }
 
 // uint is the value of an integer or bool field; fixed64 of one of that type.
@@ -122,7 +138,20 @@ func (f *fields) message(before string) string {
 // pair reads a message of two texts, as Variable, Header, InDoubt and Failure
 // are.
 func pair(message string) (first, second string) {
-	f := fields{rest: message}
+	// As every host writes it: both texts, in order, the first a short one.
+	const tagFirst, tagSecond = 1<<3 | typeLength, 2<<3 | typeLength
+	if len(message) >= 2 && message[0] == tagFirst {
+		if n := int(message[1]) + 2; n < 0x80+2 && n+2 <= len(message) && message[n] == tagSecond {
+			length, at := uint64(message[n+1]), n+2
+			if length >= 0x80 {
+				length, at = varint(message, n+1)
+			}
+			if length == uint64(len(message)-at) {
+				return message[2:n], message[at:]
+			}
+		}
+	}
+	f := fields{in: message}
 	for f.next() {
 		switch f.number {
 		case 1:
@@ -137,7 +166,7 @@ func pair(message string) (first, second string) {
 // lookup finds the value of the first pair of that name among the fields of that
 // number.
 func lookup(message string, number int, name string) string {
-	f := fields{rest: message}
+	f := fields{in: message}
 	for f.next() {
 		if f.number == number {
 			if key, value := pair(f.text()); key == name {
@@ -179,7 +208,13 @@ func (w *writer) text(number int, s string) {
 
 // always writes an element of a repeated field, which has no default to leave out.
 func (w *writer) always(number int, s string) {
-	*w = append(appendVarint(append(*w, byte(number<<3|typeLength)), uint64(len(s))), s...)
+	out := *w
+	if len(s) < 0x80 {
+		out = append(out, byte(number<<3|typeLength), byte(len(s)))
+	} else {
+		out = appendVarint(append(out, byte(number<<3|typeLength)), uint64(len(s)))
+	}
+	*w = append(out, s...)
 }
 
 func (w *writer) bytes(number int, b []byte) {
