@@ -127,8 +127,8 @@ const (
 	TableTenantVersion Table = 19 // S tenant, A version → TenantVersion
 	TableMessageName   Table = 20 // S tenant 00 message name → MessageName
 
-	// Index tables hold no rows of their own; Get of such a key returns the row
-	// of the indexed table.
+	// TableStartIndex and those below it hold no rows of their own; Get of such a
+	// key returns the row of the indexed table.
 	TableStartIndex   Table = 40 // A hash high, B hash low
 	TableMessageIndex Table = 41 // A hash high, B hash low
 )

@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"context"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -35,8 +34,7 @@ func BenchmarkExport(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx := b.Context()
 	b.ReportAllocs()
 	b.ResetTimer()
 	go e.Run(ctx)

@@ -198,11 +198,9 @@ func (e *Exporter) session(ctx context.Context) error {
 
 	var proposing sync.WaitGroup
 	defer proposing.Wait()
-	proposing.Add(1)
-	go func() {
-		defer proposing.Done()
+	proposing.Go(func() {
 		e.proposeCursor(ctx, w, cursor)
-	}()
+	})
 	defer cancel(nil)
 
 	for rec := first; ; {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -59,7 +58,7 @@ func exportConfig(k *kfake.Cluster, l *Log, c *cluster) ExportConfig {
 		Brokers: k.ListenAddrs(), AllowFake: true, Log: l, Cursor: c.read, Propose: c.propose,
 		Topics: Topics{Partitions: 3, Replication: 1, MinInSync: 1},
 		Every:  20 * time.Millisecond, RetryEvery: 20 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // readChunk is how much of a segment is read at once. A record may be longer.
@@ -27,8 +28,8 @@ func (l *Log) Reader(cursor Cursor) *Reader {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r := &Reader{log: l, cursor: cursor, at: l.end}
-	for i := len(l.segments) - 1; i >= 0; i-- {
-		s := l.segments[i]
+	for _, s := range slices.Backward(l.segments) {
+
 		if s.first == (Cursor{}) {
 			r.at = s.start
 			continue

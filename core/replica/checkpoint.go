@@ -180,7 +180,7 @@ func put(bucket *bbolt.Bucket, changes []*entry, merged bool, rows *uint64, done
 		if !merged && !e.stored || bucket.Get(k) == nil {
 			*rows++
 		}
-		if err := bucket.Put(k, value[:len(value):len(value)]); err != nil {
+		if err := bucket.Put(k, slices.Clip(value)); err != nil {
 			return err
 		}
 		done.bytes += int64(size)

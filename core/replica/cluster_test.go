@@ -191,9 +191,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 	var callers sync.WaitGroup
 	members := []*Replica{c.members["a"], c.members["b"], c.members["c"]}
 	for range 8 {
-		callers.Add(1)
-		go func() {
-			defer callers.Done()
+		callers.Go(func() {
 			for n := 0; ; n++ {
 				select {
 				case <-stop:
@@ -208,7 +206,7 @@ func TestNothingAcknowledgedIsLost(t *testing.T) {
 					unknown.Add(1)
 				}
 			}
-		}()
+		})
 	}
 	for n := 1; n <= 4; n++ {
 		eventually(t, func() error {

@@ -50,9 +50,7 @@ func (c *clerk) work(r *Replica) {
 		})
 		return nil
 	})
-	c.done.Add(1)
-	go func() {
-		defer c.done.Done()
+	c.done.Go(func() {
 		for _, h := range jobs {
 			c.finish(h)
 		}
@@ -64,7 +62,7 @@ func (c *clerk) work(r *Replica) {
 				return
 			}
 		}
-	}()
+	})
 }
 
 func (c *clerk) finish(h engine.Hint) {

@@ -37,9 +37,7 @@ func exportWhileLeading(t *testing.T, r *Replica, brokers []string) (stop func()
 	}
 	stopped := make(chan struct{})
 	var done sync.WaitGroup
-	done.Add(1)
-	go func() {
-		defer done.Done()
+	done.Go(func() {
 		cancel, running := func() {}, new(sync.WaitGroup)
 		for {
 			var leads bool
@@ -52,11 +50,9 @@ func exportWhileLeading(t *testing.T, r *Replica, brokers []string) (stop func()
 			if leads {
 				var ctx context.Context
 				ctx, cancel = context.WithCancel(context.Background())
-				running.Add(1)
-				go func() {
-					defer running.Done()
+				running.Go(func() {
 					e.Run(ctx)
-				}()
+				})
 				continue
 			}
 			select {
@@ -65,7 +61,7 @@ func exportWhileLeading(t *testing.T, r *Replica, brokers []string) (stop func()
 			default:
 			}
 		}
-	}()
+	})
 	return func() {
 		close(stopped)
 		done.Wait()

@@ -37,7 +37,7 @@ func (l *raftLogger) Log(level hclog.Level, msg string, args ...any) {
 			args[i] = f[1:]
 		}
 	}
-	l.slog.Log(context.Background(), to, msg, args...)
+	l.slog.Log(context.Background(), to, msg, args...) //nolint:sloglint // the words are Raft's
 }
 
 func (l *raftLogger) Trace(string, ...any)             {}

@@ -93,9 +93,7 @@ func (a *attempt) abandon() {
 func (o *office) attempt(r *Replica, entered chan<- *attempt) *attempt {
 	a := new(attempt)
 	a.ctx, a.cancel = context.WithCancel(context.Background())
-	o.done.Add(1)
-	go func() {
-		defer o.done.Done()
+	o.done.Go(func() {
 		for a.ctx.Err() == nil {
 			epoch, err := r.startTerm(a.ctx)
 			if err == nil {
@@ -116,7 +114,7 @@ func (o *office) attempt(r *Replica, entered chan<- *attempt) *attempt {
 			case <-a.ctx.Done():
 			}
 		}
-	}()
+	})
 	return a
 }
 

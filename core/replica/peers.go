@@ -110,9 +110,7 @@ func (r *Replica) comparePeers() {
 		if m.ID == r.cfg.ID {
 			continue
 		}
-		asked.Add(1)
-		go func() {
-			defer asked.Done()
+		asked.Go(func() {
 			a, d, err := r.ask(m.Address)
 			if err != nil {
 				return // a node that is away is Raft's business
@@ -123,7 +121,7 @@ func (r *Replica) comparePeers() {
 			if m.Voter {
 				ahead = append(ahead, d)
 			}
-		}()
+		})
 	}
 	asked.Wait()
 	for id, points := range answers {

@@ -165,7 +165,7 @@ func pack(timeMS int64, batch []proposal) []byte {
 	}
 	entry := make([]byte, 0, size)
 	if timeMS != 0 {
-		entry = binary.AppendUvarint(append(entry, 1<<3|0), uint64(timeMS))
+		entry = binary.AppendUvarint(append(entry, 1<<3), uint64(timeMS))
 	}
 	for _, c := range batch {
 		entry = binary.AppendUvarint(append(entry, 2<<3|2), uint64(len(c.bytes)))

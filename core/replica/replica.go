@@ -52,7 +52,7 @@ func Open(cfg Config) (_ *Replica, err error) {
 	}
 	defer func() {
 		if err != nil {
-			r.closeParts()
+			_ = r.closeParts() // what led here is the error to tell
 		}
 	}()
 	if r.metrics, err = newMetrics(cfg.Metrics); err != nil {
@@ -164,7 +164,7 @@ func (r *Replica) openRaft() error {
 		}
 	}
 	if r.raft, err = raft.NewRaft(c, r.applier, cached, r.wal, snapshots, transport); err != nil {
-		transport.Close()
+		_ = transport.Close() // what led here is the error to tell
 		return fmt.Errorf("replica: start raft: %w", err)
 	}
 	return nil
@@ -251,7 +251,9 @@ func (r *Replica) Await(payment uint64) (ended <-chan struct{}, cancel func()) {
 	ch, cancel := r.applier.ended.await(payment)
 	var already bool
 	// The look comes after signing up, so that no end can fall between.
-	r.store.view(func(tx engine.Tx) error {
+	// A node that cannot read its rows is about to stop; the caller's own limit
+	// ends the wait.
+	_ = r.store.view(func(tx engine.Tx) error {
 		_, already = tx.Get(engine.Key{Table: engine.TableReceipt, A: payment})
 		return nil
 	})

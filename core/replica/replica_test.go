@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"reflect"
@@ -60,7 +59,7 @@ func count(padding ...byte) *enginev1.Command {
 	return &enginev1.Command{Verb: &enginev1.Command_Count{Count: &enginev1.Count{Padding: padding}}}
 }
 
-func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func testConfig(t testing.TB, dir string) Config {
 	t.Helper()

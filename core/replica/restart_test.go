@@ -18,7 +18,7 @@ func TestRestartAtEveryPoint(t *testing.T) {
 			cfg := testConfig(t, t.TempDir())
 			cfg.SegmentBytes = 200 // so that segments begin and end everywhere
 			var want []string
-			for n := uint64(0); n < 12; n++ {
+			for n := range uint64(12) {
 				r := open(t, cfg)
 				leads(t, r)
 				got := events(t, r)

@@ -73,7 +73,7 @@ func openStore(path string, mapBytes, residentRows int) (*store, error) {
 	}
 	s.disk = d
 	if err := s.load(); err != nil {
-		d.close()
+		_ = d.close() // what led here is the error to tell
 		return nil, err
 	}
 	return s, nil

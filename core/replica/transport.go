@@ -112,7 +112,7 @@ func (l *links) serve(conn net.Conn) {
 			conn.Close()
 		}
 	case linkAsk:
-		conn.Write(l.about().encode())
+		_, _ = conn.Write(l.about().encode()) // who gets no answer asks again
 		conn.Close()
 	default:
 		conn.Close()

@@ -167,7 +167,7 @@ func (m *model) message(args map[string]string) string {
 
 func (m *model) sequence(line string) error {
 	path, condition, _ := strings.Cut(line, " if ")
-	name := ""
+	var name string
 	if condition != "" {
 		condition, name, _ = strings.Cut(condition, " as ")
 	} else {
