@@ -27,7 +27,7 @@ func Serve(c Connector) {
 // Step runs one step of the served connector: an encoded sdk.v1.StepRequest in,
 // an encoded sdk.v1.StepReply out. The compiled module exports it; natively it
 // is for tests.
-func Step(request []byte) []byte { return step(&served, string(request), nil) }
+func Step(request []byte) []byte { return step(&served, new(Context), string(request), nil) }
 
 // Fields of StepReply and of Mismatch.
 const (
@@ -43,9 +43,9 @@ const (
 )
 
 // step decodes, runs the handler, and turns however it ended into a reply, which
-// it writes into the room of buf if it fits.
-func step(c *Connector, request string, buf []byte) []byte {
-	ctx := &Context{reply: writer(buf[:0])}
+// it writes into the room of buf if it fits. Whatever the context held is gone.
+func step(c *Connector, ctx *Context, request string, buf []byte) []byte {
+	*ctx = Context{reply: writer(buf[:0])}
 	if err := ctx.run(c, request); err != "" {
 		ctx.reply = ctx.reply[:0]
 		ctx.reply.text(replyError, err)

@@ -7,19 +7,23 @@ import (
 	"unsafe"
 )
 
-// gcInterval is the number of steps between collections. A guest is never idle
-// from its own point of view, so its collector would not run in time on its own:
-// memory grew twentyfold in a measurement, and collecting at this interval was
-// also faster than letting it grow.
-const gcInterval = 256
+// gcBytes is how much may be allocated between collections, roughly: a step
+// counts stepBytes, and its request and reply, since it copies both. A guest is
+// never idle from its own point of view, so its collector would not run in time
+// on its own: memory grew twentyfold in a measurement.
+const (
+	gcBytes   = 2 << 20
+	stepBytes = 2 << 10
+)
 
 // minBufBytes is the first size of the input buffer.
 const minBufBytes = 16 << 10
 
 var (
-	input  []byte
-	output []byte
-	steps  int
+	input     []byte
+	output    []byte
+	current   Context // of this step: one for all, which is half a step's garbage less
+	allocated int     // since the last collection, roughly
 )
 
 //go:wasmexport railhead_abi_v1
@@ -35,11 +39,13 @@ func buf(n int32) unsafe.Pointer {
 
 //go:wasmexport railhead_step
 func railheadStep(ptr unsafe.Pointer, length int32) int64 {
-	if steps++; steps%gcInterval == 0 {
+	if allocated >= gcBytes {
+		allocated = 0
 		runtime.GC()
 	}
 	// The copy is what strings that the handler keeps are parts of.
-	output = step(&served, string(unsafe.Slice((*byte)(ptr), length)), output)
+	output = step(&served, &current, string(unsafe.Slice((*byte)(ptr), length)), output)
+	allocated += stepBytes + int(length) + len(output)
 	at := uintptr(unsafe.Pointer(unsafe.SliceData(output)))
 	return int64(uint64(at)<<32 | uint64(len(output)))
 }

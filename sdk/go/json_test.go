@@ -86,7 +86,7 @@ func TestVarsRefuse(t *testing.T) {
 }
 
 func TestJobVariables(t *testing.T) {
-	job := &Job{}
+	job := &Job{decoded: true}
 	for _, row := range []struct {
 		json string
 		text string

@@ -23,10 +23,20 @@ type Job struct {
 
 	encoded   string // for the headers
 	variables []variable
+	decoded   bool // the variables are; until then their json is the encoded Variable
 	room      [varsRoom]variable
 }
 
 type variable struct{ name, json string }
+
+// decodeVariables is put off until the first variable is asked for.
+func (j *Job) decodeVariables() {
+	for i := range j.variables {
+		v := &j.variables[i]
+		v.name, v.json = pair(v.json)
+	}
+	j.decoded = true
+}
 
 // Prior is a money effect in doubt.
 type Prior struct {
@@ -37,10 +47,24 @@ type Prior struct {
 // decode reads the encoded job.
 func (j *Job) decode(message string) {
 	j.encoded = message
-	j.variables = j.room[:0]
-	j.PaymentStarted = time.UnixMilli(0).UTC()
+	variables := j.room[:0]
+	started := int64(0)
 	f := fields{in: message}
-	for f.next() {
+	for {
+		// Variables come in a row, and most are short.
+		at := f.at
+		for at+2 <= len(message) && message[at] == jobVariables<<3|typeLength && message[at+1] < 0x80 {
+			start := at + 2
+			at = start + int(message[at+1])
+			if at > len(message) {
+				panic(malformed{})
+			}
+			variables = append(variables, variable{json: message[start:at]})
+		}
+		f.at = at
+		if !f.next() {
+			break
+		}
 		switch f.number {
 		case 1:
 			j.Type = f.text()
@@ -50,9 +74,8 @@ func (j *Job) decode(message string) {
 			j.Attempt = int(uint32(f.uint()))
 		case 4:
 			j.Retries = int(uint32(f.uint()))
-		case 5:
-			name, json := pair(f.text())
-			j.variables = append(j.variables, variable{name, json})
+		case jobVariables:
+			variables = append(variables, variable{json: f.text()})
 		case jobHeaders:
 			f.text()
 		case 7:
@@ -63,12 +86,18 @@ func (j *Job) decode(message string) {
 		case 9:
 			j.Flow = f.text()
 		case 10:
-			j.PaymentStarted = time.UnixMilli(int64(f.uint())).UTC()
+			started = int64(f.uint())
 		}
 	}
+	j.variables = variables
+	j.PaymentStarted = time.UnixMilli(started).UTC()
 }
 
-const jobHeaders = 6 // field of Job
+// Fields of Job.
+const (
+	jobVariables = 5
+	jobHeaders   = 6
+)
 
 // Header is a task header of the flow's element.
 func (j *Job) Header(name string) string { return lookup(j.encoded, jobHeaders, name) }
@@ -94,6 +123,9 @@ func (j *Job) Has(name string) bool {
 func (j *Job) JSON(name string) []byte { return textBytes(j.json(name)) }
 
 func (j *Job) json(name string) string {
+	if !j.decoded {
+		j.decodeVariables()
+	}
 	for i := range j.variables {
 		if j.variables[i].name == name {
 			return j.variables[i].json

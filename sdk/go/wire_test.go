@@ -51,6 +51,7 @@ func FuzzDecode(f *testing.F) {
 		read := reads(func() {
 			if kind, trigger = c.decode(string(encoded)); kind == triggerJob {
 				c.job.decode(trigger)
+				c.job.decodeVariables()
 			} else if kind == triggerHTTP {
 				request = newRequest(trigger)
 			}
@@ -181,7 +182,7 @@ func TestRepliesAreCanonical(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got := step(jobs, string(request), nil)
+				got := step(jobs, new(Context), string(request), nil)
 				reply := new(sdkv1.StepReply)
 				if err := reply.UnmarshalVT(got); err != nil {
 					t.Fatalf("%s, %d: %v", what, n, err)

@@ -35,7 +35,8 @@ type Instance struct {
 
 	// What the stand-ins for clock and randomness give in this step.
 	nowMs  int64
-	random *rand.ChaCha8
+	seed   [abi.SeedBytes]byte
+	random *rand.ChaCha8 // nil until the guest draws from it
 	log    guestLog
 
 	used bool // it has run a step
@@ -49,7 +50,7 @@ func (m *Module) NewInstance(ctx context.Context) (*Instance, error) {
 	// module's own, so that every instance begins alike.
 	i := &Instance{
 		module: m,
-		random: rand.NewChaCha8(sha256.Sum256([]byte(m.Digest))),
+		seed:   sha256.Sum256([]byte(m.Digest)),
 		log:    guestLog{to: m.log},
 	}
 	i.ctx = context.WithValue(context.Background(), instanceKey{}, i)
@@ -140,9 +141,9 @@ func (i *Instance) run(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.
 	if n := len(request.History); n > 0 {
 		i.nowMs = request.History[n-1].GetTimeMs()
 	}
-	var seed [abi.SeedBytes]byte
-	copy(seed[:], request.Seed)
-	i.random.Seed(seed)
+	i.seed = [abi.SeedBytes]byte{}
+	copy(i.seed[:], request.Seed)
+	i.random = nil
 	i.log.begin()
 	defer i.log.end()
 

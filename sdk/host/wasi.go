@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"encoding/binary"
+	"math/rand/v2"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -131,6 +132,9 @@ func random(i *Instance, m api.Module, stack []uint64) {
 	out, within := mem.Read(uint32(stack[0]), uint32(stack[1]))
 	if within {
 		i.charge(m, len(out))
+		if i.random == nil {
+			i.random = rand.NewChaCha8(i.seed)
+		}
 		_, _ = i.random.Read(out) // it never fails
 	}
 	stack[0] = ok(within)
