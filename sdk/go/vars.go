@@ -69,16 +69,34 @@ func sortedPairs[V any](pairs []pairOf[V], m map[string]V) []pairOf[V] {
 	return pairs
 }
 
-func appendObject[V any](dst []byte, m map[string]V) []byte {
-	var room [varsRoom]pairOf[V]
+// appendObject has no type parameter, so that the compiler sees that a Vars does
+// not outlive the call, and leaves it on the stack.
+func appendObject(dst []byte, m map[string]any) []byte {
+	var room [varsRoom]pairOf[any]
 	dst = append(dst, '{')
 	for i, p := range sortedPairs(room[:0], m) {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendString(dst, p.name)
-		dst = append(dst, ':')
+		dst = append(appendString(dst, p.name), ':')
+		if s, ok := p.value.(string); ok { // as most are
+			dst = appendString(dst, s)
+			continue
+		}
 		dst = appendValue(dst, p.name, p.value)
+	}
+	return append(dst, '}')
+}
+
+func appendTexts(dst []byte, m map[string]string) []byte {
+	var room [varsRoom]pairOf[string]
+	dst = append(dst, '{')
+	for i, p := range sortedPairs(room[:0], m) {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(appendString(dst, p.name), ':')
+		dst = appendString(dst, p.value)
 	}
 	return append(dst, '}')
 }
@@ -137,7 +155,7 @@ func appendJSON(dst []byte, name string, v any) (_ []byte, ok bool) {
 	case map[string]any:
 		return appendObject(dst, v), true
 	case map[string]string:
-		return appendObject(dst, v), true
+		return appendTexts(dst, v), true
 	case []string:
 		return appendArray(dst, name, v), true
 	case []any:
