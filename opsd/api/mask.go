@@ -37,7 +37,7 @@ func newMasker(names []string) *masker {
 // parts, or is one of wholes.
 var (
 	sensitiveParts = []string{
-		"msisdn", "iban", "account", "phone", "mobile", "email", "address", "birth", "partyident", "partyid", "personal",
+		"msisdn", "iban", "account", "phone", "mobile", "email", "address", "birth", "partyident", "partyid", "partysubid", "personal",
 		"passport", "nationalid", "taxid", "firstname", "lastname", "middlename", "fullname", "displayname", "givenname", "familyname",
 		"surname", "payername", "payeename", "customername", "clientname", "holdername", "beneficiary", "cardnumber", "cardholder",
 		"password", "secret", "authorization", "credential", "securitycode", "tracktwo", "track2", "track1", "pinblock", "ilppacket",
@@ -46,13 +46,13 @@ var (
 	sensitiveWholes = []string{"name", "pan", "pin", "cvv", "cvc", "otp", "dob", "note", "token", "cookie", "setcookie", "payer", "payee"}
 	// structural names hold objects whose fields decide for themselves; a plain
 	// value under them is masked.
-	structural = []string{"payer", "payee", "debtor", "creditor", "beneficiary", "customdata", "extensionlist", "partyidinfo", "personalinfo", "complexname", "geocode", "party"}
+	structural = []string{"payer", "payee", "debtor", "creditor", "beneficiary", "partyidinfo", "personalinfo", "complexname", "geocode", "party"}
 	// identifying names hold ids that people search by; unless they look like a card
 	// number they stay.
 	identifying = []string{"transactionid", "clientcorrelationid", "correlationid", "clientrefid", "quoteid", "transferid", "transactionrequestid",
 		"batchid", "subbatchid", "requestid", "externalid", "endtoendid", "uetr", "transfercode", "idempotencykey", "xcorrelationid", "origindate"}
 	// harmless names would match a part above but say nothing about a person.
-	harmless = []string{"partyidtype", "accountstatus", "accounttype", "addresstype", "accountcurrency", "partyidentifiertype", "partysubidortype"}
+	harmless = []string{"partyidtype", "accountstatus", "accounttype", "addresstype", "accountcurrency", "partyidentifiertype"}
 )
 
 // normal is a name in lower case without separators: party_id and partyId alike.
@@ -398,7 +398,7 @@ func (m *masker) path(path string) string {
 			plain = segment
 		}
 		masked := m.text(plain)
-		if i > 0 && identifierType(segments[i-1]) {
+		if i > 0 && identifierType(segments[i-1]) || subIdentifier(segments, i) {
 			masked = hide(plain)
 		}
 		if masked != plain {
@@ -425,6 +425,12 @@ func identifierType(segment string) bool {
 		return true
 	}
 	return false
+}
+
+// subIdentifier reports whether a segment narrows a party down, as Jane does in
+// FSPIOP's /parties/BUSINESS/Shoes/Jane.
+func subIdentifier(segments []string, i int) bool {
+	return i >= 3 && (segments[i-3] == "parties" || segments[i-3] == "participants") && identifierType(segments[i-2]) && segments[i] != "error"
 }
 
 // header masks a header's value.

@@ -31,6 +31,10 @@ func TestMaskedJSON(t *testing.T) {
 		{"channelRequest", `"{\"payer\":{\"partyIdInfo\":{\"partyIdentifier\":\"27710101999\"}},\"amount\":{\"amount\":\"1\"}}"`,
 			`"{\"payer\":{\"partyIdInfo\":{\"partyIdentifier\":\"***1999\"}},\"amount\":{\"amount\":\"1\"}}"`},
 		{"channelRequest", `"{\"payer\":"`, `"***"`},
+		// What a channel puts into its own fields is anybody's guess.
+		{"customData", `"[{\"key\":\"memo\",\"value\":\"for Ada\"}]"`, `"[{\"key\":\"***\",\"value\":\"***\"}]"`},
+		{"", `{"extensionList":{"extension":[{"key":"k","value":"Ada"}]}}`, `{"extensionList":{"extension":[{"key":"***","value":"***"}]}}`},
+		{"", `{"partyIdInfo":{"partySubIdOrType":"Jane"}}`, `{"partyIdInfo":{"partySubIdOrType":"***"}}`},
 		{"transferFailed", `false`, `false`},
 		{"name", `null`, `null`},
 		{"ilpPacket", `"AYIC9AAAAAAAABdwHWcucGF5ZWVmc3AubXNpc2Ru"`, `"***"`},
@@ -55,6 +59,8 @@ func TestMaskedPathsAndTexts(t *testing.T) {
 	for in, want := range map[string]string{
 		"/parties/MSISDN/27710101999":                              "/parties/MSISDN/***1999",
 		"/parties/EMAIL/ada%40example.org":                         "/parties/EMAIL/***",
+		"/parties/BUSINESS/Shoes/Jane/error":                       "/parties/BUSINESS/***/***/error",
+		"/parties/MSISDN/27710101999/error":                        "/parties/MSISDN/***1999/error",
 		"/transfers/11111111-2222-4333-8444-555555555555":          "/transfers/11111111-2222-4333-8444-555555555555",
 		"/accounts/A17/holds":                                      "/accounts/***/holds",
 		"/interop/27710101999?iban=DE89370400440532013000&limit=5": "/interop/***1999?iban=***3000&limit=5",
