@@ -96,7 +96,7 @@ const answerLost = "it was done, but what the other side answered is lost: it wa
 
 // encodeHeaders sorts by name, so that the effect does not depend on map order.
 func encodeHeaders(w *writer, number int, headers map[string]string) {
-	var room [varsRoom]pairOf[string]
+	var room [pairsRoom]pairOf[string]
 	for _, h := range sortedPairs(room[:0], headers) {
 		at := w.begin(number)
 		w.text(1, h.name)

@@ -23,8 +23,8 @@ type Job struct {
 
 	encoded   string // for the headers
 	variables []variable
-	decoded   bool // the variables are; until then their json is the encoded Variable
-	room      [varsRoom]variable
+	decoded   bool         // the variables are; until then their json is the encoded Variable
+	room      [16]variable // as many as most jobs have
 }
 
 type variable struct{ name, json string }

@@ -24,7 +24,7 @@ func (v Vars) JSON() []byte { return appendObject(make([]byte, 0, 2+48*len(v)), 
 
 // encode writes the variables as fields of that number.
 func (v Vars) encode(w *writer, number int) {
-	var room [varsRoom]pairOf[any]
+	var room [pairsRoom]pairOf[any]
 	for _, p := range sortedPairs(room[:0], v) {
 		variable := w.begin(number)
 		w.text(1, p.name)
@@ -44,20 +44,23 @@ func (v Vars) encoded(number int) writer {
 	return w
 }
 
-// varsRoom is how many variables are handled without an allocation.
-const varsRoom = 16
+// pairsRoom is how many pairs of a map are sorted without an allocation.
+const pairsRoom = 8
 
 type pairOf[V any] struct {
 	name  string
 	value V
 }
 
-// sortedPairs appends the map to empty pairs, in ascending order.
+// sortedPairs puts the map in ascending order into the room of pairs, if it fits.
 func sortedPairs[V any](pairs []pairOf[V], m map[string]V) []pairOf[V] {
+	if len(m) > cap(pairs) {
+		pairs = make([]pairOf[V], 0, len(m))
+	}
 	for k, v := range m {
 		pairs = append(pairs, pairOf[V]{k, v})
 	}
-	if len(pairs) <= varsRoom {
+	if len(pairs) <= pairsRoom {
 		for i := range pairs {
 			for j := i; j > 0 && pairs[j].name < pairs[j-1].name; j-- {
 				pairs[j], pairs[j-1] = pairs[j-1], pairs[j]
@@ -72,7 +75,7 @@ func sortedPairs[V any](pairs []pairOf[V], m map[string]V) []pairOf[V] {
 // appendObject has no type parameter, so that the compiler sees that a Vars does
 // not outlive the call, and leaves it on the stack.
 func appendObject(dst []byte, m map[string]any) []byte {
-	var room [varsRoom]pairOf[any]
+	var room [pairsRoom]pairOf[any]
 	dst = append(dst, '{')
 	for i, p := range sortedPairs(room[:0], m) {
 		if i > 0 {
@@ -89,7 +92,7 @@ func appendObject(dst []byte, m map[string]any) []byte {
 }
 
 func appendTexts(dst []byte, m map[string]string) []byte {
-	var room [varsRoom]pairOf[string]
+	var room [pairsRoom]pairOf[string]
 	dst = append(dst, '{')
 	for i, p := range sortedPairs(room[:0], m) {
 		if i > 0 {

@@ -80,10 +80,11 @@ func (i *Instance) Step(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1
 	if i.dead || i.module.closed {
 		return nil, i.module.failure(Closed, "", nil)
 	}
-	if err := i.module.checkRequest(request); err != nil {
+	size, err := i.module.checkRequest(request)
+	if err != nil {
 		return nil, err
 	}
-	reply, err := i.run(ctx, request)
+	reply, err := i.run(request, size)
 	if err != nil {
 		i.discard(ctx)
 		return nil, err
@@ -92,8 +93,8 @@ func (i *Instance) Step(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1
 }
 
 // step is Step for the pools: StepReply.error is an error there.
-func (i *Instance) step(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
-	reply, err := i.run(ctx, request)
+func (i *Instance) step(request *sdkv1.StepRequest, size int) (*sdkv1.StepReply, error) {
+	reply, err := i.run(request, size)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +127,8 @@ func (i *Instance) discard(ctx context.Context) {
 	i.module.count(func(s *Stats) { s.Instances--; s.Failures++ })
 }
 
-func (i *Instance) run(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
-	size := request.SizeVT()
+// run runs one step; size is that of the encoded request.
+func (i *Instance) run(request *sdkv1.StepRequest, size int) (*sdkv1.StepReply, error) {
 	if cap(i.encoded) < size {
 		i.encoded = make([]byte, size+size/2)
 	}

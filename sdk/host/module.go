@@ -205,7 +205,8 @@ func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepReq
 	if m.closed {
 		return nil, m.failure(Closed, "", nil)
 	}
-	if err := m.checkRequest(request); err != nil {
+	size, err := m.checkRequest(request)
+	if err != nil {
 		return nil, err
 	}
 	p := m.pool(tenant)
@@ -221,7 +222,7 @@ func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepReq
 		return nil, err
 	}
 	fresh := !i.used
-	reply, err := i.step(ctx, request)
+	reply, err := i.step(request, size)
 	if err == nil && reply.Mismatch == nil {
 		p.put(m, i)
 		return reply, nil
@@ -235,7 +236,7 @@ func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepReq
 	if i, err = m.NewInstance(ctx); err != nil {
 		return nil, err
 	}
-	if reply, err = i.step(ctx, request); err != nil || reply.Mismatch != nil {
+	if reply, err = i.step(request, size); err != nil || reply.Mismatch != nil {
 		i.discard(ctx)
 		return reply, err
 	}

@@ -8,15 +8,16 @@ import (
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
-// checkRequest refuses what no instance should be troubled with.
-func (m *Module) checkRequest(request *sdkv1.StepRequest) error {
-	if size := request.SizeVT(); size > abi.RequestMaxBytes {
-		return m.failure(BadRequest, fmt.Sprintf("%d bytes are more than %d", size, abi.RequestMaxBytes), nil)
+// checkRequest refuses what no instance should be troubled with. It returns the
+// size of the encoded request.
+func (m *Module) checkRequest(request *sdkv1.StepRequest) (size int, err error) {
+	if size = request.SizeVT(); size > abi.RequestMaxBytes {
+		return 0, m.failure(BadRequest, fmt.Sprintf("%d bytes are more than %d", size, abi.RequestMaxBytes), nil)
 	}
 	if n := len(request.History); n > abi.StepsMax {
-		return m.failure(BadRequest, fmt.Sprintf("%d answers without a checkpoint are more than %d", n, abi.StepsMax), nil)
+		return 0, m.failure(BadRequest, fmt.Sprintf("%d answers without a checkpoint are more than %d", n, abi.StepsMax), nil)
 	}
-	return nil
+	return size, nil
 }
 
 // CheckReply says how a reply breaks the contract, if it does: it must be one
