@@ -325,6 +325,8 @@ func (n *Node) follow(ctx context.Context) {
 			} else {
 				n.control.LeadershipLost()
 			}
+		case err := <-n.replica.Failed():
+			n.fail(err)
 		case <-ctx.Done():
 			return
 		}

@@ -20,6 +20,7 @@ type applier struct {
 	store   *store
 	outbox  *outbox.Log
 	metrics *metrics
+	failure *failure
 	onHints func([]engine.Hint)
 	ended   endings
 	leading *atomic.Uint64 // the epoch in which this node leads, or 0
@@ -66,11 +67,8 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 			a.full()
 		}
 	}
-	if err := a.outbox.Flush(); err != nil {
-		// The records stay in memory and are tried again; the checkpoint fails with
-		// the same error, says so, and in the end proposals are refused.
-		a.metrics.outboxErrors.Inc()
-	}
+	// What could not be written stays in the outbox's memory; the replica stops.
+	_ = a.failure.note(a.outbox.Flush())
 	a.metrics.index.Set(float64(logs[len(logs)-1].Index))
 	if len(hints) > 0 && a.leading.Load() != 0 {
 		a.onHints(hints)
@@ -167,6 +165,21 @@ func (e *endings) tell(payment uint64) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.close(payment)
+}
+
+// tellWhere is tell for every payment somebody waits for and that has ended.
+func (e *endings) tellWhere(ended func(payment uint64) bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for payment := range e.byID {
+		if ended(payment) {
+			e.close(payment)
+		}
+	}
+}
+
+func (e *endings) close(payment uint64) {
 	for _, ch := range e.byID[payment] {
 		close(ch)
 		e.waiting.Add(-1)

@@ -18,5 +18,6 @@
 // with others into an entry, apply.go carries the entry out, store.go and
 // table.go hold the rows, checkpoint.go and disk.go bring them to the disk,
 // snapshot.go carries them to another node. office.go is what a leader does
-// before anybody may propose, hash.go how nodes notice that they differ.
+// before anybody may propose, hash.go how nodes notice that they differ,
+// failure.go how one that cannot write stops.
 package replica

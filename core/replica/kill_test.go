@@ -39,13 +39,21 @@ func child(dir string) {
 	for !r.IsLeader() {
 		time.Sleep(time.Millisecond)
 	}
+	limit(r)
+	padding := 100
+	if n, err := strconv.Atoi(os.Getenv(childPadding)); err == nil {
+		padding = n
+	}
 	var mu sync.Mutex
 	for range 16 {
 		go func() {
 			for {
-				reply, err := r.Propose(context.Background(), count(make([]byte, 100)...))
+				reply, err := r.Propose(context.Background(), count(make([]byte, padding)...))
 				if err != nil {
 					fmt.Fprintln(os.Stderr, err)
+					if os.Getenv(childLimit) != "" {
+						return // the failure ends the process
+					}
 					os.Exit(1)
 				}
 				mu.Lock()

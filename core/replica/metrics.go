@@ -18,7 +18,6 @@ type metrics struct {
 	index         prometheus.Gauge
 	leading       prometheus.Gauge
 	skew          prometheus.Gauge
-	outboxErrors  prometheus.Counter
 	mismatches    prometheus.Counter
 
 	registry   prometheus.Registerer // nil: none
@@ -49,13 +48,12 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		skew:          gauge("railhead_replica_clock_skew_seconds", "How far a majority of clocks is ahead of the leader's, once that is too much; else 0."),
 		mismatches:    counter("railhead_replica_hash_mismatches_total", "Times another node had another state at the same index."),
 		registry:      to,
-		outboxErrors:  counter("railhead_replica_outbox_errors_total", "Failed writes of outbox segments; they are tried again."),
 	}
 	if to == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.entryCommands, m.commit, m.checkpoint, m.freeze, m.checkpointed, m.delta, m.index, m.leading, m.skew, m.outboxErrors, m.mismatches,
+		m.entryCommands, m.commit, m.checkpoint, m.freeze, m.checkpointed, m.delta, m.index, m.leading, m.skew, m.mismatches,
 	} {
 		if err := to.Register(c); err != nil {
 			m.unregister()

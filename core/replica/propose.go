@@ -50,6 +50,7 @@ type proposer struct {
 	raft    *raft.Raft
 	leading *atomic.Uint64
 	refuse  func() error // says why new proposals cannot be taken now
+	failed  <-chan struct{}
 	metrics *metrics
 
 	mu     sync.Mutex
@@ -63,9 +64,9 @@ type proposer struct {
 	done   sync.WaitGroup
 }
 
-func startProposer(cfg *Config, r *raft.Raft, leading *atomic.Uint64, refuse func() error, m *metrics) *proposer {
+func startProposer(cfg *Config, r *raft.Raft, leading *atomic.Uint64, refuse func() error, failed <-chan struct{}, m *metrics) *proposer {
 	p := &proposer{
-		cfg: cfg, raft: r, leading: leading, refuse: refuse, metrics: m,
+		cfg: cfg, raft: r, leading: leading, refuse: refuse, failed: failed, metrics: m,
 		wake:  make(chan struct{}, 1),
 		slots: make(chan struct{}, cfg.InFlight),
 		sent:  make(chan parcel, cfg.InFlight),
@@ -205,9 +206,10 @@ func (p *proposer) wait(future raft.ApplyFuture) error {
 	select {
 	case err := <-answer:
 		return err
+	case <-p.failed:
 	case <-p.stop:
-		return raft.ErrRaftShutdown
 	}
+	return raft.ErrRaftShutdown
 }
 
 // outcome says what Raft's refusal means for the one who proposed.

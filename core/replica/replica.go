@@ -34,6 +34,10 @@ type Replica struct {
 	office   *office
 	leading  atomic.Uint64 // the epoch in which this node leads, or 0
 
+	failure  *failure
+	failed   chan error
+	shutdown func() error // of Raft, once
+
 	kick chan struct{} // asks for a checkpoint now
 	stop chan struct{}
 	done sync.WaitGroup
@@ -48,6 +52,7 @@ func Open(cfg Config) (_ *Replica, err error) {
 	}
 	r := &Replica{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.ID),
+		failure: newFailure(), failed: make(chan error, 1),
 		kick: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	defer func() {
@@ -64,10 +69,11 @@ func Open(cfg Config) (_ *Replica, err error) {
 	if err := r.openRaft(); err != nil {
 		return nil, err
 	}
-	r.proposer = startProposer(&r.cfg, r.raft, &r.leading, r.refuse, r.metrics)
-	r.done.Add(2)
+	r.proposer = startProposer(&r.cfg, r.raft, &r.leading, r.refuse, r.failure.happened, r.metrics)
+	r.done.Add(3)
 	go r.checkpoints()
 	go r.watchPeers()
+	go r.stopOnFailure()
 	r.office.start(r)
 	return r, nil
 }
@@ -92,6 +98,7 @@ func (r *Replica) openState() error {
 	}
 	r.applier = &applier{
 		dir: r.cfg.Dir, machine: r.cfg.Machine, store: r.store, outbox: r.outbox, metrics: r.metrics,
+		failure: r.failure,
 		onHints: r.cfg.OnHints, leading: &r.leading, fullAt: r.cfg.CheckpointBytes,
 		full: func() {
 			select {
@@ -124,7 +131,8 @@ func (r *Replica) openRaft() error {
 	if err := r.dropStaleLog(); err != nil {
 		return err
 	}
-	cached, err := raft.NewLogCache(cacheEntries, r.wal)
+	log := &safeLog{r.wal, r.failure}
+	cached, err := raft.NewLogCache(cacheEntries, log)
 	if err != nil {
 		return fmt.Errorf("replica: open the log: %w", err)
 	}
@@ -153,20 +161,21 @@ func (r *Replica) openRaft() error {
 	c.SnapshotThreshold, c.SnapshotInterval = 1<<62, 24*time.Hour
 
 	if !r.cfg.Join {
-		exists, err := raft.HasExistingState(cached, r.wal, snapshots)
+		exists, err := raft.HasExistingState(cached, log, snapshots)
 		if err != nil {
 			return fmt.Errorf("replica: inspect the log: %w", err)
 		}
 		if !exists {
-			if err := raft.BootstrapCluster(c, cached, r.wal, snapshots, transport, r.members()); err != nil {
+			if err := raft.BootstrapCluster(c, cached, log, snapshots, transport, r.members()); err != nil {
 				return fmt.Errorf("replica: write the first members to the log: %w", err)
 			}
 		}
 	}
-	if r.raft, err = raft.NewRaft(c, r.applier, cached, r.wal, snapshots, transport); err != nil {
+	if r.raft, err = raft.NewRaft(c, r.applier, cached, log, snapshots, transport); err != nil {
 		_ = transport.Close() // what led here is the error to tell
 		return fmt.Errorf("replica: start raft: %w", err)
 	}
+	r.shutdown = sync.OnceValue(func() error { return r.raft.Shutdown().Error() })
 	return nil
 }
 
@@ -293,9 +302,8 @@ func (r *Replica) checkpoints() {
 		case <-r.stop:
 			return
 		}
-		if err := r.Checkpoint(); err != nil {
-			r.log.Error("the checkpoint could not be written; it is tried again", "error", err)
-			continue
+		if r.Checkpoint() != nil {
+			return // stopOnFailure says why
 		}
 		r.cutLog()
 	}
@@ -316,9 +324,12 @@ func (r *Replica) Checkpoint() error {
 
 // checkpoint writes what is frozen.
 func (a *applier) checkpoint() error {
+	if err := a.failure.before(); err != nil {
+		return err
+	}
 	done, err := a.store.write(a.outbox.Sync)
 	if err != nil {
-		return err
+		return a.failure.note(err)
 	}
 	a.metrics.checkpointed.Add(float64(done.rows))
 	a.store.mu.RLock()
@@ -329,7 +340,7 @@ func (a *applier) checkpoint() error {
 	if done.rows == 0 {
 		return nil
 	}
-	return a.outbox.Trim(done.exported, done.at.outbox)
+	return a.failure.note(a.outbox.Trim(done.exported, done.at.outbox))
 }
 
 // cutLog lets Raft drop the log that the checkpoint has made superfluous. A part
@@ -363,7 +374,7 @@ func (r *Replica) Close() error {
 	var err error
 	r.once.Do(func() {
 		close(r.stop)
-		err = r.raft.Shutdown().Error()
+		err = r.shutdown()
 		r.done.Wait()
 		r.proposer.close()
 		r.office.close()

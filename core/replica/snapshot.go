@@ -65,7 +65,7 @@ func (f *frozenState) Persist(sink raft.SnapshotSink) error {
 	if !ok {
 		return errors.New("replica: a snapshot was taken into a foreign store")
 	}
-	return f.applier.store.relabel(label.meta.Index, label.meta.Term)
+	return f.applier.failure.note(f.applier.store.relabel(label.meta.Index, label.meta.Term))
 }
 
 // Release implements raft.FSMSnapshot.
@@ -358,7 +358,14 @@ func (a *applier) Restore(r io.ReadCloser) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writer.end()
-	if err := s.disk.close(); err != nil {
+	// From here on the node has neither the old state nor the new one.
+	return a.failure.note(a.replace(fresh))
+}
+
+// replace puts a complete state folder in the place of the present one. The
+// caller holds mu and checkpointing.
+func (a *applier) replace(fresh string) error {
+	if err := a.store.disk.close(); err != nil {
 		return fmt.Errorf("replica: close the checkpoint: %w", err)
 	}
 	if err := errors.Join(
@@ -368,8 +375,18 @@ func (a *applier) Restore(r io.ReadCloser) error {
 	); err != nil {
 		return fmt.Errorf("replica: install a snapshot: %w", err)
 	}
-	os.Remove(filepath.Join(a.dir, incomingName))
-	return a.reset()
+	_ = os.Remove(filepath.Join(a.dir, incomingName)) // the next one replaces it
+	if err := a.reset(); err != nil {
+		return err
+	}
+	// Payments that ended in the part of the log that was passed over.
+	x := tx{store: a.store}
+	defer x.end()
+	a.ended.tellWhere(func(payment uint64) bool {
+		_, ended := x.Get(engine.Key{Table: engine.TableReceipt, A: payment})
+		return ended
+	})
+	return nil
 }
 
 // adoptState finishes the replacement of the state folder, which a crash may

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.etcd.io/bbolt"
+
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
 // TestDamagedSnapshotsAreRefused changes and cuts a snapshot stream at many
@@ -111,4 +113,37 @@ func TestADirectoryServesOneReplica(t *testing.T) {
 		t.Fatalf("the refusal does not say why: %v", err)
 	}
 	propose(t, r, count())
+}
+
+// TestAwaitAcrossASnapshot: who waits on a follower for a payment is told, also
+// when the log entry that ended it reaches the follower only within a snapshot.
+func TestAwaitAcrossASnapshot(t *testing.T) {
+	ahead, behind := open(t, testConfig(t, t.TempDir())), open(t, testConfig(t, t.TempDir()))
+	leads(t, ahead)
+	leads(t, behind)
+	ended, cancel := behind.Await(7)
+	defer cancel()
+	running, cancelRunning := behind.Await(8)
+	defer cancelRunning()
+	propose(t, ahead, &enginev1.Command{Verb: &enginev1.Command_CancelPayment{CancelPayment: &enginev1.CancelPayment{Payment: 7}}})
+	if err := ahead.Checkpoint(); err != nil {
+		t.Fatal(err)
+	}
+	_, stream, err := ahead.applier.stream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := behind.applier.Restore(stream); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	default:
+		t.Error("nobody was told that the payment has ended")
+	}
+	select {
+	case <-running:
+		t.Error("somebody was told of a payment that has not ended")
+	default:
+	}
 }
