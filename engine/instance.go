@@ -38,6 +38,9 @@ func (a *application) load(key uint64) *payment {
 	}
 	row = copyOf(row)
 	row.Tokens = cloneAll(row.Tokens)
+	for _, t := range row.Tokens {
+		t.Waits = cloneAll(t.Waits) // a cycle's wait changes with each repetition
+	}
 	row.Scopes = cloneAll(row.Scopes)
 	row.Pins = slices.Clone(row.Pins)
 	row.EffectKeys = slices.Clone(row.EffectKeys)

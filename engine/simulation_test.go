@@ -17,13 +17,13 @@ var (
 )
 
 // TestSimulation runs random histories. After every command the rows agree with
-// each other; a replica that loses its caches at random, and one that replays the
+// each other and none has been changed after it was put; a replica that loses its caches at random, and one that replays the
 // whole log, reach the same bytes; every command survives its own codec; and the
 // events of a payment are numbered without a gap.
 func TestSimulation(t *testing.T) {
 	seen := make(map[enginev1.EventKind]int)
 	for s := *seed; s < *seed+*seeds; s++ {
-		tx, second := enginetest.NewMemTx(), enginetest.NewMemTx()
+		tx, second := enginetest.NewFrozen(), enginetest.NewMemTx()
 		w := enginetest.NewWorkload(tx, s)
 		follower := engine.New()
 		applied := 0
@@ -40,6 +40,9 @@ func TestSimulation(t *testing.T) {
 				lastSeq[ev.Payment] = ev.Seq
 			}
 			if err := enginetest.Check(tx); err != nil {
+				t.Fatalf("seed %d, step %d: %v", s, i, err)
+			}
+			if err := tx.Changed(); err != nil {
 				t.Fatalf("seed %d, step %d: %v", s, i, err)
 			}
 			if i%97 == 0 {

@@ -72,13 +72,20 @@ func RunScripts(t *testing.T, dir string) {
 		if !strings.HasSuffix(path, ".txt") {
 			return
 		}
-		env := NewEnv(NewMemTx())
+		tx := NewFrozen()
+		env := NewEnv(tx)
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			return env.Handle(t, d)
 		})
 		again, second := NewMemTx(), engine.New()
 		for _, l := range env.log {
 			second.Apply(again, l.Stamp, l.Command)
+		}
+		if err := Check(tx); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if err := tx.Changed(); err != nil {
+			t.Fatalf("%s: %v", path, err)
 		}
 		if !bytes.Equal(Dump(env.Tx), Dump(again)) {
 			t.Fatalf("%s: replaying the log reaches another state", path)
