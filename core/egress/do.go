@@ -105,6 +105,10 @@ func (e *Endpoint) send(ctx context.Context, effect *sdkv1.Http, key string, aga
 		return e.open(abi.FailureTimeout, e.text(err)), true
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode < 200 {
+		// The body of a 101 is the bare connection, which heeds no deadline.
+		return e.open(abi.FailureTimeout, fmt.Sprintf("HTTP %d in place of an answer", resp.StatusCode)), true
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, e.config.ResponseMax+1))
 	if err != nil {
 		return e.open(abi.FailureTimeout, fmt.Sprintf("HTTP %d, cut off: %s", resp.StatusCode, e.text(err))), true

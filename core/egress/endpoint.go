@@ -86,10 +86,10 @@ func New(c Config, around Surroundings) (*Endpoint, error) {
 
 func newEndpoint(c Config, around Surroundings) (*Endpoint, error) {
 	base, err := url.Parse(c.URL)
-	if err != nil || base.Host == "" || base.Opaque != "" {
+	if err != nil || base.Hostname() == "" || base.Opaque != "" {
 		return nil, fmt.Errorf("url %q is not one with a host", c.URL)
 	}
-	if base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+	if base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
 		return nil, errors.New("the url may carry no user, query or fragment")
 	}
 	port := base.Port()

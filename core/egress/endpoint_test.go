@@ -195,6 +195,7 @@ func TestRefusedRequestsAreNotSent(t *testing.T) {
 		"a fragment":              post("/a#b"),
 		"a bad escape":            post("/%zz"),
 		"a tunnel":                {Method: "CONNECT", Path: "/"},
+		"an echo of the secrets":  {Method: "TRACE", Path: "/"},
 		"a method injection":      {Method: "GET / HTTP/1.1\r\nX: y", Path: "/"},
 		"a large body":            {Method: "POST", Path: "/", Body: make([]byte, bodyMax+1)},
 	} {

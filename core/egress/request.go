@@ -37,7 +37,8 @@ func (e *Endpoint) build(ctx context.Context, effect *sdkv1.Http, key string) (*
 	if err != nil {
 		return nil, err
 	}
-	if !token(effect.Method) || effect.Method == http.MethodConnect {
+	// TRACE sends back what it was sent, and with it the secrets.
+	if !token(effect.Method) || effect.Method == http.MethodConnect || effect.Method == http.MethodTrace {
 		return nil, fmt.Errorf("method %q is not one an endpoint can be asked for", effect.Method)
 	}
 	if len(effect.Body) > bodyMax {
@@ -70,14 +71,30 @@ func (e *Endpoint) build(ctx context.Context, effect *sdkv1.Http, key string) (*
 	if _, ok := req.Header["User-Agent"]; !ok {
 		req.Header.Set("User-Agent", "railhead")
 	}
-	if effect.Method != http.MethodGet && effect.Method != http.MethodHead || len(effect.Body) > 0 {
-		// net/http repeats a request by itself when it carries an Idempotency-Key
-		// and its body can be read again. Whether to send twice is decided above,
-		// by the endpoint's mode, so the body is one that reads once.
-		req.Body = io.NopCloser(once{bytes.NewReader(effect.Body)})
-		req.ContentLength = int64(len(effect.Body))
-	}
+	onlyOnce(req, effect.Body)
 	return req, nil
+}
+
+// onlyOnce gives the request its body and keeps net/http from sending it again by
+// itself when a kept connection goes away under it, which net/http does for some
+// methods, and for any under an Idempotency-Key, unless there is a body that it
+// cannot read again. Whether to send twice is decided by the endpoint's mode.
+func onlyOnce(req *http.Request, body []byte) {
+	switch {
+	case len(body) > 0, req.Method == http.MethodGet, req.Method == http.MethodHead, req.Method == http.MethodOptions:
+		// Of these methods net/http looks whether the body is empty, and sends none.
+		req.Body = io.NopCloser(once{bytes.NewReader(body)})
+		req.ContentLength = int64(len(body))
+	default:
+		// Of the others it would send an empty body in chunks, so there is none, and
+		// the header is written as HTTP allows and net/http does not look for it.
+		for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+			if values, ok := req.Header[name]; ok {
+				delete(req.Header, name)
+				req.Header[strings.ToLower(name)] = values
+			}
+		}
+	}
 }
 
 // once hides the type of a reader, by which net/http would learn to rewind it.
@@ -101,8 +118,10 @@ func (e *Endpoint) target(path string) (*url.URL, error) {
 	if err != nil {
 		return nil, errors.New("the path is not well escaped")
 	}
-	for segment := range strings.SplitSeq(u.Path, "/") {
-		if segment == ".." || segment == "." {
+	// Some servers take a backslash for a slash, and cut parameters off a segment
+	// before they look at it.
+	for segment := range strings.FieldsFuncSeq(u.Path, func(c rune) bool { return c == '/' || c == '\\' }) {
+		if name, _, _ := strings.Cut(segment, ";"); name == ".." || name == "." {
 			return nil, errors.New("a path may not climb out of its endpoint")
 		}
 	}

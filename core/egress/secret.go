@@ -2,14 +2,17 @@ package egress
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -93,9 +96,14 @@ func scrubber(secrets map[string]string) *strings.Replacer {
 	if len(secrets) == 0 {
 		return nil
 	}
+	// The replacer tries its pairs in this order: of secrets that begin alike the
+	// longest comes first, or its end would be left over.
+	names := slices.SortedFunc(maps.Keys(secrets), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(secrets[b]), len(secrets[a])), strings.Compare(a, b))
+	})
 	var pairs []string
-	for name, value := range secrets {
-		ref := "{{secret:" + name + "}}"
+	for _, name := range names {
+		value, ref := secrets[name], "{{secret:"+name+"}}"
 		pairs = append(pairs, value, ref, url.QueryEscape(value), ref,
 			base64.StdEncoding.EncodeToString([]byte(value)), ref,
 			base64.RawURLEncoding.EncodeToString([]byte(value)), ref)
