@@ -277,11 +277,11 @@ func (p *payment) call(f *flow, token *enginev1.Token) {
 		return
 	}
 	depth := 0
-	for s := p.scope(token.Scope); s.Parent != 0; s = p.scope(s.Parent) {
+	for s := p.body(token.Scope); s.Parent != 0; s = p.body(s.Parent) {
 		depth++
 	}
 	called := p.a.flow(p.row.Tenant, id, 0)
-	if called == nil || len(called.process.Start) == 0 || depth > 2*limitDepth {
+	if called == nil || len(called.process.Start) == 0 || depth >= limitDepth {
 		p.openIncident(token, IncidentCalledFlow, "The called flow "+quote(id)+" is not deployed, has no none start event, or calls too deep.")
 		return
 	}

@@ -390,12 +390,15 @@ func (p *payment) drop(token *enginev1.Token) {
 	}
 }
 
-// dropScope removes a scope with all its tokens and the scopes below it.
+// dropScope removes a scope with all its tokens and the scopes below it. A token
+// with local variables lies in a scope of its own, which belongs to the body.
 func (p *payment) dropScope(scope *enginev1.Scope) {
-	for _, t := range slices.Clone(p.row.Tokens) {
-		if t.Scope == scope.N && p.token(t.N) != nil && t.N != scope.Token {
-			p.drop(t)
+	if !scope.Local {
+		for _, t := range slices.Clone(p.row.Tokens) {
+			if p.token(t.N) != nil && p.body(t.Scope).N == scope.N {
+				p.drop(t)
+			}
 		}
 	}
-	p.row.Scopes = slices.DeleteFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.N == scope.N })
+	p.removeScope(scope)
 }

@@ -123,6 +123,9 @@ func (c *checker) tokens() {
 			c.fail("payment %x runs without a token", payment)
 		}
 		for _, s := range in.Scopes {
+			if s.Parent != 0 && !slices.ContainsFunc(in.Scopes, func(o *enginev1.Scope) bool { return o.N == s.Parent }) {
+				c.fail("scope %d of payment %x lies in no scope", s.N, payment)
+			}
 			if s.Token != 0 && !c.token(payment, func(t *enginev1.Token) bool { return t.N == s.Token }) {
 				c.fail("scope %d of payment %x belongs to no token", s.N, payment)
 			}
