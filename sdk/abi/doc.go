@@ -62,6 +62,9 @@
 //     wrote the history.
 //   - If it does, the entry's answer is what the connector receives, and the
 //     guest's clock moves to the entry's time.
+//   - An answer to an Http effect that holds nothing (an Answer without a kind)
+//     belongs to an effect that was settled as done by enquiry. The connector
+//     receives InDoubt with a reason that says so, and never a failure.
 //   - When there is no n-th entry the step ends: the reply holds that effect
 //     alone (or, in an SDK that can run effects side by side, all effects that
 //     wait, in ordinal order).

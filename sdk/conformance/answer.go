@@ -112,6 +112,8 @@ func parseAnswerKind(d directive) (*sdkv1.Answer, error) {
 	case "in-doubt":
 		id, reason, _ := strings.Cut(rest, " ")
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_InDoubt{InDoubt: &sdkv1.InDoubt{IdempotencyKey: id, Reason: reason}}}, nil
+	case "lost":
+		return lost, nil
 	case "failure":
 		code, text, _ := strings.Cut(rest, " ")
 		return failure(code, text), nil

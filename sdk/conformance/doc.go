@@ -84,6 +84,7 @@
 //	answer bytes                of round-trip, sign, mac and encrypt; body or body-hex
 //	answer done                 of sleep, emit, send, forward and checkpoint
 //	answer in-doubt UUID TEXT
+//	answer lost                 of a money effect that enquiry found done
 //	answer failure CODE TEXT    codes are in sdk/abi
 //
 // Any answer may have a line "after DURATION": how long it took, 100ms unless

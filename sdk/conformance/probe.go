@@ -103,6 +103,7 @@ var hardAnswers = []struct {
 	{"unreachable", failure(abi.FailureUnreachable, "no connection")},
 	{"busy", failure(abi.FailureBusy, "the circuit breaker is open")},
 	{"in doubt", inDoubt},
+	{"an answer that is lost", lost},
 	{"a 500", &sdkv1.Answer{Kind: &sdkv1.Answer_Http{Http: &sdkv1.HttpAnswer{Status: 500}}}},
 	{"a 200 that is not JSON", &sdkv1.Answer{Kind: &sdkv1.Answer_Http{Http: &sdkv1.HttpAnswer{
 		Status: 200, Body: []byte("<html>maintenance</html>")}}}},
@@ -113,6 +114,10 @@ var hardAnswers = []struct {
 
 var inDoubt = &sdkv1.Answer{Kind: &sdkv1.Answer_InDoubt{InDoubt: &sdkv1.InDoubt{
 	IdempotencyKey: "00000000-0000-4000-8000-00000000dddd", Reason: "no answer in time"}}}
+
+// lost is the answer of an effect that was settled as done by enquiry: nobody
+// knows more of it.
+var lost = &sdkv1.Answer{}
 
 // hardWorld replaces the answer of each effect in turn, and lets everything
 // after it fail.
@@ -139,8 +144,14 @@ func (r *run) hardWorld(i Instance, vectors []*Vector) {
 	}
 }
 
-// doubt answers each money effect InDoubt and leaves every enquiry unanswered.
+// doubt answers each money effect InDoubt, or with an answer that is lost, and
+// leaves every enquiry unanswered.
 func (r *run) doubt(i Instance, vectors []*Vector) {
+	r.doubtful(i, vectors, "in doubt", inDoubt)
+	r.doubtful(i, vectors, "done, its answer lost", lost)
+}
+
+func (r *run) doubtful(i Instance, vectors []*Vector, how string, answer *sdkv1.Answer) {
 	for _, v := range vectors {
 		for at := 1; at < len(v.blocks); at++ {
 			c, ok := r.upTo(i, v, at)
@@ -151,8 +162,8 @@ func (r *run) doubt(i Instance, vectors []*Vector) {
 				continue
 			}
 			key := c.pending[0].GetHttp().GetKey()
-			r.answerAll(c, inDoubt)
-			where := v.Name() + ", " + key + " in doubt"
+			r.answerAll(c, answer)
+			where := v.Name() + ", " + key + " " + how
 			if !r.probe(where, "doubt", i, c) {
 				continue
 			}

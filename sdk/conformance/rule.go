@@ -44,7 +44,7 @@ var Rules = []Rule{
 	{Name: "hard-world",
 		Text: "whatever a call is answered (unreachable, busy, 500, not JSON), the connector comes to an outcome"},
 	{Name: "doubt", Kinds: []string{"ams"},
-		Text: "while a money effect is in doubt and enquiry is silent, the job neither completes nor raises a BPMN error"},
+		Text: "while a money effect is in doubt, or its answer is lost, and enquiry is silent, the job neither completes nor raises a BPMN error"},
 	{Name: "garbage", Kinds: []string{"channel", "scheme"},
 		Text: "a request whose body is garbage starts and publishes nothing"},
 }
