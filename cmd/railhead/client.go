@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/user"
 	"time"
@@ -21,6 +22,11 @@ import (
 // clear to http://, over TLS to https://, there with the administrator's
 // certificate if one is configured.
 func (a *app) http() (*http.Client, error) {
+	for key, address := range map[string]string{"control": a.settings.Client.Control, "ops": a.settings.Client.Ops} {
+		if u, err := url.Parse(address); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return nil, usagef("client.%s: %q is no URL; write http://HOST:PORT, or https:// with certificates", key, address)
+		}
+	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c := a.settings.Client.TLS; c.Cert != "" || c.Key != "" {
 		pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)

@@ -31,7 +31,9 @@ func (a *app) configCmd() *cobra.Command {
 		&cobra.Command{
 			Use:   "keys",
 			Short: "List every key with its default and its variable of the environment",
-			Args:  cobra.NoArgs,
+			Example: `  railhead config keys | grep kafka
+  railhead config keys --json`,
+			Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
 				keys := settings.Keys("")
 				if a.json {

@@ -146,7 +146,9 @@ func (a *app) connectorList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List installed connectors and whom they serve",
-		Args:  cobra.NoArgs,
+		Example: `  railhead connector list
+  railhead connector list --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.call(cmd.Context())
 			defer cancel()

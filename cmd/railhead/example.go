@@ -125,7 +125,8 @@ func (a *app) exampleKafka() *cobra.Command {
 		Short: "A Kafka broker for one machine",
 		Long: `A Kafka broker for one machine: it syncs every write, but keeps one copy. It is
 for development, tests and the benchmark.`,
-		Args: cobra.NoArgs,
+		Example: `  railhead example kafka --dir kafka --port 9092`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			broker, err := devhub.OpenBroker(dir, port)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -106,6 +107,9 @@ func printError(w io.Writer, err error) {
 	fmt.Fprintln(w)
 	for _, p := range detail.GetProblems() {
 		fmt.Fprintf(w, "  %s\n", problemLine(p))
+	}
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		fmt.Fprintln(w, "Nothing answers there. Is it running? --control names another node, --ops another opsd.")
 	}
 }
 

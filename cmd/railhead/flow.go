@@ -139,7 +139,9 @@ func (a *app) flowList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the flows that are deployed",
-		Args:  cobra.NoArgs,
+		Example: `  railhead flow list
+  railhead flow list --tenant greenbank --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.call(cmd.Context())
 			defer cancel()

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/spf13/cobra"
 )
 
 // TestMain lets the scripts run this program as the command railhead.
@@ -42,6 +45,24 @@ func TestCommandLine(t *testing.T) {
 			"exits": exits,
 		},
 	})
+}
+
+// TestExamples holds that every verb shows how it is used.
+func TestExamples(t *testing.T) {
+	plain := []string{"railhead version", "railhead help", "railhead completion"}
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Hidden || slices.Contains(plain, cmd.CommandPath()) {
+			return
+		}
+		if !cmd.HasSubCommands() && cmd.Example == "" {
+			t.Errorf("%s has no example", cmd.CommandPath())
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk((&app{out: io.Discard, err: io.Discard}).root())
 }
 
 // exits CODE COMMAND ARGS runs a command that must end with that exit code.

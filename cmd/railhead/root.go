@@ -63,7 +63,7 @@ channels and the payment schemes it takes part in.
 opsd" are the two processes of a real one. The other verbs talk to them.
 
 Settings come from a file (--config or RAILHEAD_CONFIG), from the environment
-(node.data_dir is RAILHEAD_NODE_DATA_DIR) and from flags, each over the one
+(node.dir is RAILHEAD_NODE_DIR) and from flags, each over the one
 before. "railhead config keys" lists them.
 
 ` + exitHelp,
@@ -166,8 +166,8 @@ func untilClosed(ctx context.Context, r io.Reader) context.Context {
 // settingKey marks a flag that sets a key of the schema.
 const settingKey = "railhead_setting"
 
-// settingFlags adds a flag for each setting of a section: node.data_dir becomes
-// --data-dir. The flags hold no value of their own; load reads those that were
+// settingFlags adds a flag for each setting of a section: node.kafka.brokers becomes
+// --kafka-brokers. The flags hold no value of their own; load reads those that were
 // given.
 func settingFlags(flags *pflag.FlagSet, section, prefix string) {
 	for _, k := range settings.Keys(section) {

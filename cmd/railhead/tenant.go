@@ -104,7 +104,9 @@ func (a *app) tenantList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the tenants",
-		Args:  cobra.NoArgs,
+		Example: `  railhead tenant list
+  railhead tenant list --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := a.call(cmd.Context())
 			defer cancel()

@@ -266,7 +266,9 @@ func (a *app) paymentWatch() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch",
 		Short: "Print payments as they change, until interrupted",
-		Args:  cobra.NoArgs,
+		Example: `  railhead payment watch --tenant greenbank
+  railhead payment watch --json | jq .payment.uuid`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// The server ends a stream now and then; the token goes on from there.
 			for cmd.Context().Err() == nil {

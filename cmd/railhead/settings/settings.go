@@ -77,7 +77,7 @@ func anyMap(m map[string]string) map[string]any {
 	return out
 }
 
-// fromEnv turns RAILHEAD_NODE_DATA_DIR=x into node.data_dir: x. The schema says
+// fromEnv turns RAILHEAD_NODE_LIMITS_LANE_SHARE=x into node.limits.lane_share: x. The schema says
 // which underscores are dots.
 func fromEnv(schema []string, env []string) (map[string]any, error) {
 	byName := make(map[string]string, len(schema))
