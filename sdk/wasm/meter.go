@@ -17,13 +17,21 @@ type MeterOptions struct {
 	MemoryMaxPages, TableMax uint32
 }
 
-// Limits on code. They keep the compiler, whose time grows with the square of
-// some of these, from being the thing that runs for ever.
+// Limits on code. They keep the compiler, whose time and memory grow with the
+// square of some of these, from being the thing that runs for ever. Connectors in
+// Go stay below a tenth of each.
 const (
 	NestingMax      = 5_000
 	BranchTableMax  = 20_000
-	LocalsMax       = 50_000
-	FunctionMaxSize = 4 << 20
+	LocalsMax       = 50_000    // of one function
+	LocalsSumMax    = 5_000_000 // of a module
+	FunctionMaxSize = 512 << 10
+	// Effort is what a function asks of a compiler: at the head of each block it
+	// may have to join what the paths there left in each local, so it is the blocks
+	// times the locals, and ten for each branch of a br_table. A unit costs a
+	// compiler up to ten microseconds and one kilobyte.
+	EffortMax    = 500_000 // of one function
+	EffortSumMax = 10_000_000
 )
 
 // Meter bounds how long and how large a guest can become, by rewriting it. The
@@ -66,6 +74,8 @@ type meter struct {
 	outline *Outline
 	options MeterOptions
 	global  uint32 // index of the fuel
+	// What the functions so far have declared and asked for; see EffortMax.
+	locals, effort uint64
 }
 
 // module writes the sections anew; the global and export sections are added
@@ -181,12 +191,12 @@ func (m *meter) code(content []byte) ([]byte, error) {
 		if r.err != nil {
 			return nil, r.err
 		}
-		if len(original) > FunctionMaxSize {
-			return nil, malformed("function %d has %d bytes of code, more than %d", f, len(original), FunctionMaxSize)
-		}
 		var err error
 		if body, points, err = m.function(body[:0], points[:0], original, len(m.outline.Funcs[f].Params)); err != nil {
 			return nil, err
+		}
+		if len(original) > FunctionMaxSize {
+			return nil, malformed("function %d has %d bytes of code, more than %d", f, len(original), FunctionMaxSize)
 		}
 		out = append(AppendU32(out, uint32(len(body))), body...)
 	}
@@ -230,11 +240,22 @@ func (m *meter) function(dst []byte, points []point, body []byte, params int) ([
 	if locals > LocalsMax {
 		return nil, nil, malformed("a function has %d locals, more than %d", locals, LocalsMax)
 	}
+	if m.locals += locals; m.locals > LocalsSumMax {
+		return nil, nil, malformed("the functions have more than %d locals together", LocalsSumMax)
+	}
 	begin := r.at
 	points = append(points, point{at: begin})
-	points, err := m.scan(r, points)
+	points, shape, err := m.scan(r, points)
 	if err != nil {
 		return nil, nil, err
+	}
+	effort := shape.blocks*(locals+2) + 10*shape.branches
+	if effort > EffortMax {
+		return nil, nil, malformed("a function with %d blocks, %d locals and br_tables of %d branches is too much for the compiler",
+			shape.blocks, locals, shape.branches)
+	}
+	if m.effort += effort; m.effort > EffortSumMax {
+		return nil, nil, malformed("the functions have too many blocks, locals and br_tables together for the compiler")
 	}
 
 	dst = AppendU32(dst, uint32(groups)+2)
@@ -262,11 +283,15 @@ type label struct {
 	stretch, entry int
 }
 
+// shape is what of a body makes work for a compiler.
+type shape struct{ blocks, branches uint64 }
+
 // scan finds where a body has to take fuel. It follows the longest stretch of
 // code without any along every path, which is easy since code is structured:
 // jumps go forward to the end of an open block, or back to the head of a loop,
 // where fuel is taken anyway.
-func (m *meter) scan(r *reader, points []point) ([]point, error) {
+func (m *meter) scan(r *reader, points []point) ([]point, shape, error) {
+	var shape shape
 	open := []label{{op: opBlock}}
 	stretch := 0
 	branch := func(depth uint32) {
@@ -281,7 +306,7 @@ func (m *meter) scan(r *reader, points []point) ([]point, error) {
 		start := r.at
 		i := r.instruction()
 		if r.err != nil {
-			return nil, r.err
+			return nil, shape, r.err
 		}
 		// Before an else or end the path may already have left; the fuel is
 		// taken after it.
@@ -290,6 +315,12 @@ func (m *meter) scan(r *reader, points []point) ([]point, error) {
 			stretch = 0
 		}
 		stretch += r.at - start
+		switch i.op {
+		case opBlock, opIf, opLoop:
+			shape.blocks++
+		case opBrTable:
+			shape.branches += uint64(len(i.targets))
+		}
 		switch i.op {
 		case opBlock:
 			open = append(open, label{op: opBlock})
@@ -326,7 +357,7 @@ func (m *meter) scan(r *reader, points []point) ([]point, error) {
 			stretch = 0
 		case opGlobalGet, opGlobalSet:
 			if i.arg >= m.global {
-				return nil, malformed("code uses a global that does not exist")
+				return nil, shape, malformed("code uses a global that does not exist")
 			}
 		case opMemoryGrow:
 			points = append(points, point{at: start, bulk: perPage})
@@ -339,16 +370,16 @@ func (m *meter) scan(r *reader, points []point) ([]point, error) {
 			}
 		}
 		if r.err != nil {
-			return nil, r.err
+			return nil, shape, r.err
 		}
 		if len(open) > NestingMax {
-			return nil, malformed("blocks are nested deeper than %d", NestingMax)
+			return nil, shape, malformed("blocks are nested deeper than %d", NestingMax)
 		}
 	}
 	if r.at != len(r.data) {
-		return nil, malformed("a function has code after its end")
+		return nil, shape, malformed("a function has code after its end")
 	}
-	return points, nil
+	return points, shape, nil
 }
 
 // take takes one unit of fuel.

@@ -113,6 +113,13 @@ type Outline struct {
 	HasStart bool
 }
 
+// Limits on the lists of a module, whose entries take many times the bytes in
+// memory that they take in the module.
+const (
+	EntriesMax = 200_000 // of each of the lists
+	ValuesMax  = 1_000   // parameters of a function type, and results
+)
+
 // Parse reads the outline.
 func Parse(module []byte) (*Outline, error) {
 	sections, err := Sections(module)
@@ -133,11 +140,14 @@ func Parse(module []byte) (*Outline, error) {
 			p.tables(r)
 		case SectionMemory:
 			p.memories(r)
-		case SectionGlobal:
+		case SectionGlobal, SectionElement, SectionData:
 			// Only how many: what they are initialised with is not looked at.
-			p.out.Globals = r.count()
+			n := r.entries()
 			if r.err != nil {
 				return nil, r.err
+			}
+			if s.ID == SectionGlobal {
+				p.out.Globals = n
 			}
 			continue
 		case SectionExport:
@@ -168,7 +178,7 @@ type parser struct {
 }
 
 func (p *parser) types(r *reader) {
-	for range r.count() {
+	for range r.entries() {
 		if form := r.byte(); form != 0x60 && r.err == nil {
 			r.failf("type form %#x is not a function", form)
 		}
@@ -179,16 +189,31 @@ func (p *parser) types(r *reader) {
 	}
 }
 
+// entries reads the length of one of a module's lists.
+func (r *reader) entries() int {
+	n := r.count()
+	if n > EntriesMax {
+		r.failf("a list of %d entries is longer than %d", n, EntriesMax)
+		return 0
+	}
+	return n
+}
+
 func valueTypes(r *reader) []ValueType {
+	n := r.u32()
+	if n > ValuesMax {
+		r.failf("a function type has %d parameters or results, more than %d", n, ValuesMax)
+		return nil
+	}
 	var out []ValueType
-	for _, b := range r.bytes(r.u32()) {
+	for _, b := range r.bytes(n) {
 		out = append(out, ValueType(b))
 	}
 	return out
 }
 
 func (p *parser) imports(r *reader) {
-	for range r.count() {
+	for range r.entries() {
 		i := Import{Module: r.name(), Name: r.name(), Kind: Kind(r.byte())}
 		switch i.Kind {
 		case Func:
@@ -223,7 +248,7 @@ func (p *parser) sig(r *reader, index uint32) FuncType {
 }
 
 func (p *parser) functions(r *reader) {
-	for range r.count() {
+	for range r.entries() {
 		index := r.u32()
 		sig := p.sig(r, index)
 		if r.err != nil {
@@ -235,7 +260,7 @@ func (p *parser) functions(r *reader) {
 }
 
 func (p *parser) tables(r *reader) {
-	for range r.count() {
+	for range r.entries() {
 		r.byte()
 		p.out.Tables = append(p.out.Tables, limits(r))
 		if r.err != nil {
@@ -245,7 +270,7 @@ func (p *parser) tables(r *reader) {
 }
 
 func (p *parser) memories(r *reader) {
-	for range r.count() {
+	for range r.entries() {
 		p.out.Memories = append(p.out.Memories, limits(r))
 		if r.err != nil {
 			return
@@ -267,7 +292,7 @@ func limits(r *reader) Limits {
 }
 
 func (p *parser) exports(r *reader) {
-	for range r.count() {
+	for range r.entries() {
 		e := Export{Name: r.name(), Kind: Kind(r.byte())}
 		e.Index = r.u32()
 		if e.Kind == Func && r.err == nil {

@@ -46,6 +46,9 @@ func malformed(format string, args ...any) error {
 	return &FormatError{fmt.Sprintf(format, args...)}
 }
 
+// SectionsMax bounds the sections of a module, custom ones among them.
+const SectionsMax = 1_000
+
 // Sections splits a module. The parts share the module's memory.
 func Sections(module []byte) ([]Section, error) {
 	if !bytes.HasPrefix(module, Header) {
@@ -58,6 +61,9 @@ func Sections(module []byte) ([]Section, error) {
 	var out []Section
 	last := 0
 	for r.at < len(module) {
+		if len(out) == SectionsMax {
+			return nil, malformed("it has more than %d sections", SectionsMax)
+		}
 		start := r.at
 		id := r.byte()
 		content := r.bytes(r.u32())

@@ -3,6 +3,7 @@ package wasm_test
 import (
 	"bytes"
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/tetratelabs/wazero"
@@ -76,6 +77,62 @@ func TestMalformed(t *testing.T) {
 		// No cut may panic; cuts between sections are modules of their own.
 		wasm.Parse(plain[:cut])
 		wasm.Meter(plain[:cut], options)
+	}
+}
+
+// section is a module of one section, a list of n entries.
+func section(id byte, n int, entry ...byte) []byte {
+	content := append(wasm.AppendU32(nil, uint32(n)), bytes.Repeat(entry, n)...)
+	return wasm.AppendSection(bytes.Clone(wasm.Header), id, content)
+}
+
+// functions is a module of n functions of type () -> () with the locals and code.
+func functions(n, locals int, code ...byte) []byte {
+	body := append(append(wasm.AppendU32([]byte{1}, uint32(locals)), 0x7f), code...)
+	body = append(body, 0x0b)
+	out := wasm.AppendSection(bytes.Clone(wasm.Header), wasm.SectionType, []byte{1, 0x60, 0, 0})
+	out = wasm.AppendSection(out, wasm.SectionFunction, append(wasm.AppendU32(nil, uint32(n)), make([]byte, n)...))
+	body = append(wasm.AppendU32(nil, uint32(len(body))), body...)
+	return wasm.AppendSection(out, wasm.SectionCode, append(wasm.AppendU32(nil, uint32(n)), bytes.Repeat(body, n)...))
+}
+
+// loops is code of n loops, one within the other.
+func loops(n int) []byte {
+	return append(bytes.Repeat([]byte{0x03, 0x40}, n), bytes.Repeat([]byte{0x0b}, n)...)
+}
+
+// TestTooMuchToCompile: a few kilobytes can ask a compiler for minutes and
+// gigabytes, and a list's entries take many times their bytes. Both are refused
+// before anybody tries, and what only comes near is not.
+func TestTooMuchToCompile(t *testing.T) {
+	branches := append(append([]byte{0x02, 0x40, 0x41, 0, 0x0e}, wasm.AppendU32(nil, 10_000)...), make([]byte, 10_001)...)
+	branches = append(branches, 0x0b)
+	for what, row := range map[string]struct {
+		module []byte
+		word   string // in the refusal; empty: it is taken
+	}{
+		"types":              {section(wasm.SectionType, wasm.EntriesMax+1, 0x60, 0, 0), "list"},
+		"globals":            {section(wasm.SectionGlobal, wasm.EntriesMax+1, 0x7f, 0, 0x41, 0, 0x0b), "list"},
+		"elements":           {section(wasm.SectionElement, wasm.EntriesMax+1, 1, 0, 0), "list"},
+		"data":               {section(wasm.SectionData, wasm.EntriesMax+1, 1, 0), "list"},
+		"exports":            {section(wasm.SectionExport, wasm.EntriesMax+1, 0, 2, 0), "list"},
+		"imports":            {section(wasm.SectionImport, wasm.EntriesMax+1, 0, 0, 2, 0, 1), "list"},
+		"functions":          {functions(wasm.EntriesMax+1, 0), "list"},
+		"sections":           {append(bytes.Clone(wasm.Header), bytes.Repeat([]byte{0, 1, 0}, wasm.SectionsMax+1)...), "sections"},
+		"parameters":         {section(wasm.SectionType, 1, append([]byte{0x60, 0xe9, 0x07}, make([]byte, 1002)...)...), "parameters"},
+		"locals of one":      {functions(1, wasm.LocalsMax+1), "locals"},
+		"locals of all":      {functions(101, wasm.LocalsMax), "locals together"},
+		"blocks and locals":  {functions(1, 1000, loops(500)...), "500 blocks, 1000 locals"},
+		"branches":           {functions(1, 0, bytes.Repeat(branches, 6)...), "branches"},
+		"many of the latter": {functions(50, 1000, loops(400)...), "together"},
+		"a long function":    {functions(1, 0, bytes.Repeat([]byte{0x01}, wasm.FunctionMaxSize)...), "bytes of code"},
+		"less of all":        {functions(10, 1000, loops(400)...), ""},
+		"long, not too long": {functions(1, 0, bytes.Repeat([]byte{0x01}, wasm.FunctionMaxSize-8)...), ""},
+	} {
+		_, err := wasm.Meter(row.module, options)
+		if row.word == "" && err != nil || row.word != "" && (err == nil || !strings.Contains(err.Error(), row.word)) {
+			t.Errorf("%s: got %v, want %q", what, err, row.word)
+		}
 	}
 }
 
