@@ -68,17 +68,19 @@ func parseTransfer(body []byte) (*transfer, *refusal) {
 	case !utf8.Valid(body):
 		return nil, invalid(codeFormat, "body", "the body is not UTF-8")
 	}
-	t := new(transfer)
-	if err := json.Unmarshal(body, t); err != nil {
+	// What is read is the canonical form, whose digest tells requests apart: of a
+	// field that comes twice both see the last.
+	text, err := canonical(body)
+	if err != nil {
+		return nil, invalid(codeFormat, "body", "the body is not one JSON object")
+	}
+	t := &transfer{canonical: text}
+	if err := json.Unmarshal(text, t); err != nil {
 		field := "body"
 		if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) && wrong.Field != "" {
 			field = wrong.Field
 		}
 		return nil, invalid(codeFormat, field, field+" is not JSON of the right type")
-	}
-	var err error
-	if t.canonical, err = canonical(body); err != nil {
-		return nil, invalid(codeFormat, "body", "the body is not a JSON object")
 	}
 	if no := t.check(); no != nil {
 		return nil, no

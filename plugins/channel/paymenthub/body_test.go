@@ -20,6 +20,31 @@ func TestHugeBody(t *testing.T) {
 	}
 }
 
+// TestRepeatedField holds that what a request means is what its digest is taken of:
+// two bodies that differ only in a field they overwrite are the same request.
+func TestRepeatedField(t *testing.T) {
+	last := `,"amount":{"amount":"3","currency":"USD"}}`
+	var first *transfer
+	for _, overwritten := range []string{`{"amount":"1","currency":"USD"}`, `{"amount":"2"}`, `{"amount":"2","currency":"EUR"}`} {
+		body := strings.Replace(good, `{"amount":"1","currency":"USD"}}`, overwritten+last, 1)
+		read, no := parseTransfer([]byte(body))
+		if no != nil {
+			t.Fatalf("%s: %+v", body, no)
+		}
+		if first == nil {
+			first = read
+		}
+		if read.money != first.money || !bytes.Equal(read.canonical, first.canonical) {
+			t.Errorf("%s means %v, canonical %s", body, read.money, read.canonical)
+		}
+	}
+	// Of an amount that comes in halves the last half is not enough.
+	halves := strings.Replace(good, `{"amount":"1","currency":"USD"}}`, `{"amount":"1"},"amount":{"currency":"USD"}}`, 1)
+	if read, no := parseTransfer([]byte(halves)); no == nil || no.field != "amount.amount" {
+		t.Errorf("%s is taken for %+v, %+v", halves, read, no)
+	}
+}
+
 // FuzzParseTransfer holds that no body makes the channel panic, and that what it
 // takes can be taken again from the flow's own variable.
 func FuzzParseTransfer(f *testing.F) {
