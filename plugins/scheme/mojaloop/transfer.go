@@ -154,6 +154,9 @@ func transferFailed(c *connector.Context, r *connector.Request) connector.Reply 
 		return *no
 	}
 	if cb.ended() {
+		if failure.OfTransfer() == fspiop.Refused {
+			return *cb.late("ABORTED")
+		}
 		return *taken()
 	}
 	switch failure.OfTransfer() {
@@ -207,9 +210,10 @@ func transferCallback(c *connector.Context, r *connector.Request) (*callback, *c
 }
 
 // late is an answer for a payment that is over. One that contradicts its result
-// must reach a person.
+// must reach a person; RESERVED and the like, overtaken on their way, say nothing.
 func (cb *callback) late(state string) *connector.Reply {
-	if (state == "COMMITTED") == (cb.payment.Result == "completed") {
+	made := state == "COMMITTED"
+	if !made && state != "ABORTED" || made == (cb.payment.Result == "completed") {
 		return taken()
 	}
 	return cb.note("transfer-contradicts-result", connector.Vars{
