@@ -96,6 +96,9 @@ const answerLost = "it was done, but what the other side answered is lost: it wa
 
 // encodeHeaders sorts by name, so that the effect does not depend on map order.
 func encodeHeaders(w *writer, number int, headers map[string]string) {
+	if len(headers) == 0 {
+		return // most have none, and ranging over no map is not free in a guest
+	}
 	var room [pairsRoom]pairOf[string]
 	for _, h := range sortedPairs(room[:0], headers) {
 		at := w.begin(number)

@@ -82,10 +82,6 @@ func appendObject(dst []byte, m map[string]any) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(appendString(dst, p.name), ':')
-		if s, ok := p.value.(string); ok { // as most are
-			dst = appendString(dst, s)
-			continue
-		}
 		dst = appendValue(dst, p.name, p.value)
 	}
 	return append(dst, '}')
@@ -116,6 +112,9 @@ func appendArray[V any](dst []byte, name string, s []V) []byte {
 }
 
 func appendValue(dst []byte, name string, v any) []byte {
+	if s, ok := v.(string); ok { // as most are
+		return appendString(dst, s)
+	}
 	dst, ok := appendJSON(dst, name, v)
 	if !ok {
 		panic("connector: the value of " + strconv.Quote(name) + " is of a type that Vars does not write: wrap it in connector.Value")

@@ -332,3 +332,27 @@ func TestInterpreter(t *testing.T) {
 	}
 	t.Logf("decoding and encoding a small JSON text takes %d units of fuel", fuel[true])
 }
+
+// A guest collects its garbage by what it allocates, so that large requests do
+// not make it grow.
+func TestGoGuestStaysSmall(t *testing.T) {
+	m := openProbe(t, host.Options{})
+	for what, row := range map[string]struct{ bytes, steps int }{"small": {100, 20_000}, "large": {100_000, 1_000}} {
+		i, err := m.NewInstance(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		request := doing("complete")
+		job := request.Trigger.GetJob()
+		job.Variables = append(job.Variables, &sdkv1.Variable{Name: "document", Json: []byte(`"` + strings.Repeat("x", row.bytes) + `"`)})
+		for range row.steps {
+			if _, err := i.Step(t.Context(), request); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := i.MemoryBytes(); got > 8<<20 {
+			t.Errorf("%s requests: the memory has grown to %d bytes", what, got)
+		}
+		i.Close(context.Background())
+	}
+}
