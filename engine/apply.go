@@ -31,7 +31,7 @@ func (e *Engine) Apply(tx Tx, stamp Stamp, cmd *enginev1.Command) (res Result) {
 	if s := string(meta.Secret); s != e.secret {
 		e.secret, e.minter = s, newMinter(meta.Secret)
 	}
-	if !found && cmd.GetBootstrap() == nil && cmd.GetCount() == nil {
+	if meta.Cluster == 0 && cmd.GetBootstrap() == nil && cmd.GetCount() == nil {
 		return Result{Reply: a.refusal(CodeNotBootstrapped, "The cluster has not been bootstrapped yet.")}
 	}
 	var reply *enginev1.Event
@@ -180,6 +180,9 @@ func (a *application) close(from int) {
 }
 
 func (a *application) put(k Key, r Row) {
+	if len(k.S) > limitKey {
+		a.refuse(CodeTooLarge, "A name or a key is longer than 4,000 bytes.")
+	}
 	old, _ := a.tx.Get(k)
 	a.undo = append(a.undo, undoRow{k, old})
 	a.tx.Put(k, r)

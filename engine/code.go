@@ -25,7 +25,7 @@ const (
 	CodeMoneyMoved       = "money-moved"       // cancelling would leave a money effect behind
 	CodeQuarantined      = "quarantined"       // the payment waits for an operator
 	CodeBufferFull       = "buffer-full"       // the tenant's message buffer is at its limit
-	CodeTooLarge         = "too-large"         // a limit of limit.go
+	CodeTooLarge         = "too-large"         // a limit below
 	CodeInternal         = "internal"          // a fault of the engine; the command was undone
 )
 
@@ -53,6 +53,10 @@ const (
 	limitHistory   = 64       // entries between checkpoints
 	limitState     = 64 << 10 // bytes of a checkpoint's state
 	limitWaiting   = 1_000    // subscriptions and messages under one correlation
+	limitNames     = 2_000    // bytes of a message's name, key and id
+	limitKey       = 4_000    // bytes of names in a row's key; a store takes no more
+	limitEffectKey = 200      // bytes of a money effect's key
+	limitEffects   = 1_000    // money effects of one payment
 	limitSleepMS   = 366 * 24 * 3600 * 1000
 )
 

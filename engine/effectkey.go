@@ -66,6 +66,9 @@ func (p *payment) intendMoney(c *enginev1.Intend, e *enginev1.HistoryEntry) engi
 	k := effectKey(p.row.Payment, c.Key)
 	row, found := get[*enginev1.Effect](a, k)
 	if !found {
+		if len(c.Key) > limitEffectKey || len(p.row.EffectKeys) >= limitEffects {
+			a.refuse(CodeTooLarge, "A payment has at most 1,000 money effects, and the key of one has at most 200 bytes.")
+		}
 		p.row.EffectKeys = append(p.row.EffectKeys, c.Key)
 		e.Number = 1
 		a.put(k, &enginev1.Effect{

@@ -171,6 +171,11 @@ func (p *payment) openWaits(f *flow, token *enginev1.Token, elements []int) bool
 				p.openIncident(token, IncidentExpression, "The message name or correlation key of "+quote(el.ID)+" did not evaluate to a text or a number.")
 				return false
 			}
+			if len(name)+len(key) > limitNames {
+				p.closeWaits(token)
+				p.openIncident(token, IncidentExpression, "The message name and correlation key of "+quote(el.ID)+" are longer than 2,000 bytes.")
+				return false
+			}
 			w.Name, w.Key = name, key
 			token.Waits = append(token.Waits, w)
 			if p.subscribe(f, token, w) {

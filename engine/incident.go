@@ -82,6 +82,9 @@ func (a *application) resolveIncident(c *enginev1.ResolveIncident) *enginev1.Eve
 	if variablesSize(c.Variables) > limitVariables {
 		a.refuse(CodeTooLarge, "The variables are larger than 4 MiB.")
 	}
+	if p.quarantined() && row.Token != 0 {
+		a.refuse(CodeQuarantined, "The payment is in quarantine; resolve that incident first.")
+	}
 	a.tell(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: "resolve-incident", Tenant: p.row.Tenant,
 		Payment: c.Payment, Number: c.Incident, Actor: c.Actor, Variables: c.Variables,
@@ -108,6 +111,7 @@ func (a *application) resolveIncident(c *enginev1.ResolveIncident) *enginev1.Eve
 	case token == nil:
 		p.row.Quarantined = false
 		p.hintJobs()
+		p.takeWaiting()
 	case row.Job != 0:
 		p.retryJob(row.Job, c.Retries)
 	default:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/railhead-hub/railhead/engine/bpmn"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -17,6 +18,10 @@ const defaultBufferedMax = 100_000
 func correlationKey(tenant, name, key string) Key {
 	return Key{Table: TableCorrelation, S: tenant + "\x00" + name + "\x00" + key}
 }
+
+// anyName is where flows are noted that work out a message's name as they run; no
+// message has an empty name.
+const anyName = ""
 
 func messageNameKey(tenant, name string) Key {
 	return Key{Table: TableMessageName, S: tenant + "\x00" + name}
@@ -39,8 +44,11 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 	if !found {
 		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(tenant)+".")
 	}
-	if c.Name == "" || len(c.Name)+len(c.Key)+len(c.MessageId) > 2000 {
+	if c.Name == "" || strings.Contains(c.Name, "\x00") || len(c.Name)+len(c.Key)+len(c.MessageId) > limitNames {
 		a.refuse(CodeBadCommand, "A message has a name; name, key and id together are at most 2,000 bytes.")
+	}
+	if c.TtlMs > limitSleepMS {
+		a.refuse(CodeBadCommand, "A message lives for at most 366 days.")
 	}
 	if variablesSize(c.Variables) > limitVariables {
 		a.refuse(CodeTooLarge, "The message's variables are larger than 4 MiB.")
@@ -72,7 +80,7 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 	}
 	// Who takes it is settled before anybody moves: moving opens and closes
 	// subscriptions, perhaps under this very key.
-	takers := firstOfEachFlow(row.Subscriptions)
+	takers := a.takers(row.Subscriptions)
 	for _, s := range takers {
 		msg.TakenBy = append(msg.TakenBy, s.Flow)
 	}
@@ -80,23 +88,21 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 	if names != nil {
 		msg.TakenBy = append(msg.TakenBy, names.Starters...)
 	}
-	if c.TtlMs > 0 && !a.exhausted(names, msg) {
-		most := uint64(t.BufferedMax)
-		if most == 0 {
-			most = defaultBufferedMax
+	if c.TtlMs > 0 && !a.exhausted(tenant, names, msg) {
+		full := a.counted(bufferedKey(tenant)) >= bufferedMax(t) || len(row.Messages) >= limitWaiting
+		if full && len(msg.TakenBy) == 0 {
+			a.refuse(CodeBufferFull, "The tenant's buffer of messages is full.")
 		}
-		if len(msg.TakenBy) == 0 && (a.count64(bufferedKey(tenant), 1) > most || len(row.Messages) >= limitWaiting) {
-			a.refuse(CodeBufferFull, "The tenant's buffer of messages that nobody has taken is full.")
+		if !full {
+			a.buffer(k, tenant, row, msg)
+			published.DueMs = msg.ExpiresMs
 		}
-		row.Messages = append(slices.Clip(row.Messages), msg)
-		a.put(k, row)
-		a.addTimer(msg.ExpiresMs, dueOfMessages, &enginev1.Due{
-			Kind: enginev1.TimerKind_TIMER_KIND_MESSAGE, Subject: k.S, Message: n,
-		})
-		published.DueMs = msg.ExpiresMs
 	}
 	for _, s := range takers {
-		a.correlate(s, c.Name, c.Key, c.Variables)
+		if !a.correlate(s, c.Name, c.Key, c.Variables) && c.TtlMs > 0 {
+			a.giveBack(k, tenant, msg, s.Flow)
+			published.DueMs = msg.ExpiresMs
+		}
 	}
 	if names != nil {
 		for _, id := range names.Starters {
@@ -106,23 +112,71 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 	return published
 }
 
-// exhausted reports whether every flow that catches the message has taken it.
-func (a *application) exhausted(names *enginev1.MessageName, msg *enginev1.BufferedMessage) bool {
+func bufferedMax(t *enginev1.Tenant) uint64 {
+	if t.BufferedMax == 0 {
+		return defaultBufferedMax
+	}
+	return uint64(t.BufferedMax)
+}
+
+// buffer keeps a message for its time to live; row is this command's copy.
+func (a *application) buffer(k Key, tenant string, row *enginev1.Correlation, msg *enginev1.BufferedMessage) {
+	row.Messages = append(slices.Clip(row.Messages), msg)
+	a.put(k, row)
+	a.count64(bufferedKey(tenant), 1)
+	a.addTimer(msg.ExpiresMs, dueOfMessages|msg.N, &enginev1.Due{
+		Kind: enginev1.TimerKind_TIMER_KIND_MESSAGE, Subject: k.S, Message: msg.N,
+	})
+}
+
+// giveBack keeps a message for a payment that could not take it, beyond the
+// bounds if need be: the payment takes it when an operator lets it go on.
+func (a *application) giveBack(k Key, tenant string, msg *enginev1.BufferedMessage, flow string) {
+	row := &enginev1.Correlation{}
+	if old, found := get[*enginev1.Correlation](a, k); found {
+		row = copyOf(old)
+	}
+	i := slices.IndexFunc(row.Messages, func(m *enginev1.BufferedMessage) bool { return m.N == msg.N })
+	if i >= 0 {
+		msg = row.Messages[i]
+	}
+	msg = copyOf(msg)
+	msg.TakenBy = slices.DeleteFunc(slices.Clone(msg.TakenBy), func(id string) bool { return id == flow })
+	if i < 0 {
+		a.buffer(k, tenant, row, msg)
+		return
+	}
+	row.Messages = slices.Clone(row.Messages)
+	row.Messages[i] = msg
+	a.put(k, row)
+}
+
+// exhausted reports whether every flow that catches the message has taken it. A
+// flow that works out a message's name as it runs may catch any.
+func (a *application) exhausted(tenant string, names *enginev1.MessageName, msg *enginev1.BufferedMessage) bool {
 	if names == nil || len(msg.TakenBy) == 0 {
 		return false
 	}
-	for _, id := range names.Catchers {
-		if !slices.Contains(msg.TakenBy, id) {
-			return false
-		}
+	taken := func(id string) bool { return slices.Contains(msg.TakenBy, id) }
+	if any, found := get[*enginev1.MessageName](a, messageNameKey(tenant, anyName)); found && !all(any.Catchers, taken) {
+		return false
 	}
-	return true
+	return all(names.Catchers, taken)
 }
 
-func firstOfEachFlow(subs []*enginev1.Subscription) []*enginev1.Subscription {
+func all(ids []string, is func(string) bool) bool {
+	return !slices.ContainsFunc(ids, func(id string) bool { return !is(id) })
+}
+
+// takers are the subscriptions that take a message: the oldest of each flow. A
+// payment in quarantine takes nothing; its messages wait until it goes on.
+func (a *application) takers(subs []*enginev1.Subscription) []*enginev1.Subscription {
 	var first []*enginev1.Subscription
 	for _, s := range subs {
-		if !slices.ContainsFunc(first, func(f *enginev1.Subscription) bool { return f.Flow == s.Flow }) {
+		if slices.ContainsFunc(first, func(f *enginev1.Subscription) bool { return f.Flow == s.Flow }) {
+			continue
+		}
+		if in, found := get[*enginev1.Instance](a, instanceKey(s.Payment)); found && !in.Quarantined {
 			first = append(first, s)
 		}
 	}
@@ -130,11 +184,16 @@ func firstOfEachFlow(subs []*enginev1.Subscription) []*enginev1.Subscription {
 }
 
 // correlate hands a message to one waiting payment. If that payment cannot take
-// it, the payment is quarantined; publisher and other takers do not notice.
-func (a *application) correlate(s *enginev1.Subscription, name, key string, vars []*enginev1.Variable) {
+// it, the payment is quarantined and the answer is false; publisher and other
+// takers do not notice.
+func (a *application) correlate(s *enginev1.Subscription, name, key string, vars []*enginev1.Variable) bool {
+	taken := true
 	f := a.guard(func() {
 		p := a.load(s.Payment)
-		if p == nil || p.quarantined() {
+		if p == nil {
+			return // ended by what another taker did
+		}
+		if taken = !p.quarantined(); !taken {
 			return
 		}
 		token := p.token(s.Token)
@@ -152,6 +211,7 @@ func (a *application) correlate(s *enginev1.Subscription, name, key string, vars
 		f.payment = s.Payment
 		a.quarantine(f)
 	}
+	return taken && f == nil
 }
 
 func (p *payment) takeMessage(token *enginev1.Token, w *enginev1.Wait, name, key string, vars []*enginev1.Variable) {
@@ -168,20 +228,12 @@ func (p *payment) takeMessage(token *enginev1.Token, w *enginev1.Wait, name, key
 // reports whether a message has moved the token on; a non-interrupting boundary
 // event takes all that are there and goes on waiting.
 func (p *payment) subscribe(f *flow, token *enginev1.Token, w *enginev1.Wait) (movedOn bool) {
+	if p.takeEarly(f, token, w) {
+		return true
+	}
 	a := p.a
 	el := &f.process.Elements[w.Element]
 	k := correlationKey(p.row.Tenant, w.Name, w.Key)
-	id := f.process.ID
-	for {
-		m := a.takeBuffered(k, p.row.Tenant, w.Name, id)
-		if m == nil {
-			break
-		}
-		p.takeMessage(token, w, w.Name, w.Key, m.Variables)
-		if !slices.Contains(token.Waits, w) {
-			return true
-		}
-	}
 	row := &enginev1.Correlation{}
 	if old, found := get[*enginev1.Correlation](a, k); found {
 		row = copyOf(old)
@@ -191,7 +243,7 @@ func (p *payment) subscribe(f *flow, token *enginev1.Token, w *enginev1.Wait) (m
 			text: "More than 1,000 payments wait for message " + quote(w.Name) + " under one key."})
 	}
 	row.Subscriptions = append(slices.Clip(row.Subscriptions), &enginev1.Subscription{
-		Payment: p.row.Payment, Token: token.N, Wait: w.N, Flow: id,
+		Payment: p.row.Payment, Token: token.N, Wait: w.N, Flow: f.process.ID,
 	})
 	a.put(k, row)
 	p.tell(&enginev1.Event{
@@ -199,6 +251,34 @@ func (p *payment) subscribe(f *flow, token *enginev1.Token, w *enginev1.Wait) (m
 		Type: w.Name, Key: w.Key,
 	})
 	return false
+}
+
+// takeEarly lets a wait take what the buffer holds for it.
+func (p *payment) takeEarly(f *flow, token *enginev1.Token, w *enginev1.Wait) (movedOn bool) {
+	k := correlationKey(p.row.Tenant, w.Name, w.Key)
+	for {
+		m := p.a.takeBuffered(k, p.row.Tenant, w.Name, f.process.ID)
+		if m == nil {
+			return false
+		}
+		p.takeMessage(token, w, w.Name, w.Key, m.Variables)
+		if !slices.Contains(token.Waits, w) {
+			return true
+		}
+	}
+}
+
+// takeWaiting lets every open subscription take what came while the payment was
+// in quarantine.
+func (p *payment) takeWaiting() {
+	for _, token := range slices.Clone(p.row.Tokens) {
+		for _, w := range slices.Clone(token.Waits) {
+			if w.Name != "" && p.token(token.N) != nil && slices.Contains(token.Waits, w) {
+				p.takeEarly(p.flowOf(p.body(token.Scope)), token, w)
+			}
+		}
+	}
+	p.run()
 }
 
 // takeBuffered takes the oldest message that the flow has not taken yet.
@@ -215,15 +295,13 @@ func (a *application) takeBuffered(k Key, tenant, name, flow string) *enginev1.B
 	}
 	row = copyOf(row)
 	m := copyOf(row.Messages[i])
-	if len(m.TakenBy) == 0 {
-		a.count64(bufferedKey(tenant), -1)
-	}
 	m.TakenBy = append(slices.Clip(m.TakenBy), flow)
 	row.Messages = slices.Clone(row.Messages)
 	row.Messages[i] = m
-	if names, _ := get[*enginev1.MessageName](a, messageNameKey(tenant, name)); a.exhausted(names, m) {
+	if names, _ := get[*enginev1.MessageName](a, messageNameKey(tenant, name)); a.exhausted(tenant, names, m) {
 		row.Messages = slices.Delete(row.Messages, i, i+1)
-		a.removeMessageTimer(m, k.S)
+		a.count64(bufferedKey(tenant), -1)
+		a.delete(timerKey(m.ExpiresMs, dueOfMessages|m.N))
 	}
 	a.putCorrelation(k, row)
 	return m
@@ -270,11 +348,11 @@ func (a *application) expireMessage(d *enginev1.Due) {
 	row = copyOf(row)
 	row.Messages = slices.Delete(slices.Clone(row.Messages), i, i+1)
 	a.putCorrelation(k, row)
+	tenant, name, key := splitCorrelation(d.Subject)
+	a.count64(bufferedKey(tenant), -1)
 	if len(m.TakenBy) > 0 {
 		return
 	}
-	tenant, name, key := splitCorrelation(d.Subject)
-	a.count64(bufferedKey(tenant), -1)
 	expired := &enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_MESSAGE_EXPIRED, Tenant: tenant, Type: name, Key: key,
 		Value: m.N, Variables: m.Variables, Text: "Nobody took the message by the end of its time to live.",
@@ -319,9 +397,10 @@ func (a *application) registerMessages(tenant string, p *bpmn.Process) {
 		}
 	}
 	for _, el := range p.Elements {
-		if el.Message == nil || el.Message.Name.Static == "" {
+		if el.Message == nil {
 			continue
 		}
+		// A name that is an expression has no static text: anyName.
 		note(el.Message.Name.Static, func(row *enginev1.MessageName) {
 			if el.Kind == bpmn.KindStart {
 				row.Starters = withName(row.Starters, p.ID)

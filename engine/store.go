@@ -117,7 +117,7 @@ const (
 	TableInstance      Table = 9  // A payment → Instance
 	TableJob           Table = 10 // A payment, B n → Job
 	TableEffect        Table = 11 // A payment, S effect key → Effect
-	TableTimer         Table = 12 // A due (ms), B payment or 1<<63 → Timer
+	TableTimer         Table = 12 // A due (ms), B payment, 1<<63|message or 1<<63|1 → Timer
 	TableCorrelation   Table = 13 // S tenant 00 name 00 key → Correlation
 	TableIncident      Table = 14 // A payment, B n → Incident
 	TableReceipt       Table = 15 // A payment → Receipt

@@ -6,7 +6,10 @@ import (
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
-const defaultRetentionMS = 30 * 24 * 3600 * 1000
+const (
+	defaultRetentionMS = 30 * 24 * 3600 * 1000
+	limitRetentionMS   = 100 * 366 * 24 * 3600 * 1000
+)
 
 func tenantKey(id string) Key { return Key{Table: TableTenant, S: id} }
 
@@ -17,6 +20,12 @@ func aliasKey(kind, value string) Key { return Key{Table: TableAlias, S: kind + 
 func (a *application) putTenant(c *enginev1.PutTenant) *enginev1.Event {
 	if c.Tenant == nil || !validName(c.Tenant.Id) {
 		a.refuse(CodeBadCommand, "A tenant id is 1 to 64 letters, digits, dots, dashes or underscores.")
+	}
+	if c.Tenant.RetentionMs < 0 || c.Tenant.RetentionMs > limitRetentionMS {
+		a.refuse(CodeBadCommand, "Receipts are kept for at most 100 years.")
+	}
+	if ms := c.Tenant.RetentionMs; ms > 0 && ms < a.minRetention() {
+		a.setMeta(func(m *enginev1.Meta) { m.MinRetentionMs = ms })
 	}
 	tenant := copyOf(c.Tenant)
 	tenant.Version = a.stamp.Index
@@ -58,6 +67,14 @@ func (a *application) retention(tenant string) int64 {
 	return defaultRetentionMS
 }
 
+// minRetention is a bound below which no row of any tenant is past.
+func (a *application) minRetention() int64 {
+	if a.meta.MinRetentionMs > 0 {
+		return a.meta.MinRetentionMs
+	}
+	return defaultRetentionMS
+}
+
 // sequence takes the next number of a named counter.
 func (a *application) sequence(c *enginev1.Sequence) *enginev1.Event {
 	if c.Origin != nil {
@@ -75,6 +92,12 @@ func (a *application) nextNumber(tenant, name string) *enginev1.Event {
 	return a.frame(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_SEQUENCE_TAKEN, Tenant: tenant, Name: name, Value: value,
 	})
+}
+
+// counted is the value of a counter row.
+func (a *application) counted(k Key) uint64 {
+	row, _ := get[*enginev1.Counter](a, k)
+	return row.GetValue()
 }
 
 // count64 adds to a counter row and returns its new value.

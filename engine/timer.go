@@ -12,7 +12,8 @@ import (
 // Timers are rows ordered by the instant they are due; firing them is a command.
 // A timer never fires early by the stamp, and late under load.
 
-// dueOfMessages and dueOfStarts stand where a payment stands in a timer's key.
+// These stand where a payment stands in a timer's key: dueOfMessages with the
+// number of a message, which is never below 1<<16, and dueOfStarts.
 const (
 	dueOfMessages = 1 << 63
 	dueOfStarts   = 1<<63 | 1
@@ -34,21 +35,14 @@ func (a *application) addTimer(dueMS int64, owner uint64, d *enginev1.Due) {
 }
 
 func (a *application) removeTimer(dueMS int64, owner uint64, kind enginev1.TimerKind, n uint32) {
-	a.removeDue(timerKey(dueMS, owner), func(d *enginev1.Due) bool { return d.Kind == kind && d.N == n })
-}
-
-func (a *application) removeMessageTimer(m *enginev1.BufferedMessage, subject string) {
-	a.removeDue(timerKey(m.ExpiresMs, dueOfMessages), func(d *enginev1.Due) bool {
-		return d.Message == m.N && d.Subject == subject
-	})
-}
-
-func (a *application) removeDue(k Key, matches func(*enginev1.Due) bool) {
+	k := timerKey(dueMS, owner)
 	old, found := get[*enginev1.Timer](a, k)
 	if !found {
 		return
 	}
-	row := &enginev1.Timer{Due: slices.DeleteFunc(slices.Clone(old.Due), matches)}
+	row := &enginev1.Timer{Due: slices.DeleteFunc(slices.Clone(old.Due), func(d *enginev1.Due) bool {
+		return d.Kind == kind && d.N == n
+	})}
 	if len(row.Due) == 0 {
 		a.delete(k)
 	} else {
@@ -106,6 +100,10 @@ func (a *application) fire(k Key, d *enginev1.Due) {
 	if f != nil && k.B < dueOfMessages {
 		f.payment = k.B
 		a.quarantine(f)
+		if d.Kind == enginev1.TimerKind_TIMER_KIND_WAIT {
+			// The payment still waits for this timer.
+			a.guard(func() { a.wakeWait(k.B, d.N) })
+		}
 	}
 }
 
@@ -155,8 +153,8 @@ func (p *payment) waitUntil(f *flow, token *enginev1.Token, w *enginev1.Wait) er
 // rearm sets the timer of a wait. The wait belongs to this command's copy of the
 // token, so it may be changed.
 func (p *payment) rearm(w *enginev1.Wait, due int64) {
-	w.DueMs = due
-	p.a.addTimer(due, p.row.Payment, &enginev1.Due{Kind: enginev1.TimerKind_TIMER_KIND_WAIT, N: w.N})
+	w.DueMs = max(due, 1) // 0 is no timer
+	p.a.addTimer(w.DueMs, p.row.Payment, &enginev1.Due{Kind: enginev1.TimerKind_TIMER_KIND_WAIT, N: w.N})
 }
 
 // unlimited is how a cycle without a count is kept in Wait.repetitions.

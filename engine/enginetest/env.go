@@ -190,8 +190,10 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_FireTimers{FireTimers: &enginev1.FireTimers{Limit: 1000}}}))
 	case "expire":
 		// Removes what is past its retention.
-		// Example: expire
-		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_Expire{Expire: &enginev1.Expire{Limit: 1000}}}))
+		// Example: expire limit=10
+		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_Expire{Expire: &enginev1.Expire{
+			Limit: uint32(integerOr(d, "limit", 1000)),
+		}}}))
 	case "lead":
 		// A new leader starts; the epoch rises.
 		// Example: lead

@@ -2302,6 +2302,12 @@ type Meta struct {
 	ExportedN     uint32 `protobuf:"varint,9,opt,name=exported_n,json=exportedN,proto3" json:"exportedN,omitempty"`
 	EffectsHeld   bool   `protobuf:"varint,10,opt,name=effects_held,json=effectsHeld,proto3" json:"effectsHeld,omitempty"` // after a raise, until an operator releases them
 	Counted       uint64 `protobuf:"varint,11,opt,name=counted,proto3" json:"counted,omitempty"`
+	// The shortest retention a tenant ever had; 0: that of tenants that set none.
+	MinRetentionMs int64 `protobuf:"varint,12,opt,name=min_retention_ms,json=minRetentionMs,proto3" json:"minRetentionMs,omitempty"`
+	// Where Expire goes on: the keys of a receipt and of a message id; 0: from the
+	// oldest.
+	ExpireReceipt uint64 `protobuf:"varint,13,opt,name=expire_receipt,json=expireReceipt,proto3" json:"expireReceipt,omitempty"`
+	ExpireMessage uint64 `protobuf:"varint,14,opt,name=expire_message,json=expireMessage,proto3" json:"expireMessage,omitempty"`
 }
 
 func (x *Meta) Reset() {
@@ -2383,6 +2389,27 @@ func (x *Meta) GetEffectsHeld() bool {
 func (x *Meta) GetCounted() uint64 {
 	if x != nil {
 		return x.Counted
+	}
+	return 0
+}
+
+func (x *Meta) GetMinRetentionMs() int64 {
+	if x != nil {
+		return x.MinRetentionMs
+	}
+	return 0
+}
+
+func (x *Meta) GetExpireReceipt() uint64 {
+	if x != nil {
+		return x.ExpireReceipt
+	}
+	return 0
+}
+
+func (x *Meta) GetExpireMessage() uint64 {
+	if x != nil {
+		return x.ExpireMessage
 	}
 	return 0
 }
@@ -3495,7 +3522,8 @@ func (x *Effect) GetEndpoint() string {
 }
 
 // Timer holds what one payment wants woken at one instant; its key is (due,
-// payment), or (due, 1<<63) for buffered messages and start events.
+// payment), (due, 1<<63 | number) for a buffered message, or (due, 1<<63 | 1) for
+// start events.
 type Timer struct {
 	unknownFields []byte
 	Due           []*Due `protobuf:"bytes,1,rep,name=due,proto3" json:"due,omitempty"`
@@ -7168,6 +7196,21 @@ func (m *Meta) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.ExpireMessage != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.ExpireMessage))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.ExpireReceipt != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.ExpireReceipt))
+		i--
+		dAtA[i] = 0x68
+	}
+	if m.MinRetentionMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.MinRetentionMs))
+		i--
+		dAtA[i] = 0x60
+	}
 	if m.Counted != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Counted))
 		i--
@@ -10644,6 +10687,15 @@ func (m *Meta) SizeVT() (n int) {
 	}
 	if m.Counted != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Counted))
+	}
+	if m.MinRetentionMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.MinRetentionMs))
+	}
+	if m.ExpireReceipt != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.ExpireReceipt))
+	}
+	if m.ExpireMessage != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.ExpireMessage))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -16770,6 +16822,33 @@ func (m *Meta) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Counted = 0
 			m.Counted, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinRetentionMs", wireType)
+			}
+			m.MinRetentionMs = 0
+			m.MinRetentionMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpireReceipt", wireType)
+			}
+			m.ExpireReceipt = 0
+			m.ExpireReceipt, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpireMessage", wireType)
+			}
+			m.ExpireMessage = 0
+			m.ExpireMessage, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
 			if err != nil {
 				return err
 			}
