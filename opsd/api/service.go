@@ -243,7 +243,7 @@ func (s *Service) ListAudit(ctx context.Context, r *opsv1.ListAuditRequest) (*op
 	}
 	for _, e := range entries {
 		out.Entries = append(out.Entries, &opsv1.AuditEntry{
-			Seq: e.Seq, Time: at(e.TimeMS), Actor: e.Actor, Reason: e.Reason, Method: e.Method, Target: e.Target, Tenant: e.Tenant,
+			Seq: e.Seq, Time: at(e.TimeMS), Actor: e.Actor, Reason: s.mask.text(e.Reason), Method: e.Method, Target: e.Target, Tenant: e.Tenant,
 			Result: e.Result, EventId: e.EventID, DetailSha256: e.Detail.String(), PrevHash: e.Prev.String(), Hash: e.Hash.String(),
 		})
 	}

@@ -243,7 +243,7 @@ func TestStatusDeadLettersAndAudit(t *testing.T) {
 	b.apply(false, b.started(1), b.ended(1), b.started(2))
 	for range 3 {
 		b.apply(true, b.event(0, enginev1.EventKind_EVENT_KIND_TENANT_PUT, func(e *enginev1.Event) {
-			e.Actor = &enginev1.Actor{Name: "ada", Reason: "new bank"}
+			e.Actor = &enginev1.Actor{Name: "ada", Reason: "new bank, ask 27710101999"}
 		}))
 	}
 	batch := &store.Batch{Records: []store.Record{{Topic: "t", Offset: b.next, Value: []byte("?"), Cause: "no event"}},
@@ -266,7 +266,8 @@ func TestStatusDeadLettersAndAudit(t *testing.T) {
 		t.Errorf("%v, %v", dead, err)
 	}
 	page, err := b.client.ListAudit(t.Context(), &opsv1.ListAuditRequest{PageSize: 2})
-	if err != nil || len(page.Entries) != 2 || page.Entries[0].Seq != 3 || page.Entries[0].Actor != "ada" || page.Entries[0].Method != "tenant_put" {
+	if err != nil || len(page.Entries) != 2 || page.Entries[0].Seq != 3 || page.Entries[0].Actor != "ada" || page.Entries[0].Method != "tenant_put" ||
+		page.Entries[0].Reason != "new bank, ask ***1999" {
 		t.Fatalf("%v, %v", page, err)
 	}
 	rest, err := b.client.ListAudit(t.Context(), &opsv1.ListAuditRequest{PageSize: 2, PageToken: page.NextPageToken})
