@@ -12,6 +12,8 @@ if [ ! -e "$dir/complete" ]; then
   for tool in java mvn; do
     command -v "$tool" >/dev/null || { echo "kafka.sh: needs $tool (Java 17 and Maven)" >&2; exit 1; }
   done
+  major=$(java -version 2>&1 | sed -nE 's/.*version "([0-9]+).*/\1/p')
+  [ "${major:-0}" -ge 17 ] || { echo "kafka.sh: needs Java 17 or newer, not ${major:-an unknown version}" >&2; exit 1; }
   rm -rf "$dir" && mkdir -p "$dir/libs"
   cat >"$dir/pom.xml" <<POM
 <project xmlns="http://maven.apache.org/POM/4.0.0">
