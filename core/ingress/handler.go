@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -43,7 +44,7 @@ type Config struct {
 	Metrics    *Metrics
 	// Concurrent bounds the requests served at once; more are answered 503. 0: 2048.
 	Concurrent int
-	// Timeout bounds one request. 0: 30 s.
+	// Timeout bounds one request, from its header on. 0: 30 s.
 	Timeout time.Duration
 	// AwaitMax bounds one AwaitResult. 0: 20 s.
 	AwaitMax time.Duration
@@ -96,6 +97,7 @@ var (
 	unknown     = &problem{http.StatusServiceUnavailable, "UNKNOWN_RESULT", "The request may or may not have been taken; send it again with the same key."}
 	tooLarge    = &problem{http.StatusRequestEntityTooLarge, "TOO_LARGE", "The body is larger than this route takes."}
 	unreadable  = &problem{http.StatusBadRequest, "BAD_REQUEST", "The request could not be read."}
+	slow        = &problem{http.StatusRequestTimeout, "TIMEOUT", "The body did not arrive in time."}
 	failed      = &problem{http.StatusInternalServerError, "CONNECTOR_FAILED", "The connector could not serve the request."}
 	late        = &problem{http.StatusGatewayTimeout, "TIMEOUT", "The connector took too long."}
 )
@@ -163,10 +165,16 @@ func (h *Handler) find(r *http.Request) (*connector.Target, *problem) {
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, target *connector.Target) (*sdkv1.Reply, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
+	// A body that trickles in holds a place, so it has no more time than the whole.
+	// Once it is there, the server's own deadline must not end a request that is
+	// served. A writer that knows no deadlines is a test's.
+	reading := http.NewResponseController(w)
+	_ = reading.SetReadDeadline(time.Now().Add(h.Timeout))
 	request, err := read(w, r, target)
 	if err != nil {
 		return nil, err
 	}
+	_ = reading.SetReadDeadline(time.Time{})
 	module, err := h.Connectors.Module(ctx, target.Digest)
 	if err != nil {
 		h.Logger.Warn("a request found its module missing", "connector", target.Connector, "err", err)
@@ -205,6 +213,9 @@ func read(w http.ResponseWriter, r *http.Request, target *connector.Target) (*sd
 	if err != nil {
 		if over := new(http.MaxBytesError); errors.As(err, &over) {
 			return nil, tooLarge
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil, slow
 		}
 		return nil, unreadable
 	}

@@ -1,12 +1,15 @@
 package ingress
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -157,6 +160,39 @@ func TestTooManyRequestsAtOnce(t *testing.T) {
 	close(release)
 	if code := <-first; code != 200 {
 		t.Errorf("the first got %d", code)
+	}
+}
+
+// TestASlowBodyIsNotWaitedFor: whoever sends a body byte by byte holds one of the
+// places for others no longer than a request may take.
+func TestASlowBodyIsNotWaitedFor(t *testing.T) {
+	h, _ := newHandler(t, func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+		return reply(&sdkv1.Reply{Status: 200})
+	}, func(c *Config) { c.Concurrent, c.Timeout = 1, 50*time.Millisecond })
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "POST /r HTTP/1.1\r\nHost: x\r\nT: green\r\nContent-Length: 9\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var p problem
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil || resp.StatusCode != 408 || p.Code != "TIMEOUT" {
+		t.Errorf("%d %s, %v", resp.StatusCode, p.Code, err)
+	}
+	if w, _ := post(h); w.Code != 200 {
+		t.Errorf("the next got %d", w.Code)
 	}
 }
 

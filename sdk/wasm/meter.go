@@ -26,9 +26,9 @@ const (
 	LocalsMax       = 50_000    // of one function
 	LocalsSumMax    = 5_000_000 // of a module
 	FunctionMaxSize = 512 << 10
-	// Effort is what a function asks of a compiler: at the head of each block it
-	// may have to join what the paths there left in each local, so it is the blocks
-	// times the locals, and ten for each branch of a br_table. A unit costs a
+	// EffortMax bounds what a function asks of a compiler: at the head of each block
+	// it may have to join what the paths there left in each local, so effort is the
+	// blocks times the locals, and ten for each branch of a br_table. A unit costs a
 	// compiler up to ten microseconds and one kilobyte.
 	EffortMax    = 500_000 // of one function
 	EffortSumMax = 10_000_000
