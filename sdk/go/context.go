@@ -8,7 +8,7 @@ import (
 )
 
 // Context is a handler's only door to the world. It belongs to one step: do not
-// keep it.
+// keep it, since the next step, of another payment, has the same.
 type Context struct {
 	config, tenant, seed, state string
 

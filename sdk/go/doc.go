@@ -86,6 +86,8 @@
 //     variables that a handler changes.
 //   - Deferred functions run once per step. Recovering around a call of c does not
 //     stop the unwinding: the handler's result is then ignored.
+//   - Context and Job are those of one step and are used again for the next; texts
+//     and bytes that came from them may be kept.
 //   - No goroutines, files or sockets: the sandbox has none to give.
 //
 // Broken rules are found out: the SDK compares each effect with the digest in
@@ -96,7 +98,8 @@
 // An effect that certainly did not happen returns *[Failure]. One that may or
 // may not have happened returns *[InDoubt]: never treat it as failed. Enquire
 // by its idempotency key, [Context.Settle] what you found out, or return
-// [Doubtful] and let a person decide.
+// [Doubtful] and let a person decide. A money effect that an earlier enquiry
+// found done is in doubt as well, since its answer is lost: enquire again.
 //
 // # Testing
 //

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Job is one activation of a flow's task.
+// Job is one activation of a flow's task. It belongs to one step, as the Context
+// does: do not keep it. What its methods return may be kept.
 type Job struct {
 	// Type is as the manifest writes it, "{tenant}" included.
 	Type string
