@@ -212,6 +212,64 @@ func TestBankMisbehaves(t *testing.T) {
 	})
 }
 
+// TestBankAway takes the bank away at a deed for longer than the job tries. The
+// payment stands still with an incident, nothing has moved, and goes on when the
+// bank is back and the operator says so.
+func TestBankAway(t *testing.T) {
+	h := startHub(t, options{testClock: true, confirm: true})
+	confirm := func(payment string) {
+		h.railhead("payment", "publish", tenant, "accept-quote", payment, "--var", "payerConfirmed=true", "--ttl", "1m")
+	}
+	for i, c := range []struct {
+		deed  string
+		books books
+	}{
+		{"hold", unpaid},
+		{"book", books{HoldsOpen: 1, Credits: 1}},
+	} {
+		t.Run(c.deed, func(t *testing.T) {
+			h := h.in(t)
+			if c.deed == "book" {
+				h.schemeFault("transfers", "delay", time.Second)
+			}
+			payment := h.transfer(unique(t, i))
+			h.reaches(payment, "confirm-answer")
+			if c.deed == "book" {
+				confirm(payment)
+				h.reaches(payment, "transfer-answer")
+			}
+			h.bank.kill()
+			if c.deed == "hold" {
+				confirm(payment)
+			}
+			var incident uint32
+			until(t, patience, func() error {
+				p, err := h.look(payment)
+				if err != nil {
+					return err
+				}
+				if len(p.GetIncidents()) == 0 {
+					h.advance(10 * time.Second)
+					return fmt.Errorf("payment %s is %s at %v", payment, p.GetPayment().GetState(), places(p))
+				}
+				incident = p.GetIncidents()[0].GetN()
+				return nil
+			})
+			if err := h.bank.start(); err != nil {
+				t.Fatal(err)
+			}
+			h.awaitHTTP(h.bank.process, h.bank.url+"/livez")
+			if got := h.books(payment); got != c.books {
+				t.Errorf("payment %s: the ledgers show %+v, want %+v", payment, got, c.books)
+			}
+			h.railhead("payment", "resolve", payment, fmt.Sprint(incident), "--reason", "the bank is back")
+			h.completed(payment)
+			h.shown(payment)
+		})
+	}
+	h.balanced()
+}
+
 // TestDoubtKeepsTheHold holds that nothing but proof moves the money: not the
 // scheme's silence or its faults, not callbacks that somebody made up.
 func TestDoubtKeepsTheHold(t *testing.T) {
