@@ -6,6 +6,7 @@ package money
 
 import (
 	"errors"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ const digitsMax = 18
 
 // Amount is money.
 type Amount struct {
-	Minor    uint64 // in the currency's smallest unit
+	Minor    uint64 // in the currency's smallest unit; a ledger's signed 64 bits hold it
 	Currency string // ISO 4217
 }
 
@@ -55,6 +56,9 @@ func Parse(decimal, currency string) (Amount, error) {
 			return Amount{}, ErrRange
 		}
 		minor = sum
+	}
+	if minor > math.MaxInt64 {
+		return Amount{}, ErrRange
 	}
 	return Amount{Minor: minor, Currency: currency}, nil
 }
