@@ -44,9 +44,7 @@ func (a *application) installConnector(c *enginev1.InstallConnector) *enginev1.E
 // activateConnector makes one installed digest serve a tenant; the activation
 // before it is kept for a rollback. Payments keep the digest they began with.
 func (a *application) activateConnector(c *enginev1.ActivateConnector) *enginev1.Event {
-	if _, found := get[*enginev1.Tenant](a, tenantKey(c.Tenant)); !found {
-		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(c.Tenant)+".")
-	}
+	a.mustBeTenant(c.Tenant)
 	module, found := get[*enginev1.Connector](a, connectorKey(c.Connector, c.Digest))
 	if !found {
 		a.refuse(CodeConnectorUnknown, "Connector "+quote(c.Connector)+" is not installed with this digest.")

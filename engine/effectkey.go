@@ -37,6 +37,9 @@ func (a *application) intend(c *enginev1.Intend) *enginev1.Event {
 		Ordinal: c.Origin.Ordinal, Digest: c.Origin.Digest, TimeMs: a.stamp.TimeMS,
 		Request: c.Request, Key: c.Key, Mode: c.Mode, Endpoint: c.Endpoint,
 	}
+	if e.Mode == enginev1.Mode_MODE_UNSPECIFIED {
+		e.Mode = enginev1.Mode_MODE_NEVER
+	}
 	kind := enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED
 	if c.Key != "" {
 		kind = p.intendMoney(c, e)
@@ -73,7 +76,7 @@ func (p *payment) intendMoney(c *enginev1.Intend, e *enginev1.HistoryEntry) engi
 		e.Number = 1
 		a.put(k, &enginev1.Effect{
 			Payment: p.row.Payment, Key: c.Key, Number: 1, Terms: c.Terms, Request: c.Request,
-			State: enginev1.EffectState_EFFECT_STATE_OPEN, Mode: c.Mode, Endpoint: c.Endpoint,
+			State: enginev1.EffectState_EFFECT_STATE_OPEN, Mode: e.Mode, Endpoint: c.Endpoint,
 		})
 		return enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED
 	}
@@ -89,16 +92,16 @@ func (p *payment) intendMoney(c *enginev1.Intend, e *enginev1.HistoryEntry) engi
 		next := copyOf(row)
 		next.Number++
 		next.Terms, next.Request, next.Answer = c.Terms, c.Request, nil
-		next.Mode, next.Endpoint = c.Mode, c.Endpoint
+		next.Mode, next.Endpoint = e.Mode, c.Endpoint
 		next.State = enginev1.EffectState_EFFECT_STATE_OPEN
 		a.put(k, next)
 		e.Number = next.Number
 		return enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED
 	}
-	// In doubt: whoever repeats it repeats the request that may have been heard, and
-	// is as careful as it was sent: an endpoint that has learnt to honour keys since
+	// In doubt: whoever repeats it repeats the request that may have been heard, where
+	// it was heard, and is as careful as it was sent: an endpoint that has learnt to honour keys since
 	// then may have ignored that one.
-	e.Request, e.Mode = row.Request, max(e.Mode, row.Mode)
+	e.Request, e.Endpoint, e.Mode = row.Request, row.Endpoint, max(e.Mode, row.Mode)
 	return enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT
 }
 

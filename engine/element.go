@@ -11,8 +11,11 @@ import (
 func (p *payment) enter(f *flow, token *enginev1.Token) {
 	el := &f.process.Elements[token.Element]
 	switch el.Kind {
-	case bpmn.KindStart, bpmn.KindPass, bpmn.KindThrow, bpmn.KindLinkCatch:
-		p.leave(f, token)
+	case bpmn.KindPass, bpmn.KindThrow:
+		p.entered(el, token, "")
+		p.pass(f, token, nil)
+	case bpmn.KindStart, bpmn.KindLinkCatch:
+		p.pass(f, token, nil)
 	case bpmn.KindJob:
 		p.openLocal(f, token)
 		if p.openWaits(f, token, el.Boundary) {
@@ -45,6 +48,14 @@ func (p *payment) enter(f *flow, token *enginev1.Token) {
 		panic(&fault{code: IncidentQuarantined, payment: p.row.Payment,
 			text: "This version of the engine cannot run the element " + quote(el.ID) + "."})
 	}
+}
+
+// pass goes through an element that is done at once: its mappings, then its ways
+// out.
+func (p *payment) pass(f *flow, token *enginev1.Token, vars []*enginev1.Variable) {
+	p.openLocal(f, token)
+	p.closeLocal(f, token, vars)
+	p.leave(f, token)
 }
 
 // entered notes an element that the token only passes; took is the id of the
@@ -124,6 +135,8 @@ func (p *payment) join(f *flow, token *enginev1.Token) {
 // endEvent ends a token; at the payment's own level it says what became of it.
 func (p *payment) endEvent(f *flow, token *enginev1.Token) {
 	el := &f.process.Elements[token.Element]
+	p.openLocal(f, token)
+	p.closeLocal(f, token, nil)
 	scope := p.body(token.Scope)
 	if scope.Parent == 0 {
 		result, code := f.endResult(el)
@@ -217,24 +230,16 @@ func (p *payment) trigger(f *flow, token *enginev1.Token, w *enginev1.Wait, vars
 	case el.AttachedTo < 0: // the event an event-based gateway waited for
 		p.closeWaits(token)
 		token.Element = w.Element
-		p.openLocal(f, token)
-		p.closeLocal(f, token, vars)
-		p.leave(f, token)
+		p.pass(f, token, vars)
 	case el.Interrupting:
 		p.interrupt(token)
-		p.setVariables(token.Scope, vars)
 		token.Element = w.Element
-		p.leave(f, token)
+		p.pass(f, token, vars)
 	default:
-		outer := p.scope(token.Scope)
-		if outer.Local {
-			outer = p.scope(outer.Parent)
-		}
-		p.setVariables(outer.N, vars)
-		beside := p.newToken(outer.N)
+		beside := p.newToken(p.body(token.Scope).N)
 		beside.Element = w.Element
 		p.repeatWait(token, w, el)
-		p.leave(f, beside)
+		p.pass(f, beside, vars)
 	}
 }
 

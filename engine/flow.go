@@ -60,9 +60,7 @@ func (a *application) flow(tenant, id string, version uint32) *flow {
 // deploy adds a version of every process in a file. A file with one fault changes
 // nothing.
 func (a *application) deploy(c *enginev1.Deploy) *enginev1.Event {
-	if _, found := get[*enginev1.Tenant](a, tenantKey(c.Tenant)); !found {
-		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(c.Tenant)+".")
-	}
+	a.mustBeTenant(c.Tenant)
 	processes, problems := bpmn.Parse(c.Xml)
 	var faults, warnings []string
 	for _, p := range problems {

@@ -108,9 +108,7 @@ func (a *application) startPayment(c *enginev1.StartPayment) *enginev1.Event {
 }
 
 func (a *application) startOnce(c *enginev1.StartPayment, tenant string) *enginev1.Event {
-	if _, found := get[*enginev1.Tenant](a, tenantKey(tenant)); !found {
-		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(tenant)+".")
-	}
+	a.mustBeTenant(tenant)
 	index := StartIndexKey(tenant, c.Channel, c.ClientKey)
 	if c.ClientKey != "" {
 		if row, found := a.tx.Get(index); found {

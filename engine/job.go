@@ -195,7 +195,7 @@ func (p *payment) jobEvent(kind enginev1.EventKind, job *enginev1.Job) *enginev1
 // or, when none is left or the failure is final, a person has to look.
 func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
 	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_FAILED, job))
-	failed.Code, failed.Text = o.Code, clip(o.Reason)
+	failed.Code, failed.Text = clip(o.Code), clip(o.Reason)
 	job.Reason = clip(o.Reason)
 	if !o.Retryable || job.Retries == 0 {
 		p.holdJob(job, IncidentJobFailed, failed.Text)
@@ -218,20 +218,33 @@ func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
 // nextAttempt begins again with an empty history, but for the money effects that
 // are in doubt.
 func (p *payment) nextAttempt(job *enginev1.Job) {
-	job.Prior = slices.Clone(job.Prior)
-	for _, e := range job.History {
-		if e.Key == "" || slices.Contains(job.Prior, e.Key) {
-			continue
-		}
-		effect, found := get[*enginev1.Effect](p.a, effectKey(job.Payment, e.Key))
-		if found && effect.State == enginev1.EffectState_EFFECT_STATE_OPEN {
-			job.Prior = append(job.Prior, e.Key)
-		}
-	}
+	job.Prior = p.a.doubts(job)
 	job.History = nil
 	job.Attempt++
 	job.State = enginev1.JobState_JOB_STATE_READY
 	job.DueMs = 0
+}
+
+// doubts are the money effects that the job, in this attempt or an earlier one,
+// has left in doubt.
+func (a *application) doubts(job *enginev1.Job) []string {
+	var keys []string
+	note := func(key string) {
+		if key == "" || slices.Contains(keys, key) {
+			return
+		}
+		effect, found := get[*enginev1.Effect](a, effectKey(job.Payment, key))
+		if found && effect.State == enginev1.EffectState_EFFECT_STATE_OPEN {
+			keys = append(keys, key)
+		}
+	}
+	for _, key := range job.Prior {
+		note(key)
+	}
+	for _, e := range job.History {
+		note(e.Key)
+	}
+	return keys
 }
 
 // holdJob stops a job behind an incident.
@@ -243,7 +256,7 @@ func (p *payment) holdJob(job *enginev1.Job, code, text string) {
 
 func (p *payment) jobError(job *enginev1.Job, o *enginev1.BpmnError) *enginev1.Event {
 	thrown := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_ERROR, job))
-	thrown.Code, thrown.Text, thrown.Variables = o.Code, clip(o.Message), o.Variables
+	thrown.Code, thrown.Text, thrown.Variables = clip(o.Code), clip(o.Message), o.Variables
 	job.Reason = clip(o.Message)
 	p.holdJob(job, IncidentUncaughtError, "The error "+quote(o.Code)+" is caught by no event: "+clip(o.Message))
 	return thrown
@@ -252,7 +265,7 @@ func (p *payment) jobError(job *enginev1.Job, o *enginev1.BpmnError) *enginev1.E
 // doubtJob leaves an effect of unknown outcome to a person; nothing is repeated.
 func (p *payment) doubtJob(job *enginev1.Job, o *enginev1.Doubt) *enginev1.Event {
 	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT, job))
-	failed.Key, failed.Text = o.Key, clip(o.Reason)
+	failed.Key, failed.Text = clip(o.Key), clip(o.Reason)
 	job.Reason = clip(o.Reason)
 	p.holdJob(job, IncidentInDoubt, "It is unknown whether "+quote(o.Key)+" happened: "+clip(o.Reason))
 	return failed
@@ -279,6 +292,12 @@ func (a *application) sleep(c *enginev1.Sleep) *enginev1.Event {
 	_, job := a.fence(c.Origin)
 	if c.DurationMs < 0 || c.DurationMs > limitSleepMS {
 		a.refuse(CodeBadCommand, "A sleep lasts from 0 to 366 days.")
+	}
+	if e := a.entry(job, c.Origin.Ordinal); e != nil {
+		if e.Digest != c.Origin.Digest {
+			a.refuse(CodeStale, "The job's history has another effect at this ordinal.")
+		}
+		return a.frame(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_SLEPT})
 	}
 	a.remember(job, &enginev1.HistoryEntry{Ordinal: c.Origin.Ordinal, Digest: c.Origin.Digest})
 	job.State = enginev1.JobState_JOB_STATE_WAITING
@@ -315,6 +334,16 @@ func (a *application) checkpoint(c *enginev1.Checkpoint) *enginev1.Event {
 	if len(c.State) > limitState {
 		a.refuse(CodeTooLarge, "A checkpoint's state is at most 64 KiB.")
 	}
+	if last := len(job.History) - 1; last >= 0 {
+		switch e := job.History[last]; {
+		case e.Ordinal > c.Origin.Ordinal, e.Ordinal == c.Origin.Ordinal && e.Digest != c.Origin.Digest:
+			a.refuse(CodeStale, "The job's history has gone on from here.")
+		case e.Ordinal == c.Origin.Ordinal:
+			return a.frame(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_CHECKPOINTED})
+		}
+	}
+	// What the history forgets must not be forgotten by the next attempt.
+	job.Prior = a.doubts(job)
 	job.History = []*enginev1.HistoryEntry{{
 		Ordinal: c.Origin.Ordinal, Digest: c.Origin.Digest, TimeMs: a.stamp.TimeMS, Answered: true, State: c.State,
 	}}
@@ -338,6 +367,7 @@ func (a *application) emitOwn(c *enginev1.Emit) *enginev1.Event {
 		a.refuse(CodeTooLarge, "An emitted event is at most 64 KiB.")
 	}
 	if c.Origin == nil {
+		a.mustBeTenant(c.Tenant)
 		return own(nil, c.Tenant, "")
 	}
 	return a.asEffect(c.Origin, func(job *enginev1.Job) *enginev1.Event {
@@ -346,10 +376,4 @@ func (a *application) emitOwn(c *enginev1.Emit) *enginev1.Event {
 }
 
 // clip keeps texts from outside short enough for a timeline.
-func clip(s string) string {
-	const most = 2000
-	if len(s) > most {
-		return s[:most] + "…"
-	}
-	return s
-}
+func clip(s string) string { return cut(s, 2000) }

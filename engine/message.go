@@ -40,10 +40,7 @@ func (a *application) publish(c *enginev1.Publish) *enginev1.Event {
 }
 
 func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.Event {
-	t, found := get[*enginev1.Tenant](a, tenantKey(tenant))
-	if !found {
-		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(tenant)+".")
-	}
+	t := a.mustBeTenant(tenant)
 	if c.Name == "" || strings.Contains(c.Name, "\x00") || len(c.Name)+len(c.Key)+len(c.MessageId) > limitNames {
 		a.refuse(CodeBadCommand, "A message has a name; name, key and id together are at most 2,000 bytes.")
 	}

@@ -59,6 +59,14 @@ func validName(s string) bool {
 	})
 }
 
+func (a *application) mustBeTenant(id string) *enginev1.Tenant {
+	t, found := get[*enginev1.Tenant](a, tenantKey(id))
+	if !found {
+		a.refuse(CodeTenantUnknown, "There is no tenant "+quote(id)+".")
+	}
+	return t
+}
+
 // retention is how long receipts and ids of a tenant are kept.
 func (a *application) retention(tenant string) int64 {
 	if t, found := get[*enginev1.Tenant](a, tenantKey(tenant)); found && t.RetentionMs > 0 {
@@ -80,6 +88,7 @@ func (a *application) sequence(c *enginev1.Sequence) *enginev1.Event {
 	if c.Origin != nil {
 		return a.asEffect(c.Origin, func(job *enginev1.Job) *enginev1.Event { return a.nextNumber(job.Tenant, c.Name) })
 	}
+	a.mustBeTenant(c.Tenant)
 	return a.nextNumber(c.Tenant, c.Name)
 }
 

@@ -172,7 +172,7 @@ func repetitions(at bpmn.Schedule) uint32 {
 func (a *application) startTimers(tenant string, p *bpmn.Process, version uint32) {
 	for _, i := range p.TimerStart {
 		el := &p.Elements[i]
-		at, err := el.Timer.Schedule(nothing{}, a.stamp.TimeMS)
+		at, err := el.Timer.Schedule(stampOnly(a.stamp.TimeMS), a.stamp.TimeMS)
 		if err != nil {
 			a.refuse(CodeFlowRefused, el.ID+": the start timer cannot be set: "+err.Error()+".")
 		}
@@ -183,10 +183,13 @@ func (a *application) startTimers(tenant string, p *bpmn.Process, version uint32
 	}
 }
 
-// nothing is the sight of an expression outside any payment.
-type nothing struct{}
+// stampOnly is the sight of an expression outside any payment: the time.
+type stampOnly int64
 
-func (nothing) Lookup(string) (feel.Value, bool) { return feel.Null, false }
+func (stampOnly) Lookup(string) (feel.Value, bool) { return feel.Null, false }
+
+// NowMS implements feel.Clock.
+func (s stampOnly) NowMS() int64 { return int64(s) }
 
 // startByTimer starts a flow by its timer start event and sets the next instant
 // of a cycle: one interval from now, so that an overdue cycle starts once.
@@ -205,7 +208,7 @@ func (a *application) startByTimer(d *enginev1.Due) {
 		return
 	}
 	if now := a.stamp.TimeMS; d.Repetitions > 0 {
-		if at, err := el.Timer.Schedule(nothing{}, now); err == nil {
+		if at, err := el.Timer.Schedule(stampOnly(now), now); err == nil {
 			next := copyOf(d)
 			if next.Repetitions != unlimited {
 				next.Repetitions--

@@ -3,6 +3,7 @@ package engine
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/railhead-hub/railhead/engine/feel"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -82,13 +83,12 @@ func (p *payment) visible(from uint32) []*enginev1.Variable {
 type sight struct {
 	p    *payment
 	from uint32
-	over []*enginev1.Variable // seen first
 }
 
+// NowMS implements feel.Clock: now() is the stamp, the same on every node.
+func (s sight) NowMS() int64 { return s.p.a.stamp.TimeMS }
+
 func (s sight) Lookup(name string) (feel.Value, bool) {
-	if i, found := findVariable(s.over, name); found {
-		return decodeVariable(s.over[i])
-	}
 	scope := s.p.scope(s.from)
 	for {
 		if i, found := findVariable(scope.Variables, name); found {
@@ -187,8 +187,18 @@ func withPath(base feel.Value, path []string, value feel.Value) feel.Value {
 }
 
 func quote(s string) string {
-	if len(s) > 100 {
-		s = s[:100] + "…"
+	return "“" + cut(s, 100) + "”"
+}
+
+// cut keeps a text valid UTF-8 and, but for the mark that it was cut, within so
+// many bytes.
+func cut(s string, most int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= most {
+		return s
 	}
-	return "“" + s + "”"
+	for !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
 }

@@ -47,6 +47,9 @@ func (p *parser) startEvent(t *tag, e *Element) {
 		process.Start = append(process.Start, e.Index)
 	case definition.name == "messageEventDefinition":
 		e.Message = p.message(definition.attr("messageRef"), e.ID, false)
+		if e.Message != nil && e.Message.Name.Expr != nil {
+			p.failf(e.ID, "bad-message-name", "the name of a message that starts a process is plain text: nothing is there yet to work it out from")
+		}
 		process.MessageStart = append(process.MessageStart, e.Index)
 	case definition.name == "timerEventDefinition":
 		e.Timer = p.timer(definition, e.ID)

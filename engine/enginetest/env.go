@@ -208,6 +208,16 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 		// Counts the rows of every table that has some.
 		// Example: rows
 		return e.rows()
+	case "job":
+		// Shows what a job remembers.
+		// Example: job payment=p1 job=4
+		row, found := e.Tx.Get(engine.Key{Table: engine.TableJob, A: e.payment(arg(d, "payment")), B: uint64(integer(t, d, "job"))})
+		if !found {
+			return "none"
+		}
+		job := row.(*enginev1.Job)
+		return fmt.Sprintf("%s attempt %d history %d prior %v",
+			strings.ToLower(strings.TrimPrefix(job.State.String(), "JOB_STATE_")), job.Attempt, len(job.History), job.Prior)
 	case "payment":
 		// Shows where a payment stands.
 		// Example: payment p1

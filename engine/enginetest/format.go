@@ -54,6 +54,9 @@ func (e *Env) Format(ev *enginev1.Event) string {
 	if ev.Effect != 0 {
 		word("effect", strings.ToLower(strings.TrimPrefix(ev.Effect.String(), "EFFECT_STATE_")))
 	}
+	if ev.Mode != 0 && ev.Kind == enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT {
+		word("mode", strings.ToLower(strings.TrimPrefix(ev.Mode.String(), "MODE_")))
+	}
 	word("code", ev.Code)
 	if ev.Actor != nil {
 		word("actor", ev.Actor.Name)

@@ -11,6 +11,7 @@ import (
 //
 //	start s
 //	task hold type=block-funds retries=3
+//	pass note in=target:source out=target:source
 //	receive answer message=transfer-response key=transactionId
 //	catch pause timer=PT60S
 //	boundary late on=answer timer=PT60S interrupting=false
@@ -76,13 +77,15 @@ func (m *model) element(kind, id string, args map[string]string) error {
 	inner := m.mappings(args)
 	switch kind {
 	case "start":
-		m.tag("startEvent", id, "", m.events(args))
+		m.tag("startEvent", id, "", wrap(inner)+m.events(args))
 	case "task":
 		retries := ""
 		if r := args["retries"]; r != "" {
 			retries = ` retries="` + escape(r) + `"`
 		}
 		m.tag("serviceTask", id, "", `<extensionElements><zeebe:taskDefinition type="`+escape(args["type"])+`"`+retries+`/>`+inner+`</extensionElements>`)
+	case "pass":
+		m.tag("task", id, "", wrap(inner))
 	case "receive":
 		m.tag("receiveTask", id, ` messageRef="`+m.message(args)+`"`, wrap(inner))
 	case "catch":
@@ -92,7 +95,7 @@ func (m *model) element(kind, id string, args map[string]string) error {
 		if args["interrupting"] == "false" {
 			attributes += ` cancelActivity="false"`
 		}
-		m.tag("boundaryEvent", id, attributes, m.events(args))
+		m.tag("boundaryEvent", id, attributes, wrap(inner)+m.events(args))
 	case "exclusive", "parallel":
 		attributes := ""
 		if d := args["default"]; d != "" {
@@ -104,11 +107,11 @@ func (m *model) element(kind, id string, args map[string]string) error {
 	case "call":
 		m.tag("callActivity", id, "", `<extensionElements><zeebe:calledElement processId="`+escape(args["flow"])+`"/>`+inner+`</extensionElements>`)
 	case "end", "terminate":
-		inner := ""
 		if r := args["result"]; r != "" {
-			inner = `<extensionElements><zeebe:properties><zeebe:property name="railhead:result" value="` + r +
-				`"/><zeebe:property name="railhead:code" value="` + args["code"] + `"/></zeebe:properties></extensionElements>`
+			inner += `<zeebe:properties><zeebe:property name="railhead:result" value="` + r +
+				`"/><zeebe:property name="railhead:code" value="` + args["code"] + `"/></zeebe:properties>`
 		}
+		inner = wrap(inner)
 		if kind == "terminate" {
 			inner += "<terminateEventDefinition/>"
 		}

@@ -1,6 +1,9 @@
 package feel
 
-import "fmt"
+import (
+	"fmt"
+	"unicode/utf8"
+)
 
 // Period is a length of civil time, as a timer needs it: whole months and
 // milliseconds, either of which may be negative.
@@ -104,8 +107,12 @@ func ceilMS(nanos int64) int64 { return -floorDiv(-nanos, 1_000_000) }
 
 // clip shortens a text for an error message.
 func clip(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
+	if len(s) <= 80 {
+		return s
 	}
-	return s
+	end := 80
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
 }
