@@ -46,6 +46,7 @@ func main() {
 		}
 		fmt.Fprintf(os.Stdout, "%d passed, %d failed\n", t.Passed, t.Failed)
 		exit(t)
+		return
 	}
 	c := newCounter(os.Stdout)
 	if err := c.read(os.Stdin); err != nil {
@@ -62,6 +63,7 @@ func main() {
 	exit(c.totals)
 }
 
+// exit ends the process if the totals are no success.
 func exit(t totals) {
 	if t.Failed > 0 || t.Passed == 0 {
 		os.Exit(1)
