@@ -559,6 +559,49 @@ func TestDrive(t *testing.T) {
 	}
 }
 
+// TestEveryoneWhoAsksIsToldOfTheEnd: a start that is repeated, on the same stream
+// or on another, starts nothing and yet asks to be told.
+func TestEveryoneWhoAsksIsToldOfTheEnd(t *testing.T) {
+	s := newSite(t, 1, nil)
+	s.furnish(0)
+	start := func(ref uint64) *corev1.DriveStart {
+		return &corev1.DriveStart{Ref: ref, Tenant: "greenbank", Flow: "wait", Channel: "drive",
+			ClientKey: "one", UuidVariable: "transactionId", NotifyEnd: true}
+	}
+	var payment string
+	streams := []*connect.BidiStreamForClientSimple[corev1.DriveRequest, corev1.DriveResponse]{
+		must(s.control(0).Drive(t.Context())), must(s.control(0).Drive(t.Context())),
+	}
+	for i, d := range streams {
+		check(t, d.Send(&corev1.DriveRequest{Starts: []*corev1.DriveStart{start(uint64(10 * i)), start(uint64(10*i + 1))}}))
+		for started := 0; started < 2; {
+			for _, a := range must(d.Receive()).Started {
+				payment = a.Payment
+				started++
+			}
+		}
+		check(t, d.CloseRequest())
+	}
+	_, err := s.control(0).PublishMessage(t.Context(), &corev1.PublishMessageRequest{Tenant: "greenbank", Name: "go-on", Key: payment})
+	check(t, err)
+	for i, d := range streams {
+		told := map[uint64]bool{}
+		for {
+			r, err := d.Receive()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			check(t, err)
+			for _, e := range r.Ended {
+				told[e.Ref] = true
+			}
+		}
+		if len(told) != 2 || !told[uint64(10*i)] || !told[uint64(10*i+1)] {
+			t.Errorf("stream %d was told of %v", i, told)
+		}
+	}
+}
+
 func TestThreeNodesLoseTheirLeader(t *testing.T) {
 	s := newSite(t, 3, nil)
 	follower := (s.leader() + 1) % 3

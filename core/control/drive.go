@@ -26,7 +26,7 @@ func (s *Service) Drive(ctx context.Context, stream *connect.BidiStream[corev1.D
 	if !s.Replica.IsLeader() {
 		return s.fromPropose(nil, replica.ErrNotLeader)
 	}
-	d := &drive{Service: s, wake: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(map[uint64]uint64)}
+	d := &drive{Service: s, wake: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(map[uint64][]uint64)}
 	s.endings.join(d)
 	defer d.forget()
 	received := make(chan error, 1)
@@ -67,15 +67,11 @@ type drive struct {
 
 	mu          sync.Mutex
 	out         *corev1.DriveResponse
-	fresh       []watched         // started since the last batch, to be told of their end
-	over        []uint64          // payments that have ended
-	ended       map[uint64]uint64 // ref by payment, of those whose end is to be told
-	outstanding int               // items taken and not answered
-	lost        bool              // this node leads no more
-}
-
-type watched struct {
-	payment, ref uint64
+	fresh       []uint64            // payments started since the last batch, whose end is to be told
+	over        []uint64            // payments that have ended
+	ended       map[uint64][]uint64 // refs by payment, of those whose end is to be told
+	outstanding int                 // items taken and not answered
+	lost        bool                // this node leads no more
 }
 
 // perMessage bounds the items of one message.
@@ -147,8 +143,8 @@ func (d *drive) start(item *corev1.DriveStart) {
 		d.add(func(out *corev1.DriveResponse) {
 			out.Started = append(out.Started, started)
 			if notify {
-				d.fresh = append(d.fresh, watched{reply.Payment, item.Ref})
-				d.ended[reply.Payment] = item.Ref
+				d.fresh = append(d.fresh, reply.Payment)
+				d.ended[reply.Payment] = append(d.ended[reply.Payment], item.Ref)
 			}
 		})
 	}
@@ -295,7 +291,7 @@ func (d *drive) take() (*corev1.DriveResponse, error) {
 
 // ends reads what became of payments: those that were said to have ended, and of
 // the freshly started those whose end came before anybody watched for it.
-func (d *drive) ends(fresh []watched, over []uint64) ([]*corev1.DriveEnded, error) {
+func (d *drive) ends(fresh, over []uint64) ([]*corev1.DriveEnded, error) {
 	var receipts []*enginev1.Receipt
 	var meta *enginev1.Meta
 	err := d.Replica.View(func(tx engine.Tx) error {
@@ -309,9 +305,9 @@ func (d *drive) ends(fresh []watched, over []uint64) ([]*corev1.DriveEnded, erro
 				receipts = append(receipts, row.(*enginev1.Receipt))
 			}
 		}
-		for _, w := range fresh {
-			if _, runs := tx.Get(engine.Key{Table: engine.TableInstance, A: w.payment}); !runs {
-				read(w.payment)
+		for _, payment := range fresh {
+			if _, runs := tx.Get(engine.Key{Table: engine.TableInstance, A: payment}); !runs {
+				read(payment)
 			}
 		}
 		for _, payment := range over {
@@ -325,17 +321,19 @@ func (d *drive) ends(fresh []watched, over []uint64) ([]*corev1.DriveEnded, erro
 	var ended []*corev1.DriveEnded
 	for _, r := range receipts {
 		d.mu.Lock()
-		ref, waits := d.ended[r.Payment]
+		refs := d.ended[r.Payment]
 		delete(d.ended, r.Payment)
 		d.mu.Unlock()
-		if !waits {
+		if len(refs) == 0 {
 			continue // told already
 		}
 		d.endings.unwatch(r.Payment, d)
-		ended = append(ended, &corev1.DriveEnded{
-			Ref: ref, Payment: engine.PaymentUUID(meta, r.Payment),
-			Result: corev1.Result(r.Result), Code: r.Code, EndedMs: r.EndedMs,
-		})
+		for _, ref := range refs {
+			ended = append(ended, &corev1.DriveEnded{
+				Ref: ref, Payment: engine.PaymentUUID(meta, r.Payment),
+				Result: corev1.Result(r.Result), Code: r.Code, EndedMs: r.EndedMs,
+			})
+		}
 	}
 	return ended, nil
 }
@@ -368,19 +366,20 @@ func (d *drive) forget() {
 	d.endings.leave(d)
 }
 
-// endings says which stream is to be told of a payment's end. Its lock is taken
-// before a stream's, never after.
+// endings says which streams are to be told of a payment's end: several, when one
+// has started it and others have repeated that. Its lock is taken before a
+// stream's, never after.
 type endings struct {
 	mu       sync.Mutex
 	streams  map[*drive]struct{}
-	watching map[uint64]*drive
+	watching map[uint64][]*drive
 }
 
 func (e *endings) join(d *drive) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.streams == nil {
-		e.streams, e.watching = make(map[*drive]struct{}), make(map[uint64]*drive)
+		e.streams, e.watching = make(map[*drive]struct{}), make(map[uint64][]*drive)
 	}
 	e.streams[d] = struct{}{}
 }
@@ -394,13 +393,16 @@ func (e *endings) leave(d *drive) {
 func (e *endings) watch(payment uint64, d *drive) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.watching[payment] = d
+	if watching := e.watching[payment]; !slices.Contains(watching, d) {
+		e.watching[payment] = append(watching, d)
+	}
 }
 
 func (e *endings) unwatch(payment uint64, d *drive) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.watching[payment] == d {
+	left := slices.DeleteFunc(e.watching[payment], func(other *drive) bool { return other == d })
+	if e.watching[payment] = left; len(left) == 0 {
 		delete(e.watching, payment)
 	}
 }
@@ -430,7 +432,7 @@ func (s *Service) OnHints(hints []engine.Hint) {
 		if h.Kind != engine.HintEnded {
 			continue
 		}
-		if d := e.watching[h.Payment]; d != nil {
+		for _, d := range e.watching[h.Payment] {
 			d.mu.Lock()
 			d.over = append(d.over, h.Payment)
 			d.mu.Unlock()
