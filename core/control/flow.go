@@ -28,6 +28,9 @@ func (s *Service) DeployFlow(ctx context.Context, r *corev1.DeployFlowRequest) (
 		}
 		copies[tenant], processes[tenant] = xml, parsed
 	}
+	// A follower that lags would warn of job types that are served by now. If there
+	// is no leader to catch up with, the proposal below says so.
+	_ = s.Commands.CatchUp(ctx)
 	warned := make(map[string]bool)
 	warn := func(p *corev1.Problem) {
 		if key := p.Element + p.Code + p.Text; !warned[key] {
@@ -60,8 +63,8 @@ func (s *Service) DeployFlow(ctx context.Context, r *corev1.DeployFlowRequest) (
 		if err := s.fromPropose(reply, err); err != nil {
 			return nil, err
 		}
-		// The reply names the last process of the file and its version; a follower's
-		// rows may be behind it.
+		// The reply names the last process of the file and its version; this node's
+		// rows may not have them yet.
 		for _, p := range processes[tenant] {
 			version := before[p.ID] + 1
 			if reply.Kind == enginev1.EventKind_EVENT_KIND_FLOW_UNCHANGED {
