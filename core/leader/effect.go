@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
 	"github.com/railhead-hub/railhead/engine"
@@ -185,6 +186,7 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 	if call.Terms != nil {
 		intend.Terms = encode(call.Terms)
 	}
+	heard := time.Now()
 	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_Intend{Intend: intend}})
 	if err != nil {
 		return err
@@ -195,6 +197,11 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 	}
 	switch reply.Kind {
 	case enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED:
+		// If this process was stopped since, the next leader may have enquired by now
+		// and found that nothing was done. Then nothing must be done any more.
+		if err := a.Log.Confirm(a.ctx, a.epoch, heard); err != nil {
+			return err
+		}
 		out := endpoint.Do(a.ctx, call, reply.Uuid, false)
 		return a.answered(effect, digest, out.State, out.Answer, reply.Uuid, out.Reason)
 	case enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED:

@@ -19,6 +19,9 @@ import (
 type Log interface {
 	Propose(context.Context, *enginev1.Command) (*enginev1.Event, error)
 	View(func(engine.Tx) error) error
+	// Confirm fails when a later term than epoch may have begun since the time
+	// heard, at which a majority has listened to this node.
+	Confirm(ctx context.Context, epoch uint64, heard time.Time) error
 }
 
 // Config is what a Leader works with; all fields but the limits must be set.

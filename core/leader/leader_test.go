@@ -218,6 +218,40 @@ func TestCrashBeforeTheCall(t *testing.T) {
 	}
 }
 
+// TestALeaderThatWasStoppedSendsNothing: the process hangs between committing an
+// intention and making the call. The next leader enquires, finds nothing, and
+// books; when the old one goes on, it must not make its call after all.
+func TestALeaderThatWasStoppedSendsNothing(t *testing.T) {
+	bank := newLedger(t)
+	bank.ignores = true
+	c := newCluster(t, bank.URL, "ask", enquire)
+	goOn, hangs := make(chan struct{}), make(chan struct{})
+	var hung atomic.Bool
+	c.log.after = func(cmd *enginev1.Command) {
+		if cmd.GetIntend() != nil && hung.CompareAndSwap(false, true) {
+			close(hangs)
+			<-goOn
+		}
+	}
+	c.elect()
+	payment := c.start("a")
+	<-hangs
+	oldStop, oldDone := c.stop, c.done
+	old := c.leader
+	c.elect()
+	c.log.mu.Lock()
+	c.log.latest = c.epoch
+	c.log.mu.Unlock()
+	c.receipt(payment)
+	close(goOn)
+	until(t, "the end of the old leader's work", func() bool { active, _ := old.InFlight(); return active == 0 })
+	oldStop()
+	<-oldDone
+	if requests, booked := bank.seen(); requests != 1 || len(booked) != 1 {
+		t.Fatalf("%d requests, bookings %v", requests, booked)
+	}
+}
+
 func TestStaleLeaderIsIgnored(t *testing.T) {
 	bank := newLedger(t)
 	bank.ignores = true

@@ -11,6 +11,7 @@ import (
 
 	"github.com/railhead-hub/railhead/core/connector"
 	"github.com/railhead-hub/railhead/core/egress"
+	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/engine"
 	"github.com/railhead-hub/railhead/engine/enginetest"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -32,6 +33,10 @@ type memoryLog struct {
 	// intercept may answer a proposal in the log's place; apply false keeps it from
 	// being applied.
 	intercept func(*enginev1.Command) (apply bool, err error)
+	// after is called between applying a proposal and telling its reply.
+	after func(*enginev1.Command)
+	// latest is the epoch that Confirm knows of; 0: the asker's.
+	latest uint64
 }
 
 func newMemoryLog(clock *Clock) *memoryLog {
@@ -60,6 +65,9 @@ func (l *memoryLog) Propose(_ context.Context, cmd *enginev1.Command) (*enginev1
 	if hints != nil && len(res.Hints) > 0 {
 		hints(res.Hints)
 	}
+	if l.after != nil {
+		l.after(cmd)
+	}
 	if failure != nil {
 		return nil, failure
 	}
@@ -70,6 +78,15 @@ func (l *memoryLog) View(read func(engine.Tx) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return read(l.tx)
+}
+
+func (l *memoryLog) Confirm(_ context.Context, epoch uint64, _ time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.latest > epoch {
+		return replica.ErrNotLeader
+	}
+	return nil
 }
 
 func (l *memoryLog) onHints(f func([]engine.Hint)) {

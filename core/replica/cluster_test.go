@@ -182,6 +182,33 @@ func TestThreeReplicas(t *testing.T) {
 	}
 }
 
+// TestConfirm: a leader may act while nobody else can have been elected, and must
+// ask a majority after that.
+func TestConfirm(t *testing.T) {
+	c := openTrio(t, nil)
+	leader := c.leader()
+	epoch := leader.Epoch()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := leader.Confirm(ctx, epoch, time.Time{}); err != nil {
+		t.Fatalf("a majority does not confirm its leader: %v", err)
+	}
+	if err := leader.Confirm(ctx, epoch-1, time.Time{}); !errors.Is(err, ErrNotLeader) {
+		t.Fatalf("an earlier term is confirmed: %v", err)
+	}
+	for id, r := range c.members {
+		if r != leader {
+			c.stop(id)
+		}
+	}
+	if err := leader.Confirm(ctx, epoch, time.Now().Add(time.Hour)); err != nil {
+		t.Fatalf("nobody else can have been elected: %v", err)
+	}
+	if err := leader.Confirm(ctx, epoch, time.Time{}); !errors.Is(err, ErrNotLeader) {
+		t.Fatalf("a leader that is alone is confirmed: %v", err)
+	}
+}
+
 // TestNothingAcknowledgedIsLost moves the lead about while commands come in, and
 // compares the count with what callers were told.
 func TestNothingAcknowledgedIsLost(t *testing.T) {

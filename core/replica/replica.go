@@ -236,6 +236,33 @@ func (r *Replica) Barrier(ctx context.Context) error {
 	}
 }
 
+// Confirm says whether this node may still act as the leader of the term epoch,
+// to which a majority has listened at the time heard or later. As long as nobody
+// else can have been elected since then it says so at once; otherwise a majority
+// is asked. A process that was stopped for a while does not know of its
+// successor, and finds out here before it does what that one has taken over.
+func (r *Replica) Confirm(ctx context.Context, epoch uint64, heard time.Time) error {
+	for time.Since(heard) > r.cfg.ElectionTimeout/2 {
+		heard = time.Now()
+		answer := make(chan error, 1)
+		go func() { answer <- r.raft.VerifyLeader().Error() }()
+		select {
+		case err := <-answer:
+			if err != nil {
+				return fmt.Errorf("%w: %w", ErrNotLeader, err)
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("replica: ask whether this node leads: %w", context.Cause(ctx))
+		case <-r.stop:
+			return ErrNotLeader
+		}
+		if r.raft.CurrentTerm() != epoch {
+			return ErrNotLeader
+		}
+	}
+	return nil
+}
+
 // IsLeader reports whether this node leads and has applied the first command of
 // its term.
 func (r *Replica) IsLeader() bool { return r.leading.Load() != 0 }
