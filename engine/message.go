@@ -101,6 +101,15 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 			published.DueMs = msg.ExpiresMs
 		}
 	}
+	if c.Actor != nil {
+		act := &enginev1.Event{
+			Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: "publish-message", Tenant: tenant, Name: c.Name, Key: c.Key, Actor: c.Actor,
+		}
+		if len(takers) == 1 {
+			act.Payment = takers[0].Payment
+		}
+		a.tell(act)
+	}
 	if names != nil {
 		for _, id := range names.Starters {
 			a.startByMessage(tenant, id, c)

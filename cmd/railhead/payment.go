@@ -197,12 +197,12 @@ func (a *app) paymentPublish() *cobra.Command {
 		Use:   "publish TENANT NAME KEY",
 		Short: "Publish a message to the payment that waits for it",
 		Example: `  railhead payment publish greenbank operator-manual-recovery 7f0c… \
-      --var operatorManualOverride=true`,
+      --var operatorManualOverride=true --reason 'settled by telephone'`,
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			request.Tenant, request.Name, request.Key = args[0], args[1], args[2]
-			request.TtlMs = ttl.Milliseconds()
+			request.TtlMs, request.Actor = ttl.Milliseconds(), a.actor()
 			if request.Variables, err = variables(vars); err != nil {
 				return err
 			}
@@ -215,9 +215,12 @@ func (a *app) paymentPublish() *cobra.Command {
 			if a.json {
 				return printProto(a.out, done)
 			}
-			if done.GetDuplicate() {
+			switch {
+			case done.GetDuplicate():
 				fmt.Fprintln(a.out, "known already: nothing changed")
-			} else {
+			case ttl == 0:
+				fmt.Fprintln(a.out, "published to whoever waits for it now; --ttl keeps it for later")
+			default:
 				fmt.Fprintln(a.out, "published")
 			}
 			return nil
@@ -227,6 +230,7 @@ func (a *app) paymentPublish() *cobra.Command {
 	flags.StringArrayVar(&vars, "var", nil, "a variable as `name=json`; may be repeated")
 	flags.StringVar(&request.MessageId, "id", "", "makes the message idempotent")
 	flags.DurationVar(&ttl, "ttl", 0, "keep it so long for a payment that does not wait yet")
+	a.reasonFlag(cmd)
 	return cmd
 }
 

@@ -39,8 +39,12 @@ func (s *Service) PublishMessage(ctx context.Context, r *corev1.PublishMessageRe
 	if err != nil {
 		return nil, err
 	}
+	by := actor(r.Actor)
+	if by == nil {
+		by = &enginev1.Actor{} // an act all the same
+	}
 	reply, err := s.Commands.Propose(ctx, &enginev1.Command{Verb: &enginev1.Command_Publish{Publish: &enginev1.Publish{
-		Tenant: r.Tenant, Name: r.Name, Key: r.Key, MessageId: r.MessageId, TtlMs: r.TtlMs, Variables: vars,
+		Tenant: r.Tenant, Name: r.Name, Key: r.Key, MessageId: r.MessageId, TtlMs: r.TtlMs, Variables: vars, Actor: by,
 	}}})
 	if err := s.fromPropose(reply, err); err != nil {
 		return nil, err

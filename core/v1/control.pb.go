@@ -2748,13 +2748,15 @@ func (x *ListInFlightResponse) GetNextAfter() uint64 {
 }
 
 type PublishMessageRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Key           string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
-	MessageId     string                 `protobuf:"bytes,4,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
-	TtlMs         int64                  `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
-	Variables     []*Variable            `protobuf:"bytes,6,rep,name=variables,proto3" json:"variables,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Tenant    string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Key       string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	MessageId string                 `protobuf:"bytes,4,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
+	TtlMs     int64                  `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttl_ms,omitempty"`
+	Variables []*Variable            `protobuf:"bytes,6,rep,name=variables,proto3" json:"variables,omitempty"`
+	// Who publishes. PublishMessage is an act and told as one; Drive's are not.
+	Actor         *Actor `protobuf:"bytes,7,opt,name=actor,proto3" json:"actor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2827,6 +2829,13 @@ func (x *PublishMessageRequest) GetTtlMs() int64 {
 func (x *PublishMessageRequest) GetVariables() []*Variable {
 	if x != nil {
 		return x.Variables
+	}
+	return nil
+}
+
+func (x *PublishMessageRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
 	}
 	return nil
 }
@@ -4768,7 +4777,7 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x14ListInFlightResponse\x120\n" +
 	"\bpayments\x18\x01 \x03(\v2\x14.core.v1.PaymentInfoR\bpayments\x12\x1d\n" +
 	"\n" +
-	"next_after\x18\x02 \x01(\x04R\tnextAfter\"\x98\x02\n" +
+	"next_after\x18\x02 \x01(\x04R\tnextAfter\"\xbe\x02\n" +
 	"\x15PublishMessageRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x1e\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
@@ -4778,7 +4787,8 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"message_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\tmessageId\x12$\n" +
 	"\x06ttl_ms\x18\x05 \x01(\x03B\r\xbaH\n" +
 	"\"\b\x18\x80\x90\xfb\xd3\t(\x00R\x05ttlMs\x12:\n" +
-	"\tvariables\x18\x06 \x03(\v2\x11.core.v1.VariableB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\tvariables\"6\n" +
+	"\tvariables\x18\x06 \x03(\v2\x11.core.v1.VariableB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\tvariables\x12$\n" +
+	"\x05actor\x18\a \x01(\v2\x0e.core.v1.ActorR\x05actor\"6\n" +
 	"\x16PublishMessageResponse\x12\x1c\n" +
 	"\tduplicate\x18\x01 \x01(\bR\tduplicate\"\xde\x01\n" +
 	"\x16ResolveIncidentRequest\x12\"\n" +
@@ -5048,67 +5058,68 @@ var file_core_v1_control_proto_depIdxs = []int32{
 	33, // 24: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
 	31, // 25: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
 	25, // 26: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
-	25, // 27: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
-	24, // 28: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
-	24, // 29: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
-	46, // 30: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
-	47, // 31: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
-	48, // 32: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
-	25, // 33: core.v1.DriveStart.variables:type_name -> core.v1.Variable
-	25, // 34: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
-	50, // 35: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
-	51, // 36: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
-	52, // 37: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
-	53, // 38: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
-	0,  // 39: core.v1.DriveEnded.result:type_name -> core.v1.Result
-	56, // 40: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
-	57, // 41: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
-	62, // 42: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
-	3,  // 43: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
-	7,  // 44: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
-	10, // 45: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
-	12, // 46: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
-	14, // 47: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
-	20, // 48: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
-	22, // 49: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
-	26, // 50: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
-	28, // 51: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
-	37, // 52: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
-	39, // 53: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
-	41, // 54: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
-	43, // 55: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
-	45, // 56: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
-	54, // 57: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
-	58, // 58: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
-	60, // 59: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
-	63, // 60: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
-	65, // 61: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
-	67, // 62: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
-	5,  // 63: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
-	8,  // 64: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
-	11, // 65: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
-	13, // 66: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
-	15, // 67: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
-	21, // 68: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
-	23, // 69: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
-	27, // 70: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
-	30, // 71: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
-	38, // 72: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
-	40, // 73: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
-	42, // 74: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
-	44, // 75: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
-	49, // 76: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
-	55, // 77: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
-	59, // 78: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
-	61, // 79: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
-	64, // 80: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
-	66, // 81: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
-	68, // 82: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
-	63, // [63:83] is the sub-list for method output_type
-	43, // [43:63] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	24, // 27: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
+	25, // 28: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
+	24, // 29: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
+	24, // 30: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
+	46, // 31: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
+	47, // 32: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
+	48, // 33: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
+	25, // 34: core.v1.DriveStart.variables:type_name -> core.v1.Variable
+	25, // 35: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
+	50, // 36: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
+	51, // 37: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
+	52, // 38: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
+	53, // 39: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
+	0,  // 40: core.v1.DriveEnded.result:type_name -> core.v1.Result
+	56, // 41: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
+	57, // 42: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
+	62, // 43: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
+	3,  // 44: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
+	7,  // 45: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
+	10, // 46: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
+	12, // 47: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
+	14, // 48: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
+	20, // 49: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
+	22, // 50: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
+	26, // 51: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
+	28, // 52: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
+	37, // 53: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
+	39, // 54: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
+	41, // 55: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
+	43, // 56: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
+	45, // 57: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
+	54, // 58: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
+	58, // 59: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
+	60, // 60: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
+	63, // 61: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
+	65, // 62: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
+	67, // 63: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
+	5,  // 64: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
+	8,  // 65: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
+	11, // 66: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
+	13, // 67: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
+	15, // 68: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
+	21, // 69: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
+	23, // 70: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
+	27, // 71: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
+	30, // 72: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
+	38, // 73: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
+	40, // 74: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
+	42, // 75: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
+	44, // 76: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
+	49, // 77: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
+	55, // 78: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
+	59, // 79: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
+	61, // 80: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
+	64, // 81: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
+	66, // 82: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
+	68, // 83: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
+	64, // [64:84] is the sub-list for method output_type
+	44, // [44:64] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_core_v1_control_proto_init() }

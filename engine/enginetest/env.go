@@ -123,10 +123,15 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 	case "publish":
 		// Publishes a message. In key, <p1> stands for a payment's UUID.
 		// Example: publish tenant=greenbank name=paid key=<p1> id=m1 ttl=30s
-		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_Publish{Publish: &enginev1.Publish{
+		// Example: publish tenant=greenbank name=recover key=<p1> actor=ada
+		publish := &enginev1.Publish{
 			Tenant: arg(d, "tenant"), Name: arg(d, "name"), Key: e.real(arg(d, "key")), MessageId: arg(d, "id"),
 			TtlMs: seconds(t, d, "ttl"), Variables: variables(t, d), Origin: e.optionalOrigin(t, d),
-		}}}))
+		}
+		if d.HasArg("actor") {
+			publish.Actor = &enginev1.Actor{Name: arg(d, "actor")}
+		}
+		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_Publish{Publish: publish}}))
 	case "complete", "fail", "error", "doubt":
 		// Ends a job's attempt. The input of complete and error is a JSON object of
 		// variables. answer=… with effect=… brings the last effect's answer along.

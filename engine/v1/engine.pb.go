@@ -1224,6 +1224,7 @@ type Publish struct {
 	TtlMs         int64       `protobuf:"varint,5,opt,name=ttl_ms,json=ttlMs,proto3" json:"ttlMs,omitempty"`
 	Variables     []*Variable `protobuf:"bytes,6,rep,name=variables,proto3" json:"variables,omitempty"`
 	Origin        *Origin     `protobuf:"bytes,7,opt,name=origin,proto3" json:"origin,omitempty"`
+	Actor         *Actor      `protobuf:"bytes,8,opt,name=actor,proto3" json:"actor,omitempty"` // an administrator's word, which is an act; none: a connector's
 }
 
 func (x *Publish) Reset() {
@@ -1277,6 +1278,13 @@ func (x *Publish) GetVariables() []*Variable {
 func (x *Publish) GetOrigin() *Origin {
 	if x != nil {
 		return x.Origin
+	}
+	return nil
+}
+
+func (x *Publish) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
 	}
 	return nil
 }
@@ -5586,6 +5594,16 @@ func (m *Publish) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x42
 	}
 	if m.Origin != nil {
 		size, err := m.Origin.MarshalToSizedBufferVTStrict(dAtA[:i])
@@ -10033,6 +10051,10 @@ func (m *Publish) SizeVT() (n int) {
 		l = m.Origin.SizeVT()
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -13922,6 +13944,34 @@ func (m *Publish) UnmarshalVT(dAtA []byte) error {
 				m.Origin = &Origin{}
 			}
 			if err := m.Origin.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "github.com/railhead-hub/railhead/core/v1"
+	opsv1 "github.com/railhead-hub/railhead/opsd/v1"
 )
 
 // payerFlow is a payer's flow: where it waits, and what its ends are called.
@@ -110,11 +111,35 @@ func (h *hub) passes(payment string, f payerFlow) string {
 // decides is the operator's word, by the command line.
 func (h *hub) decides(payment string, variables ...string) {
 	h.t.Helper()
-	args := []string{"payment", "publish", tenant, "operator-manual-recovery", payment, "--ttl", "1m"}
+	args := []string{
+		"payment", "publish", tenant, "operator-manual-recovery", payment, "--ttl", "1m", "--actor", "ada", "--reason", "by telephone",
+	}
 	for _, v := range variables {
 		args = append(args, "--var", v)
 	}
 	h.railhead(args...)
+}
+
+// acted waits until opsd's audit shows an act on a payment.
+func (h *hub) acted(payment, method, actor, reason string) {
+	h.t.Helper()
+	until(h.t, patience, func() error {
+		p, err := h.look(payment)
+		if err != nil {
+			return err
+		}
+		list, err := h.ops.ListAudit(h.t.Context(), &opsv1.ListAuditRequest{PageSize: 100})
+		if err != nil {
+			return err
+		}
+		for _, e := range list.GetEntries() {
+			if e.GetMethod() == method && e.GetActor() == actor && e.GetReason() == reason &&
+				strings.HasPrefix(e.GetTarget(), fmt.Sprintf("payment %d ", p.GetPayment().GetKey())) {
+				return nil
+			}
+		}
+		return fmt.Errorf("the audit does not show %s of payment %s", method, payment)
+	})
 }
 
 // ends demands a payment's result and what the ledgers show.
@@ -321,6 +346,7 @@ func TestDoubtKeepsTheHold(t *testing.T) {
 				}
 				h.decides(payment, c.says)
 				h.ends(payment, c.result, c.code, c.books)
+				h.acted(payment, "publish-message", "ada", "by telephone")
 			})
 		}
 

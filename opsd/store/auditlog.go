@@ -60,10 +60,18 @@ func auditEntry(r *Record) audit.Entry {
 	}
 	if e.Kind == enginev1.EventKind_EVENT_KIND_ACTED {
 		// An act on a payment: the type says which.
-		entry.Method, entry.Target = clean(e.Type, wordMax), fmt.Sprintf("payment %d", e.Payment)
-		if e.Number != 0 {
-			entry.Target += fmt.Sprintf(" incident %d", e.Number)
+		entry.Method = clean(e.Type, wordMax)
+		var target []string
+		if e.Payment != 0 {
+			target = append(target, fmt.Sprintf("payment %d", e.Payment))
 		}
+		if e.Number != 0 {
+			target = append(target, fmt.Sprintf("incident %d", e.Number))
+		}
+		if e.Name != "" {
+			target = append(target, fmt.Sprintf("message %s to %s", e.Name, e.Key))
+		}
+		entry.Target = clean(strings.Join(target, " "), wordMax)
 		return entry
 	}
 	for _, target := range []string{e.Type, e.Name, e.Uuid, e.Tenant} {

@@ -82,6 +82,29 @@ func TestAnActOnAPaymentNamesIt(t *testing.T) {
 	})
 }
 
+func TestAMessageByHandIsAnAct(t *testing.T) {
+	eachStore(t, func(t *testing.T, cfg store.Config) {
+		s := open(t, cfg)
+		story := newStory()
+		acts := records(t, 0,
+			story.event(7, enginev1.EventKind_EVENT_KIND_ACTED, func(e *enginev1.Event) {
+				e.Seq, e.Type, e.Name, e.Key = 0, "publish-message", "operator-manual-recovery", "k1"
+			}),
+			story.event(0, enginev1.EventKind_EVENT_KIND_ACTED, func(e *enginev1.Event) {
+				e.Type, e.Name, e.Key = "publish-message", "go", "k2"
+			}))
+		for i := range acts {
+			acts[i].Audit = true
+		}
+		newFeed(t, s).records(acts)
+		entries, err := s.AuditEntries(t.Context(), "greenbank", 0, 10)
+		if err != nil || len(entries) != 2 || entries[1].Target != "payment 7 message operator-manual-recovery to k1" ||
+			entries[0].Target != "message go to k2" {
+			t.Errorf("%+v, %v", entries, err)
+		}
+	})
+}
+
 func TestManipulationInTheDatabaseIsFound(t *testing.T) {
 	eachStore(t, func(t *testing.T, cfg store.Config) {
 		for name, statement := range map[string]string{
