@@ -136,6 +136,9 @@ func (c endpointConfig) bind(tenant, connector string, declared *sdkv1.Endpoint)
 			}
 			prefix = netip.PrefixFrom(address, address.BitLen())
 		}
+		if prefix.Addr().Is4In6() {
+			return fail("%q in allow would match nothing; write its IPv4 range", text)
+		}
 		allow = append(allow, prefix)
 	}
 	var headers []*sdkv1.Header

@@ -34,6 +34,7 @@ func TestCheckTenant(t *testing.T) {
 		{"no url", endpoint(`"mode":"safe"`), "url"},
 		{"a mode nobody knows", endpoint(`"url":"https://b","mode":"sometimes"`), "none of safe"},
 		{"a range that is none", endpoint(`"url":"https://b","allow":["10.0.0.0/99"]`), "allow"},
+		{"a mapped address", endpoint(`"url":"https://b","allow":["::ffff:10.0.0.1"]`), "IPv4"},
 		{"a long timeout", endpoint(`"url":"https://b","timeout_ms":9999999`), "timeout_ms"},
 		{"a large response", endpoint(`"url":"https://b","response_max_bytes":99999999`), "response_max_bytes"},
 		{"many retries", endpoint(`"url":"https://b","retries":9`), "retries"},

@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 
@@ -153,6 +154,9 @@ func (s *Service) ListInFlight(_ context.Context, r *corev1.ListInFlightRequest)
 		size = 100
 	}
 	answer := &corev1.ListInFlightResponse{}
+	if r.After == math.MaxUint64 {
+		return answer, nil // nothing comes after it
+	}
 	err := s.Replica.View(func(tx engine.Tx) error {
 		row, found := tx.Get(engine.Key{Table: engine.TableMeta})
 		if !found {

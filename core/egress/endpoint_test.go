@@ -185,6 +185,8 @@ func TestRefusedRequestsAreNotSent(t *testing.T) {
 		"framing":                 header("transfer-encoding", "chunked"),
 		"virtual host":            header("host", "internal"),
 		"the host's key":          header("idempotency-key", "mine"),
+		"a misspelt reference":    header("authorization", "{{secret:Token}}"),
+		"half a reference":        header("authorization", "{{secret:token"),
 		"a secret of another":     header("authorization", "{{secret:other}}"),
 		"climbing":                post("/../admin"),
 		"climbing, escaped":       post("/%2e%2e/admin"),
@@ -383,6 +385,7 @@ func TestBadBindings(t *testing.T) {
 		"too many retries":       {URL: "https://bank.example", Retries: 6},
 		"a framing key header":   {URL: "https://bank.example", KeyHeader: "Content-Length"},
 		"an unbound secret":      {URL: "https://bank.example", Headers: []*sdkv1.Header{{Key: "a", Value: "{{secret:x}}"}}},
+		"a misspelt reference":   {URL: "https://bank.example", Headers: []*sdkv1.Header{{Key: "a", Value: "{{secret:X}}"}}},
 		"a secret without a dir": {URL: "https://bank.example", Secrets: []string{"x"}},
 	} {
 		if _, err := New(c, Surroundings{}); err == nil {

@@ -69,10 +69,14 @@ var secretReference = regexp.MustCompile(`\{\{secret:([a-z][a-z0-9_]{0,63})\}\}`
 
 // substitute replaces references by values. A reference to a secret that this
 // endpoint is not bound to is an error, so that a guest cannot carry one secret
-// to another host.
+// to another host; so is one that is misspelt and would be sent as it stands.
 func substitute(text string, secrets map[string]string) (string, error) {
-	if !strings.Contains(text, "{{secret:") {
+	begun := strings.Count(text, "{{secret:")
+	if begun == 0 {
 		return text, nil
+	}
+	if len(secretReference.FindAllStringIndex(text, -1)) != begun {
+		return "", errors.New("a reference is not of the form {{secret:name}}, with lower-case letters, digits and _")
 	}
 	var unknown string
 	out := secretReference.ReplaceAllStringFunc(text, func(ref string) string {
