@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -61,13 +63,32 @@ func (t *table) row(cells ...any) {
 		if i > 0 {
 			fmt.Fprint(t.w, "\t")
 		}
-		text := fmt.Sprint(c)
+		text := plain(fmt.Sprint(c))
 		if text == "" {
 			text = "-"
 		}
 		fmt.Fprint(t.w, text)
 	}
 	fmt.Fprintln(t.w)
+}
+
+// plain shows what would move the cursor, colour the terminal or turn the text
+// around as escapes: much of what is printed was written by strangers.
+func plain(s string) string {
+	strange := func(r rune) bool { return !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(s, strange) {
+		return s
+	}
+	var out strings.Builder
+	for _, r := range s {
+		if strange(r) {
+			quoted := strconv.QuoteRune(r)
+			out.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			out.WriteRune(r)
+		}
+	}
+	return out.String()
 }
 
 func (t *table) flush() error { return t.w.Flush() }

@@ -96,7 +96,11 @@ func writeTimeline(w io.Writer, p *opsv1.GetPaymentResponse) {
 	t := newTable(w, "after", "event", "where", "what")
 	start := head.GetStartedTime().AsTime()
 	for _, e := range p.GetTimeline() {
-		t.row(fmt.Sprintf("%.3fs", e.GetTime().AsTime().Sub(start).Seconds()), e.GetKind(), e.GetElement(), timelineText(e))
+		after := "" // events that have not arrived have no time
+		if e.GetTime() != nil {
+			after = fmt.Sprintf("%.3fs", e.GetTime().AsTime().Sub(start).Seconds())
+		}
+		t.row(after, e.GetKind(), e.GetElement(), timelineText(e))
 	}
 	_ = t.flush()
 }
