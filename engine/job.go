@@ -279,12 +279,31 @@ func (p *payment) cancelJob(token *enginev1.Token) {
 	k := jobKey(p.row.Payment, token.Job)
 	if job, found := get[*enginev1.Job](p.a, k); found {
 		p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_CANCELLED, job))
+		p.tellDoubts(job)
 		if job.State == enginev1.JobState_JOB_STATE_WAITING {
 			p.a.removeTimer(job.DueMs, job.Payment, enginev1.TimerKind_TIMER_KIND_JOB, job.N)
 		}
 		p.a.delete(k)
 	}
 	token.Job = 0
+}
+
+// tellDoubts names the money effects that a job leaves open when it is taken
+// away: its call may be under way, and the answer will find nobody.
+func (p *payment) tellDoubts(job *enginev1.Job) {
+	for _, key := range p.row.EffectKeys {
+		effect, found := get[*enginev1.Effect](p.a, effectKey(job.Payment, key))
+		if !found || effect.State != enginev1.EffectState_EFFECT_STATE_OPEN {
+			continue
+		}
+		if !slices.Contains(job.Prior, key) && !slices.ContainsFunc(job.History, func(e *enginev1.HistoryEntry) bool { return e.Key == key }) {
+			continue
+		}
+		doubt := p.tell(p.effectEvent(enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT, job, &enginev1.HistoryEntry{
+			Key: key, Number: effect.Number, Endpoint: effect.Endpoint, Mode: effect.Mode,
+		}))
+		doubt.Text = "The job was taken away before it was known whether this happened."
+	}
 }
 
 // sleep parks a job until its time comes.
