@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"time"
 
@@ -96,7 +97,11 @@ const (
 
 // judge reads the synchronous answer to a request that may be repeated.
 func judge(response *connector.Response, err error) (sent, fspiop.Failure) {
+	var unsent *connector.Failure
 	switch {
+	case errors.As(err, &unsent) && unsent.Code == connector.Invalid:
+		// It cannot be asked, now or later: a party named "..", say, has no path.
+		return refused, fspiop.Failure{Code: "3101", Description: "the request cannot be made"}
 	case err != nil:
 		return later, fspiop.Failure{Code: "1001", Description: err.Error()}
 	case response.Status/100 == 2:
