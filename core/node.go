@@ -417,6 +417,10 @@ func (n *Node) IngressAddr() string { return n.routes.addr() }
 // AdminAddr: see ControlAddr.
 func (n *Node) AdminAddr() string { return n.admin.addr() }
 
+// handOverTimeout bounds the wait for another node to take over from one that
+// stops.
+const handOverTimeout = 3 * time.Second
+
 // Close stops the node: no more intake, leadership handed over, then the parts
 // in the reverse order of their start. ctx bounds the wait for requests under
 // way; what it cuts off is repeated by whoever sent it.
@@ -436,9 +440,13 @@ func (n *Node) close(ctx context.Context) error {
 		errs = append(errs, s.shutdown(ctx))
 	}
 	if n.replica != nil && n.replica.IsLeader() && len(n.config.Peers) > 1 {
-		if err := n.replica.TransferLeadership(ctx, ""); err != nil {
+		// Requests that did not end have used up the caller's time, and a cluster whose
+		// leader just goes stands still for an election.
+		handing, cancel := context.WithTimeout(context.WithoutCancel(ctx), handOverTimeout)
+		if err := n.replica.TransferLeadership(handing, ""); err != nil {
 			n.log.Warn("leadership could not be handed over", "err", err)
 		}
+		cancel()
 	}
 	errs = append(errs, n.admin.shutdown(ctx))
 	if n.stop != nil {

@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -88,6 +90,7 @@ type site struct {
 	bank    *bank
 	configs []Config
 	nodes   []*Node
+	log     *slog.Logger // of nodes that are opened from now on; nil: none
 }
 
 func newSite(t testing.TB, nodes int, change func(*Config)) *site {
@@ -131,7 +134,11 @@ func free(t testing.TB) string {
 
 func (s *site) open(i int) {
 	s.t.Helper()
-	n, err := Open(s.configs[i], Options{Logger: slog.New(slog.DiscardHandler), Load: loadNative, Build: "test"})
+	log := s.log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	n, err := Open(s.configs[i], Options{Logger: log, Load: loadNative, Build: "test"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -645,6 +652,31 @@ func TestThreeNodesLoseTheirLeader(t *testing.T) {
 	if _, bookings := s.bank.seen(); bookings != payments {
 		t.Fatalf("%d bookings", bookings)
 	}
+}
+
+// TestLeadershipIsHandedOverWithoutPatience: requests that do not end use up the
+// time for a stop, and not the time to hand leadership over.
+func TestLeadershipIsHandedOverWithoutPatience(t *testing.T) {
+	s := newSite(t, 3, nil)
+	// A file, since Raft's goroutines may have a last word after the close.
+	said := must(os.Create(filepath.Join(t.TempDir(), "log")))
+	defer said.Close()
+	s.log = slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	s.close(0)
+	s.open(0)
+	s.ready()
+	until(t, "n1 to lead", func() bool {
+		if at := s.leader(); at > 0 {
+			// It may be behind still, and then it is tried again.
+			_ = s.nodes[at].replica.TransferLeadership(t.Context(), "n1")
+		}
+		return s.leader() == 0
+	})
+	s.close(0)
+	if text := string(must(os.ReadFile(said.Name()))); strings.Contains(text, "handed over") {
+		t.Error(text)
+	}
+	until(t, "another to lead", func() bool { return s.leader() > 0 })
 }
 
 func TestHealthAndMetrics(t *testing.T) {
