@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
 
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	opsv1 "github.com/railhead-hub/railhead/opsd/v1"
@@ -75,6 +76,23 @@ func (a *app) printTimeline(ctx context.Context, name *opsv1.GetPaymentRequest) 
 	p, err := a.ops().GetPayment(ctx, name)
 	if err != nil {
 		return err
+	}
+	// The last events matter most, and they are on the last page.
+	for p.GetNextPageToken() != "" {
+		name.PageToken = p.GetNextPageToken()
+		next, err := a.ops().GetPayment(ctx, name)
+		if err != nil {
+			return err
+		}
+		next.Timeline = append(p.GetTimeline(), next.GetTimeline()...)
+		known := p.GetIdentifiers()
+		for _, id := range next.GetIdentifiers() {
+			if !slices.ContainsFunc(known, func(k *opsv1.Identifier) bool { return proto.Equal(k, id) }) {
+				known = append(known, id)
+			}
+		}
+		next.Identifiers = known
+		p = next
 	}
 	if a.json {
 		return printProto(a.out, p)

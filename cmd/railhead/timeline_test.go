@@ -1,0 +1,62 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+
+	opsv1 "github.com/railhead-hub/railhead/opsd/v1"
+	"github.com/railhead-hub/railhead/opsd/v1/opsv1connect"
+)
+
+// pages is an opsd that has a payment of so many events and shows one at a time.
+type pages struct {
+	opsv1connect.UnimplementedOpsServiceHandler
+	events int
+}
+
+func (p pages) GetPayment(_ context.Context, r *opsv1.GetPaymentRequest) (*opsv1.GetPaymentResponse, error) {
+	n, _ := strconv.Atoi(r.GetPageToken())
+	n++
+	out := &opsv1.GetPaymentResponse{
+		Payment:     &opsv1.Payment{Uuid: r.GetUuid(), LastSeq: uint32(p.events)},
+		Timeline:    []*opsv1.TimelineEntry{{Seq: uint32(n), Kind: "emitted"}},
+		Identifiers: []*opsv1.Identifier{{Kind: "transactionId", Value: r.GetUuid()}},
+	}
+	if n < p.events {
+		out.NextPageToken = strconv.Itoa(n)
+	}
+	return out, nil
+}
+
+// TestTimelineHasAllPages holds that a long payment is told to its end.
+func TestTimelineHasAllPages(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.Handle(opsv1connect.NewOpsServiceHandler(pages{events: 4}))
+	server := httptest.NewUnstartedServer(mux)
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
+	defer server.Close()
+
+	var out, faults bytes.Buffer
+	args := []string{"payment", "get", "6b29fc40-ca47-4067-b31d-00dd010662da", "--timeline", "--json", "--ops", server.URL}
+	if code := run(t.Context(), args, &out, &faults); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, faults.String())
+	}
+	var got struct {
+		Timeline    []struct{ Seq int }
+		Identifiers []struct{ Value string }
+		Next        string `json:"next_page_token"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Timeline) != 4 || got.Timeline[3].Seq != 4 || len(got.Identifiers) != 1 || got.Next != "" {
+		t.Errorf("%s", out.String())
+	}
+}
