@@ -100,6 +100,8 @@ func TestRulesFindBrokenConnectors(t *testing.T) {
 			once(call(&sdkv1.Http{Endpoint: "nowhere", Method: "GET", Path: "/"}))},
 		{"declared", "scheme", "job work\n----\n1 http bank GET /\nheader a: {{secret:s}}\n\nanswer 200\n----\ncomplete\n",
 			once(call(&sdkv1.Http{Endpoint: "bank", Method: "GET", Path: "/", Headers: []*sdkv1.Header{{Key: "a", Value: "{{secret:s}}"}}}))},
+		{"declared", "scheme", "job work\n----\n1 http bank POST /\nbody {{secret:token}}\n\nanswer 200\n----\ncomplete\n",
+			once(call(&sdkv1.Http{Endpoint: "bank", Method: "POST", Path: "/", Body: []byte("{{secret:token}}")}))},
 		{"money", "scheme", "job work\n----\n1 http bank POST /\nkey book\n\nanswer 200\n----\ncomplete\n",
 			once(call(&sdkv1.Http{Endpoint: "bank", Method: "POST", Path: "/", Key: "book"}))},
 		{"money", "scheme", "job work\n----\n1 http enquiry POST /\nkey book\nterms amount=1 currency=TZS\n\nanswer 200\n----\ncomplete\n",
@@ -137,6 +139,7 @@ func TestRulesFindBrokenConnectors(t *testing.T) {
 		}
 		m := &sdkv1.Manifest{Name: "broken", Version: "1.0.0", Kind: row.kind,
 			Jobs:      []*sdkv1.JobType{{Type: "work"}},
+			Secrets:   []string{"token"},
 			Endpoints: []*sdkv1.Endpoint{{Name: "bank", Mode: "keyed"}, {Name: "enquiry", Mode: "safe"}},
 		}
 		problems, err := conformance.Check(t.Context(), conformance.Native(m, say(row.step)), vectors)

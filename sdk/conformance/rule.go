@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/railhead-hub/railhead/sdk/host"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
@@ -28,7 +27,7 @@ var Rules = []Rule{
 	{Name: "contract", broken: contract,
 		Text: "a reply is effects, an outcome, a mismatch or an error; ordinals go on from the history; the outcome fits the trigger"},
 	{Name: "declared", broken: declared,
-		Text: "endpoints, links, keys and secrets are declared in the manifest"},
+		Text: "endpoints, links, keys and secrets are declared in the manifest, and secrets are named in header values only"},
 	{Name: "money", broken: money,
 		Text: "a money effect has terms with a decimal amount and a currency, and its endpoint is not declared safe"},
 	{Name: "requests", broken: requests,
@@ -73,14 +72,15 @@ func declared(m *sdkv1.Manifest, _ *sdkv1.StepRequest, reply *sdkv1.StepReply) s
 			if !endpoint(kind.Http.Endpoint) {
 				return "endpoint " + kind.Http.Endpoint + " is not declared"
 			}
-			written := []string{kind.Http.Path, string(kind.Http.Body)}
 			for _, h := range kind.Http.Headers {
-				written = append(written, h.Value)
-			}
-			for _, ref := range secretReference.FindAllStringSubmatch(strings.Join(written, "\n"), -1) {
-				if !slices.Contains(m.Secrets, ref[1]) {
-					return "secret " + ref[1] + " is not declared"
+				for _, ref := range secretReference.FindAllStringSubmatch(h.Value, -1) {
+					if !slices.Contains(m.Secrets, ref[1]) {
+						return "secret " + ref[1] + " is not declared"
+					}
 				}
+			}
+			if secretReference.MatchString(kind.Http.Path) || secretReference.Match(kind.Http.Body) {
+				return "a secret is named in a path or body, where the host puts none: it goes into a header's value"
 			}
 		case *sdkv1.Effect_RoundTrip:
 			if !link(kind.RoundTrip.Link) {
