@@ -49,6 +49,8 @@ func TestRefused(t *testing.T) {
 		"nesting":       {guest{helper: nested}.assemble(t), host.Malformed, "nested"},
 		"br_table": {guest{helper: join(i32(0), []byte{brTable}, wasm.AppendU32(nil, 1_000_000), make([]byte, 1_000_001))}.assemble(t),
 			host.Malformed, "br_table"},
+		"table.grow": {guest{table: []byte{0, 1}, helper: join([]byte{refNull, funcref}, i32(1000), []byte{misc, tableGrow, 0, drop})}.assemble(t),
+			host.Malformed, "table.grow"},
 		"locals": {module(t, wasm.SectionCode, func(content []byte) []byte {
 			// The first body becomes one with half a billion locals.
 			return append(append([]byte{5}, append([]byte{8, 1}, append(wasm.AppendU32(nil, 1<<29), 0x7f, end)...)...), content[3:]...)

@@ -12,7 +12,7 @@
 // After a trap its instance is thrown away, since the state of a guest that
 // stopped in the middle of something is undefined.
 //
-// What is not bounded yet is the compiler's own time on a module made to slow it
-// down, beyond the limits on nesting and jump tables: admit only modules whose
-// author is known.
+// A module made to slow the compiler down is kept to minutes and some hundreds of
+// megabytes (see wasm.EffortMax), which is still a nuisance: admit only modules
+// whose author is known.
 package host

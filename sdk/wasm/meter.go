@@ -365,7 +365,9 @@ func (m *meter) scan(r *reader, points []point) ([]point, shape, error) {
 			switch i.sub {
 			case miscMemoryInit, miscMemoryCopy, miscMemoryFill:
 				points = append(points, point{at: start, bulk: perByte})
-			case miscTableInit, miscTableCopy, miscTableFill, miscTableGrow:
+			case miscTableGrow:
+				return nil, shape, malformed("table.grow is not taken: a table has the size it begins with")
+			case miscTableInit, miscTableCopy, miscTableFill:
 				points = append(points, point{at: start, bulk: perElement})
 			}
 		}
