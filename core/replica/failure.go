@@ -41,7 +41,14 @@ func (f *failure) before() error {
 	if f.err == nil {
 		return nil
 	}
-	return fmt.Errorf("replica: nothing is written after a failed write: %w", f.err)
+	return fmt.Errorf("replica: nothing is written after this failure: %w", f.err)
+}
+
+// first is the failure itself, or nil.
+func (f *failure) first() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
 }
 
 // safeLog is the log, which takes nothing more once a write has failed.
@@ -87,7 +94,7 @@ func (r *Replica) stopOnFailure() {
 	case <-r.stop:
 		return
 	}
-	err := r.failure.before()
+	err := r.failure.first()
 	r.log.Error("the disk failed: this node stops; what it acknowledged is on the disk", "error", err)
 	_ = r.shutdown() // Close tells of it
 	r.failed <- err

@@ -396,7 +396,7 @@ func (r *Replica) cutLog() {
 
 // Close stops the replica. What is committed stays committed; callers that wait
 // for a reply get ErrUnknown. The last checkpoint is written on the way, so that
-// the next start has little to replay.
+// the next start has little to replay; after a failed write there is none.
 func (r *Replica) Close() error {
 	var err error
 	r.once.Do(func() {
@@ -405,7 +405,10 @@ func (r *Replica) Close() error {
 		r.done.Wait()
 		r.proposer.close()
 		r.office.close()
-		err = errors.Join(err, r.Checkpoint(), r.closeParts())
+		if r.failure.first() == nil {
+			err = errors.Join(err, r.Checkpoint())
+		}
+		err = errors.Join(err, r.closeParts())
 	})
 	return err
 }
