@@ -50,7 +50,9 @@ func tell(c *connector.Context, job *connector.Job, event, state string) connect
 	if code := job.String("errorCode"); code != "" && state != "COMMITTED" {
 		said["errorCode"] = code
 	}
-	if job.Attempt <= 1 {
+	// A later attempt has written it already, unless writing was what failed; and
+	// without a callback nothing else can.
+	if job.Attempt <= 1 || cfg.CallbackPath == "" {
 		if err := c.Emit(event, said); err != nil {
 			return connector.Fail("EMIT", err.Error()).Retry(time.Second)
 		}
