@@ -88,6 +88,7 @@ func Open(config Config, options Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
+	between := onlyMembers(certificates, config.ID, peers)
 	metrics := newMetrics(config.ID, options.Build)
 
 	// All addresses are taken before anything is started, so that a node which
@@ -99,13 +100,13 @@ func Open(config Config, options Options) (_ *Node, err error) {
 	// The replica comes first: everything else reads its rows or proposes to it.
 	// Its hints have nobody to go to yet, and need none: whoever comes to lead
 	// looks at the rows first.
-	n.replica, err = replica.Open(n.replicaConfig(peers, certificates, metrics, options.Logger))
+	n.replica, err = replica.Open(n.replicaConfig(peers, between, metrics, options.Logger))
 	if err != nil {
 		return nil, err
 	}
 
 	// The connectors read rows and ask the other nodes for modules.
-	n.commands = &control.Commands{Replica: n.replica, Peers: peerClients(config.ID, peers, certificates)}
+	n.commands = &control.Commands{Replica: n.replica, Peers: peerClients(config.ID, peers, between)}
 	if err := n.openConnectors(n.commands, metrics, options); err != nil {
 		return nil, err
 	}

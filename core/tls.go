@@ -31,6 +31,27 @@ func (t TLS) load() (*tls.Config, error) {
 	}, nil
 }
 
+// onlyMembers is the configuration for connections between nodes: the other side's
+// certificate must carry the id of a member. An administrator's, which the same
+// authority signs, opens the control API, where acts are audited, and not the log.
+func onlyMembers(certificates *tls.Config, self string, peers []Peer) *tls.Config {
+	if certificates == nil {
+		return nil
+	}
+	members := map[string]bool{self: true}
+	for _, p := range peers {
+		members[p.ID] = true
+	}
+	c := certificates.Clone()
+	c.VerifyConnection = func(state tls.ConnectionState) error {
+		if name := state.PeerCertificates[0].Subject.CommonName; !members[name] {
+			return fmt.Errorf("tls: %q is no member of this cluster", name)
+		}
+		return nil
+	}
+	return c
+}
+
 func loadPool(file string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -88,6 +89,26 @@ func TestNodesKnowEachOtherByCertificate(t *testing.T) {
 	node := corev1connect.NewNodeServiceClient(client(must(s.configs[follower].TLS.load())), url)
 	if _, err := node.Propose(t.Context(), &corev1.ProposeRequest{Commands: [][]byte{{1}}}); reasonOf(err) != "BAD_COMMAND" {
 		t.Errorf("a node with a command that does not decode: %v", err)
+	}
+	// At Raft's address a node is told what this one is about, and may do anything.
+	ask := func(certificates *tls.Config) string {
+		conn, err := tls.Dial("tcp", s.configs[follower].Raft, certificates)
+		if err != nil {
+			return ""
+		}
+		defer conn.Close()
+		check(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		if _, err := conn.Write([]byte{'a'}); err != nil {
+			return ""
+		}
+		said, _ := io.ReadAll(conn) // an alert in place of an answer is an error
+		return string(said)
+	}
+	if ask(must(s.configs[s.leader()].TLS.load())) == "" {
+		t.Error("a node was not answered at Raft's address")
+	}
+	if said := ask(must(a.issue("administrator").load())); said != "" {
+		t.Errorf("an administrator was answered %q at Raft's address", said)
 	}
 	stranger := must(a.issue("stranger").load())
 	stranger.Certificates = nil
