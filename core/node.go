@@ -84,7 +84,7 @@ func Open(config Config, options Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := config.TLS.load()
+	certificates, err := config.TLS.loadNode(config.ID)
 	if err != nil {
 		return nil, err
 	}

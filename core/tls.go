@@ -7,9 +7,22 @@ import (
 	"os"
 )
 
+// loadNode is load for the node of this id, whose name the certificate must carry,
+// or the other nodes would turn it away without a word.
+func (t TLS) loadNode(id string) (*tls.Config, error) {
+	c, err := t.load()
+	if c == nil || err != nil {
+		return nil, err
+	}
+	if name := c.Certificates[0].Leaf.Subject.CommonName; name != id {
+		return nil, fmt.Errorf("tls: the certificate's common name is %q and this node's id is %q", name, id)
+	}
+	return c, nil
+}
+
 // load reads the certificate files into a configuration for both directions:
-// this node shows its certificate and demands one of the same authority. Nil
-// without files.
+// whoever has them shows the certificate and demands one of the same authority.
+// Nil without files.
 func (t TLS) load() (*tls.Config, error) {
 	if t.Cert == "" {
 		return nil, nil

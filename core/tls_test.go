@@ -127,6 +127,7 @@ func TestBadCertificateFiles(t *testing.T) {
 	for _, files := range []TLS{
 		{Cert: good.Cert, Key: a.issue("n2").Key, CA: good.CA},
 		{Cert: good.Cert, Key: good.Key, CA: empty},
+		a.issue("n2"), // a default node's id is n1
 		{Cert: "nowhere.pem", Key: good.Key, CA: good.CA},
 	} {
 		c := Default()
