@@ -46,6 +46,9 @@ type Registry struct {
 	blobs   blobs
 	loading singleflight.Group
 	table   atomic.Pointer[routes]
+	// installing is held while a stranger's module is compiled, which may take much
+	// memory: one at a time.
+	installing sync.Mutex
 	// refreshed is when the last Refresh began.
 	refreshing sync.Mutex
 	refreshed  time.Time
@@ -209,10 +212,11 @@ func (r *Registry) load(ctx context.Context, digest Digest) (*Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("module %s: %w", digest, err)
 	}
-	return r.keep(digest, stepper), nil
+	return r.keep(ctx, digest, stepper), nil
 }
 
-func (r *Registry) keep(digest Digest, stepper Stepper) *Module {
+// keep makes the module known, unless it is already.
+func (r *Registry) keep(ctx context.Context, digest Digest, stepper Stepper) *Module {
 	m := &Module{
 		Stepper: stepper, Digest: digest, manifest: stepper.Manifest(),
 		endpoints: make(map[string]*sdkv1.Endpoint),
@@ -221,9 +225,18 @@ func (r *Registry) keep(digest Digest, stepper Stepper) *Module {
 		m.endpoints[e.Name] = e
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.modules[digest] = m
-	return m
+	first := r.modules[digest]
+	if first == nil {
+		r.modules[digest] = m
+	}
+	r.mu.Unlock()
+	if first == nil {
+		return m
+	}
+	if err := stepper.Close(ctx); err != nil {
+		r.Logger.Warn("a module that is loaded already could not be closed", "err", err)
+	}
+	return first
 }
 
 // ErrDigest says that a module is not the one its digest promised.
@@ -239,6 +252,8 @@ func (r *Registry) Install(ctx context.Context, module []byte, digest Digest) (*
 	if got := Digest(sha256.Sum256(module)); got != digest {
 		return nil, fmt.Errorf("%w: it is %s, not %s", ErrDigest, got, digest)
 	}
+	r.installing.Lock()
+	defer r.installing.Unlock()
 	stepper, err := r.Load(ctx, module)
 	if err != nil {
 		return nil, err
@@ -251,11 +266,7 @@ func (r *Registry) Install(ctx context.Context, module []byte, digest Digest) (*
 	if _, err := r.blobs.put(module); err != nil {
 		return nil, errors.Join(err, stepper.Close(ctx))
 	}
-	if r.loaded(digest) == nil {
-		r.keep(digest, stepper)
-	} else if err := stepper.Close(ctx); err != nil {
-		r.Logger.Warn("a module that is loaded already could not be closed", "err", err)
-	}
+	r.keep(ctx, digest, stepper)
 	row := &enginev1.Connector{
 		Name: m.Name, Kind: m.Kind, Version: m.Version, Digest: digest[:],
 		Manifest: encoded, Size: uint64(len(module)),

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -64,6 +65,54 @@ func TestModulesAreLoadedOnceAndFetchedFromPeers(t *testing.T) {
 	}
 	if blob, err := r.Blob(digest); err != nil || string(blob) != "a module" {
 		t.Fatalf("%q %v", blob, err)
+	}
+}
+
+// closing counts how often it is closed.
+type closing struct {
+	still
+	closed *atomic.Int32
+}
+
+func (c closing) Close(context.Context) error { c.closed.Add(1); return nil }
+
+// TestOneModuleInstalledBySeveralAtOnce: one is kept, and what was compiled in
+// vain is let go; no two are compiled at once.
+func TestOneModuleInstalledBySeveralAtOnce(t *testing.T) {
+	r, _ := testRegistry(t, t.TempDir(), nil)
+	var loads, now, most, closed atomic.Int32
+	r.Load = func(context.Context, []byte) (Stepper, error) {
+		loads.Add(1)
+		if n := now.Add(1); n > most.Load() {
+			most.Store(n)
+		}
+		defer now.Add(-1)
+		runtime.Gosched()
+		return closing{closed: &closed}, nil
+	}
+	module := []byte("a module")
+	digest := Digest(sha256.Sum256(module))
+	var installing sync.WaitGroup
+	for i := range 40 {
+		installing.Go(func() {
+			if i%2 == 0 {
+				if _, err := r.Install(t.Context(), module, digest); err != nil {
+					t.Error(err)
+				}
+			} else if _, err := r.Module(t.Context(), digest); err != nil && !errors.Is(err, ErrNoBlob) {
+				t.Error(err)
+			}
+		})
+	}
+	installing.Wait()
+	if err := r.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if closed.Load() != loads.Load() {
+		t.Errorf("%d were loaded and %d closed", loads.Load(), closed.Load())
+	}
+	if most.Load() > 2 { // one is installed while another is fetched
+		t.Errorf("%d were loaded at once", most.Load())
 	}
 }
 
