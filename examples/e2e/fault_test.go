@@ -237,6 +237,42 @@ func TestBankMisbehaves(t *testing.T) {
 	})
 }
 
+// TestBankWithoutKeys cuts the line to a bank that would do every request again: it
+// is asked by reference, and only what it has not done is done again.
+func TestBankWithoutKeys(t *testing.T) {
+	h := startHub(t, options{keysIgnored: true})
+	n := 0
+	for _, kind := range []string{"drop-response", "drop-request"} {
+		for _, deed := range []struct {
+			name, match string
+			refused     bool
+		}{
+			{"hold", "POST /holds", false},
+			{"book", "POST /bookings", false},
+			{"release", "POST /holds/*/release", true},
+		} {
+			n++
+			t.Run(deed.name+" "+kind, func(t *testing.T) {
+				h := h.in(t)
+				h.suffer(fault{match: deed.match, kind: kind})
+				if deed.refused {
+					h.suffer(fault{resource: "transfers", does: "error"})
+				}
+				payment := h.transfer(unique(t, n))
+				if deed.refused {
+					h.ends(payment, corev1.Result_RESULT_FAILED, "TRANSFER_FAILED", unpaid)
+				} else {
+					h.completed(payment)
+				}
+				if holds := h.holds(payment); holds != 1 {
+					t.Errorf("payment %s: the bank placed %d holds", payment, holds)
+				}
+			})
+		}
+	}
+	h.balanced()
+}
+
 // TestBankAway takes the bank away at a deed for longer than the job tries. The
 // payment stands still with an incident, nothing has moved, and goes on when the
 // bank is back and the operator says so.
@@ -390,6 +426,16 @@ func TestDoubtKeepsTheHold(t *testing.T) {
 		})
 		h.balanced()
 	})
+}
+
+// holds counts a payment's holds at the bank, open or not.
+func (h *hub) holds(payment string) int {
+	h.t.Helper()
+	var list struct {
+		Holds []json.RawMessage `json:"holds"`
+	}
+	h.get(h.bank.url+"/holds?reference="+payment, &list)
+	return len(list.Holds)
 }
 
 // sends asks for a transfer that is not the usual one.
