@@ -61,7 +61,7 @@ type Limits struct {
 	Workers           int           `koanf:"workers" help:"jobs stepped at once"`
 	LaneShare         int           `koanf:"lane_share" help:"of these, jobs of one connector of one tenant; 0: half"`
 	IngressConcurrent int           `koanf:"ingress_concurrent" help:"connectors' requests served at once; more are answered 503"`
-	IngressTimeout    time.Duration `koanf:"ingress_timeout" help:"of one request on a connector's route"`
+	IngressTimeout    time.Duration `koanf:"ingress_timeout" help:"of one request on a connector's route, at most 1m30s"`
 	DeltaMaxMB        int64         `koanf:"delta_max_mb" help:"log that may wait for a checkpoint before proposals are refused"`
 	DriveOutstanding  int           `koanf:"drive_outstanding" help:"items of one Drive stream under way"`
 }
@@ -164,6 +164,9 @@ func (c *Config) Check() error {
 	if c.Limits.Workers < 1 || c.Limits.LaneShare < 0 || c.Limits.IngressConcurrent < 1 ||
 		c.Limits.IngressTimeout <= 0 || c.Limits.DeltaMaxMB < 1 || c.Limits.DriveOutstanding < 1 {
 		fault("limits: all of them are positive; only lane_share may be 0")
+	}
+	if c.Limits.IngressTimeout > ingressTimeoutMax {
+		fault("limits: ingress_timeout is at most %v: a later answer would not be written", ingressTimeoutMax)
 	}
 	return errors.Join(faults...)
 }

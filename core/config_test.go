@@ -3,6 +3,7 @@ package core
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestDefaultIsGood(t *testing.T) {
@@ -34,6 +35,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		}, "twice"},
 		{"replicas", func(c *Config) { c.Kafka.MinInSync = 4 }, "kafka:"},
 		{"limits", func(c *Config) { c.Limits.Workers = 0 }, "limits:"},
+		{"too long to answer", func(c *Config) { c.Limits.IngressTimeout = 10 * time.Minute }, "ingress_timeout"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := Default()

@@ -25,6 +25,9 @@ type server struct {
 	handler  atomic.Pointer[http.Handler]
 }
 
+// ingressTimeoutMax leaves time to write the answer of a request that took so long.
+const ingressTimeoutMax = 90 * time.Second
+
 func listen(name, address string, certificates *tls.Config, log *slog.Logger) (*server, error) {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -48,7 +51,7 @@ func listen(name, address string, certificates *tls.Config, log *slog.Logger) (*
 	}
 	if name != "control" {
 		// Streams of the control API last; requests on the other addresses do not.
-		s.http.ReadTimeout, s.http.WriteTimeout = time.Minute, 2*time.Minute
+		s.http.ReadTimeout, s.http.WriteTimeout = time.Minute, ingressTimeoutMax+30*time.Second
 	}
 	return s, nil
 }
