@@ -22,6 +22,7 @@ var (
 // events of a payment are numbered without a gap.
 func TestSimulation(t *testing.T) {
 	seen := make(map[enginev1.EventKind]int)
+	incidents := make(map[string]int)
 	for s := *seed; s < *seed+*seeds; s++ {
 		tx, second := enginetest.NewFrozen(), enginetest.NewMemTx()
 		w := enginetest.NewWorkload(tx, s)
@@ -31,6 +32,9 @@ func TestSimulation(t *testing.T) {
 		for i := range *steps {
 			for _, ev := range w.Step().Events {
 				seen[ev.Kind]++
+				if ev.Kind == enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED {
+					incidents[ev.Code]++
+				}
 				if ev.Payment == 0 || ev.Seq == 0 {
 					continue
 				}
@@ -65,12 +69,17 @@ func TestSimulation(t *testing.T) {
 		}
 	}
 	// A random history that never gets somewhere proves nothing about it.
-	for kind := enginev1.EventKind_EVENT_KIND_PAYMENT_STARTED; kind <= enginev1.EventKind_EVENT_KIND_VARIABLES_SET; kind++ {
+	for kind := enginev1.EventKind_EVENT_KIND_PAYMENT_STARTED; kind <= enginev1.EventKind_EVENT_KIND_EMITTED; kind++ {
 		if kind != enginev1.EventKind_EVENT_KIND_START_REPEATED && seen[kind] == 0 {
 			t.Errorf("the simulation never saw %v", kind)
 		}
 	}
-	t.Log(seen)
+	for _, code := range []string{engine.IncidentLoop, engine.IncidentJobFailed, engine.IncidentUncaughtError, engine.IncidentInDoubt} {
+		if incidents[code] == 0 {
+			t.Errorf("the simulation never saw an incident %s", code)
+		}
+	}
+	t.Log(seen, incidents)
 }
 
 // throughCodec is what a follower gets: the command as the log carries it.

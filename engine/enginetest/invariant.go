@@ -3,6 +3,7 @@ package enginetest
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -20,6 +21,8 @@ func Check(tx engine.Tx) error {
 	c.jobs()
 	c.timers()
 	c.subscriptions()
+	c.messages()
+	c.starts()
 	c.incidents()
 	c.effects()
 	c.tokens()
@@ -95,6 +98,49 @@ func (c *checker) subscriptions() {
 				c.fail("a subscription of payment %x has no wait %d", s.Payment, s.Wait)
 			}
 		}
+	})
+}
+
+// messages checks that every buffered message ends some day and is counted.
+func (c *checker) messages() {
+	kept := make(map[string]uint64)
+	c.each(engine.TableCorrelation, func(k engine.Key, row engine.Row) {
+		tenant, _, _ := strings.Cut(k.S, "\x00")
+		for _, m := range row.(*enginev1.Correlation).Messages {
+			kept[tenant]++
+			timer, found := c.tx.Get(engine.Key{Table: engine.TableTimer, A: uint64(m.ExpiresMs), B: 1<<63 | m.N})
+			if !found || len(timer.(*enginev1.Timer).Due) != 1 {
+				c.fail("message %x has no timer of its own", m.N)
+			}
+		}
+	})
+	c.each(engine.TableTenant, func(k engine.Key, _ engine.Row) {
+		var counted uint64
+		if row, found := c.tx.Get(engine.Key{Table: engine.TableCounter, S: k.S + "\x00"}); found {
+			counted = row.(*enginev1.Counter).Value
+		}
+		if counted != kept[k.S] {
+			c.fail("tenant %q keeps %d messages and counts %d", k.S, kept[k.S], counted)
+		}
+	})
+}
+
+// starts checks that a client key is remembered as long as its payment is.
+func (c *checker) starts() {
+	check := func(payment uint64, tenant, channel, key string) {
+		if key == "" {
+			return
+		}
+		if row, found := c.tx.Get(engine.StartIndexKey(tenant, channel, key)); !found || row.(*enginev1.StartID).Payment != payment {
+			c.fail("payment %x is not found by its client key %q", payment, key)
+		}
+	}
+	for payment, in := range c.instances {
+		check(payment, in.Tenant, in.Channel, in.ClientKey)
+	}
+	c.each(engine.TableReceipt, func(k engine.Key, row engine.Row) {
+		r := row.(*enginev1.Receipt)
+		check(k.A, r.Tenant, r.Channel, r.ClientKey)
 	})
 }
 

@@ -49,7 +49,7 @@ race -> late -> failed`,
 	"fork": `start s
 parallel split
 task one type=a in=n:x+1 out=sum:n+1
-call sub flow=child
+call sub flow=child in=n:x
 boundary cut on=sub timer=PT20S
 parallel join
 terminate over result=rejected code=cut
@@ -60,16 +60,34 @@ split -> sub -> join
 join -> done
 cut -> over`,
 	"child": `start s
-task work type=c
+pass note out=noted:x
+task work type=c in=n:x
 receive wait message=yes key=transactionId
 boundary late on=wait timer=PT40S
-boundary also on=wait message=nope key=transactionId interrupting=false
+boundary also on=wait message=nope key=transactionId interrupting=false out=ok:ok
 end done result=completed code=child
 end gone result=failed code=child-late
 end noted result=completed code=noted
-s -> work -> wait -> done
+s -> note -> work -> wait -> done
 late -> gone
 also -> noted`,
+	// With x under 2 it goes round without end, which quarantines the payment.
+	"spin": `start s
+parallel split
+receive wait message=go key=transactionId
+boundary soon on=wait timer=PT15S
+task work type=a
+exclusive g default=on
+exclusive h default=back
+end done result=completed code=ok
+s -> split
+split -> wait -> g
+split -> work -> done
+soon -> g
+g -> h if x < 2
+g -> done as on
+h -> done if x = 9
+h -> g as back`,
 	"started": `start s message=order
 task work type=b
 end done result=completed code=ok
@@ -80,7 +98,7 @@ s -> work -> done`,
 func NewWorkload(tx engine.Tx, seed uint64) *Workload {
 	w := &Workload{Env: NewEnv(tx), rand: dice(seed)}
 	w.Apply(&enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{
-		Tenant: &enginev1.Tenant{Id: "t", RetentionMs: 3_600_000, BufferedMax: 50},
+		Tenant: &enginev1.Tenant{Id: "t", RetentionMs: 120_000, BufferedMax: 50},
 	}}})
 	digest := bytes.Repeat([]byte{1}, 32)
 	w.Apply(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{
@@ -89,7 +107,7 @@ func NewWorkload(tx engine.Tx, seed uint64) *Workload {
 	w.Apply(&enginev1.Command{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
 		Tenant: "t", Connector: "c", Digest: digest,
 	}}})
-	for _, id := range []string{"payer", "fork", "child", "started"} {
+	for _, id := range []string{"payer", "fork", "child", "started", "spin"} {
 		xml, err := Model(id, workloadFlows[id])
 		if err != nil {
 			panic(err)
@@ -131,6 +149,12 @@ func (w *Workload) Step() engine.Result {
 			}}})
 		}
 	case n < 97:
+		switch w.rand.IntN(6) {
+		case 0:
+			return w.Apply(&enginev1.Command{Verb: &enginev1.Command_RaiseIncarnation{RaiseIncarnation: &enginev1.RaiseIncarnation{}}})
+		case 1, 2:
+			return w.Apply(&enginev1.Command{Verb: &enginev1.Command_ReleaseEffects{ReleaseEffects: &enginev1.ReleaseEffects{}}})
+		}
 		return w.lead()
 	case n < 98:
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Expire{Expire: &enginev1.Expire{Limit: 10}}})
@@ -139,7 +163,7 @@ func (w *Workload) Step() engine.Result {
 }
 
 func (w *Workload) someStart() *enginev1.StartPayment {
-	flows := []string{"payer", "payer", "fork", "child", "started", "nowhere"}
+	flows := []string{"payer", "payer", "fork", "fork", "child", "child", "spin", "started", "nowhere"}
 	key := ""
 	if w.rand.IntN(3) > 0 {
 		key = fmt.Sprint("client-", w.rand.IntN(200))
@@ -179,7 +203,7 @@ func (w *Workload) someJob() *enginev1.Job {
 }
 
 func (w *Workload) someMessage(o *enginev1.Origin) *enginev1.Publish {
-	names := []string{"party", "party", "yes", "nope", "order", "unknown"}
+	names := []string{"party", "party", "yes", "nope", "go", "order", "unknown"}
 	key := "k"
 	if row := w.someRow(engine.TableCorrelation); row != nil && w.rand.IntN(4) > 0 {
 		w.Tx.Ascend(engine.Key{Table: engine.TableCorrelation}, func(k engine.Key, r engine.Row) bool {
@@ -213,7 +237,13 @@ func (w *Workload) jobCommand(job *enginev1.Job) engine.Result {
 	states := []enginev1.EffectState{
 		enginev1.EffectState_EFFECT_STATE_OPEN, enginev1.EffectState_EFFECT_STATE_DONE, enginev1.EffectState_EFFECT_STATE_REFUSED,
 	}
-	switch n := w.rand.IntN(20); {
+	switch n := w.rand.IntN(23); {
+	case n >= 22:
+		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Checkpoint{Checkpoint: &enginev1.Checkpoint{State: []byte("s"), Origin: o}}})
+	case n >= 21:
+		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{Name: "seen", Json: []byte("1"), Origin: o}}})
+	case n >= 20:
+		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Sequence{Sequence: &enginev1.Sequence{Name: "stan", Origin: o}}})
 	case n < 4:
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Intend{Intend: &enginev1.Intend{
 			Origin: o, Key: keys[w.rand.IntN(3)], Terms: []byte{byte(w.rand.IntN(2))}, Request: []byte("r"),
