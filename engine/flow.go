@@ -74,6 +74,14 @@ func (a *application) deploy(c *enginev1.Deploy) *enginev1.Event {
 	if len(faults) > 0 || len(processes) == 0 {
 		a.refuse(CodeFlowRefused, summary(append(faults, warnings...)))
 	}
+	for _, e := range c.Ends {
+		if !slices.ContainsFunc(processes, func(p *bpmn.Process) bool {
+			el, found := p.Element(e.Element)
+			return found && el.Kind == bpmn.KindEnd
+		}) {
+			warnings = append(warnings, e.Element+": a result is given for it, but it is no end event of this file")
+		}
+	}
 	unserved := a.unserved(c.Tenant, processes)
 	if c.Strict && len(unserved) > 0 {
 		a.refuse(CodeJobTypeUnserved, summary(unserved))

@@ -109,7 +109,8 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 		return e.connector(d)
 	case "deploy":
 		// Deploys a flow, written in the notation of Model or as XML.
-		// Example: deploy tenant=greenbank id=transfer
+		// end=(element,result) is a line of the sidecar.
+		// Example: deploy tenant=greenbank id=transfer end=(paid,completed)
 		//          start s …
 		return e.deploy(t, d)
 	case "start":
@@ -285,7 +286,16 @@ func (e *Env) deploy(t *testing.T, d *datadriven.TestData) string {
 			d.Fatalf(t, "%v", err)
 		}
 	}
+	var ends []*enginev1.EndResult
+	for _, a := range d.CmdArgs {
+		if a.Key == "end" {
+			ends = append(ends, &enginev1.EndResult{
+				Element: a.Vals[0], Result: enginev1.Result(enginev1.Result_value["RESULT_"+strings.ToUpper(a.Vals[1])]), Code: a.Vals[1],
+			})
+		}
+	}
 	return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_Deploy{Deploy: &enginev1.Deploy{
+		Ends:   ends,
 		Tenant: arg(d, "tenant"), File: arg(d, "id") + ".bpmn", Xml: []byte(text), Strict: d.HasArg("strict"),
 		Actor: &enginev1.Actor{Name: "script"},
 	}}}))
