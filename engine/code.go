@@ -53,7 +53,8 @@ const (
 	limitHistory   = 64       // entries between checkpoints
 	limitState     = 64 << 10 // bytes of a checkpoint's state
 	limitWaiting   = 1_000    // subscriptions and messages under one correlation
-	limitNames     = 2_000    // bytes of a message's name, key and id
+	limitNames     = 2_000    // bytes of a message's name, key and id, or of a channel and client key
+	limitDigest    = 64       // bytes of a request's digest
 	limitKey       = 4_000    // bytes of names in a row's key; a store takes no more
 	limitEffectKey = 200      // bytes of a money effect's key
 	limitEffects   = 1_000    // money effects of one payment

@@ -109,6 +109,9 @@ func (a *application) startPayment(c *enginev1.StartPayment) *enginev1.Event {
 
 func (a *application) startOnce(c *enginev1.StartPayment, tenant string) *enginev1.Event {
 	a.mustBeTenant(tenant)
+	if len(c.Channel)+len(c.ClientKey) > limitNames || len(c.UuidVariable) > limitNames || len(c.RequestDigest) > limitDigest {
+		a.refuse(CodeBadCommand, "Channel and client key together are at most 2,000 bytes, and a request's digest at most 64.")
+	}
 	index := StartIndexKey(tenant, c.Channel, c.ClientKey)
 	if c.ClientKey != "" {
 		if row, found := a.tx.Get(index); found {
