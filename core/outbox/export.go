@@ -151,9 +151,9 @@ func (e *Exporter) client(messageBytes int) (*kgo.Client, error) {
 		kgo.RequiredAcks(kgo.AllISRAcks()), // and the producer is idempotent by default
 		kgo.ProducerBatchMaxBytes(int32(messageBytes)),
 		kgo.BrokerMaxWriteBytes(int32(max(100<<20, messageBytes+1<<20))),
-		kgo.MaxBufferedRecords(20_000),
-		kgo.MaxBufferedBytes(max(64<<20, messageBytes)),
-		kgo.ProducerLinger(2 * time.Millisecond),
+		kgo.ManualFlushing(),
+		kgo.MaxBufferedRecords(2 * chunkRecords),
+		kgo.MaxBufferedBytes(2 * max(chunkBytes, messageBytes)),
 		kgo.MetadataMinAge(250 * time.Millisecond), // or a topic just created is unknown for seconds
 		kgo.RetryTimeout(10 * time.Second),         // of requests other than produce, which retries for ever
 	}, e.cfg.Options...)...)
@@ -163,10 +163,18 @@ func (e *Exporter) client(messageBytes int) (*kgo.Client, error) {
 	return client, nil
 }
 
-// session is one life of a producer: from the cursor until something fails. An
-// idempotent producer fails everything behind a record it could not deliver, so
-// no partition ever has a record whose predecessor is missing; the next session
-// begins with that predecessor.
+// A chunk is what is handed to the client before it begins to send, and then
+// waited for.
+const (
+	chunkRecords = 10_000
+	chunkBytes   = 32 << 20
+)
+
+// session is one life of a producer: from the cursor until something fails. When
+// a record is refused, an idempotent producer fails what it holds behind it in
+// the partition, and that is all of it: nothing is handed over while a chunk is
+// on its way. So no partition ever has a record whose predecessor is missing; the
+// next session begins with that predecessor.
 func (e *Exporter) session(ctx context.Context) error {
 	found, err := e.prepare(ctx)
 	if err != nil {
@@ -208,15 +216,18 @@ func (e *Exporter) session(ctx context.Context) error {
 			if err := w.send(ctx, client, rec, cancel); err != nil {
 				return err
 			}
-		} else {
+		}
+		if !ok || w.full() {
+			if err := w.flush(ctx, client); err != nil {
+				return err
+			}
+		}
+		if !ok {
 			select {
 			case <-e.cfg.Log.Grown():
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
 		}
 		if rec, ok, err = reader.Next(); err != nil {
 			return err
@@ -272,6 +283,8 @@ type window struct {
 	limit    int           // of a batch, in bytes
 	news     chan struct{} // enough was acknowledged to propose the cursor
 
+	records, bytes int // of the chunk; the session's own
+
 	mu    sync.Mutex
 	base  uint64 // ordinal of the first record on its way
 	slots []slot
@@ -290,7 +303,31 @@ type slot struct {
 // single value.
 const recordOverhead = 512
 
-// send hands a record to the client; it waits while the client's buffer is full.
+// full says whether the chunk is as large as it may become.
+func (w *window) full() bool { return w.records >= chunkRecords || w.bytes >= chunkBytes }
+
+// flush sends the chunk and waits until Kafka has all of it.
+func (w *window) flush(ctx context.Context, client *kgo.Client) error {
+	if w.records == 0 {
+		return nil
+	}
+	err := client.Flush(ctx)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("outbox: wait for Kafka: %w", err)
+	}
+	if len(w.slots) > 0 {
+		return fmt.Errorf("outbox: Kafka has not taken %d of %d records", len(w.slots), w.records)
+	}
+	w.records, w.bytes = 0, 0
+	return nil
+}
+
+// send hands a record to the client, as part of the chunk.
 func (w *window) send(ctx context.Context, client *kgo.Client, rec Record, fail context.CancelCauseFunc) error {
 	head, err := peek(rec.Value)
 	if err != nil {
@@ -301,6 +338,8 @@ func (w *window) send(ctx context.Context, client *kgo.Client, rec Record, fail 
 		// The client would pass over it and deliver what follows.
 		return fmt.Errorf("outbox: record %d-%d takes %d bytes and the topic %s takes %d: raise its max.message.bytes", rec.Index, rec.N, size, out.Topic, w.limit)
 	}
+	w.records++
+	w.bytes += len(out.Value)
 	w.mu.Lock()
 	w.slots = append(w.slots, slot{
 		cursor: Cursor{Index: rec.Index, N: rec.N},

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -234,6 +235,48 @@ func TestExportSurvivesTheBroker(t *testing.T) {
 	cursorAt(t, c, Cursor{last, 1})
 	stop()
 	checkComplete(t, consume(t, k, int(2*last)), last)
+}
+
+// TestARefusedBatchStopsTheRest lets the broker refuse batches for good while
+// later ones are on their way. What follows a record in its partition must not
+// arrive before it: consumers drop what is not above the last they have.
+func TestARefusedBatchStopsTheRest(t *testing.T) {
+	k, c := kafka(t), new(cluster)
+	var refuse atomic.Int32
+	k.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		k.KeepControl()
+		if refuse.Add(-1) < 0 {
+			return nil, nil, false
+		}
+		asked := req.(*kmsg.ProduceRequest)
+		answer := asked.ResponseKind().(*kmsg.ProduceResponse)
+		for _, topic := range asked.Topics {
+			refused := kmsg.NewProduceResponseTopic()
+			refused.Topic, refused.TopicID = topic.Topic, topic.TopicID
+			for _, p := range topic.Partitions {
+				partition := kmsg.NewProduceResponseTopicPartition()
+				partition.Partition, partition.ErrorCode = p.Partition, kerr.InvalidRecord.Code
+				refused.Partitions = append(refused.Partitions, partition)
+			}
+			answer.Topics = append(answer.Topics, refused)
+		}
+		return answer, nil, true
+	})
+	l := openLog(t, t.TempDir(), Position{}, 1000)
+	cfg := exportConfig(k, l, c)
+	cfg.Topics.MessageBytes = 2000 // a few records each, so that several are on their way
+	_, stop := run(t, cfg)
+	const step, rounds = 300, 20
+	for n := range uint64(rounds) {
+		refuse.Store(1)
+		fill(l, n*step+1, (n+1)*step)
+		if err := l.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		cursorAt(t, c, Cursor{(n + 1) * step, 1})
+	}
+	stop()
+	checkComplete(t, consume(t, k, 2*step*rounds), step*rounds)
 }
 
 func TestCursorRestsWhenNothingHappens(t *testing.T) {
