@@ -17,13 +17,17 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"connectrpc.com/connect"
 
+	"github.com/railhead-hub/railhead/core/control"
+	"github.com/railhead-hub/railhead/core/replica"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	"github.com/railhead-hub/railhead/core/v1/corev1connect"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
 // flowXML is a flow of one task of the type, followed by a wait for a message if
@@ -651,6 +655,54 @@ func TestThreeNodesLoseTheirLeader(t *testing.T) {
 	}
 	if _, bookings := s.bank.seen(); bookings != payments {
 		t.Fatalf("%d bookings", bookings)
+	}
+}
+
+// silent is a node whose first answer never comes, and which may be busy then.
+type silent struct {
+	corev1connect.NodeServiceClient
+	busy  bool
+	asked atomic.Int32
+}
+
+func (s *silent) Propose(ctx context.Context, r *corev1.ProposeRequest) (*corev1.ProposeResponse, error) {
+	if s.asked.Add(1) == 1 {
+		<-ctx.Done()
+		return nil, connect.NewError(connect.CodeDeadlineExceeded, ctx.Err())
+	}
+	if s.busy {
+		return &corev1.ProposeResponse{Results: []*corev1.Proposed{{Reason: "OVERLOADED"}}}, nil
+	}
+	return s.NodeServiceClient.Propose(ctx, r)
+}
+
+// TestAKeyedCommandSurvivesALeaderThatHangs: it takes longer to find out than a
+// command waits for a leader, and the command is proposed again all the same. One
+// without a key is not, and of one that is refused the second time nobody knows
+// what became of the first.
+func TestAKeyedCommandSurvivesALeaderThatHangs(t *testing.T) {
+	s := newSite(t, 3, nil)
+	s.furnish(0)
+	leader := s.leader()
+	follower := s.nodes[(leader+1)%3]
+	for _, c := range []struct {
+		key   string
+		busy  bool
+		asked int32
+	}{{"one", false, 2}, {"two", true, 2}, {"", false, 1}} {
+		peer := follower.commands.Peers[s.configs[leader].ID]
+		hung := &silent{NodeServiceClient: peer.Client, busy: c.busy}
+		peer.Client = hung
+		commands := &control.Commands{
+			Replica: follower.replica, Peers: map[string]control.Peer{peer.ID: peer},
+			Patience: time.Nanosecond, Timeout: 200 * time.Millisecond,
+		}
+		reply, err := commands.Propose(t.Context(), &enginev1.Command{Verb: &enginev1.Command_StartPayment{
+			StartPayment: &enginev1.StartPayment{Tenant: "greenbank", Flow: "nothing", Channel: "test", ClientKey: c.key},
+		}})
+		if (c.key != "" && !c.busy) != (err == nil) || err != nil && !errors.Is(err, replica.ErrUnknown) || hung.asked.Load() != c.asked {
+			t.Errorf("key %q: %v, %v after %d", c.key, reply, err, hung.asked.Load())
+		}
 	}
 }
 

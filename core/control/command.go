@@ -74,19 +74,28 @@ func (c *Commands) Await(payment uint64) (<-chan struct{}, func()) { return c.Re
 // Propose proposes the command here if this node leads, and else at the leader.
 // While there is no leader it waits a little. A command that carries its own key
 // is proposed again when its fate is unknown, since the engine answers the second
-// as it did the first. The errors are replica's.
+// as it did the first: once at least, since a leader that hangs is found out only
+// after more than that little. The errors are replica's.
 func (c *Commands) Propose(ctx context.Context, cmd *enginev1.Command) (*enginev1.Event, error) {
 	patience := c.Patience
 	if patience == 0 {
 		patience = 3 * time.Second
 	}
 	deadline := time.Now().Add(patience)
+	repeated := false
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, 200*time.Millisecond) {
 		reply, err := c.once(ctx, cmd)
-		again := errors.Is(err, replica.ErrNotLeader) || errors.Is(err, replica.ErrUnknown) && keyed(cmd)
-		if !again || ctx.Err() != nil || time.Now().After(deadline) {
+		unknown := errors.Is(err, replica.ErrUnknown) && keyed(cmd)
+		again := errors.Is(err, replica.ErrNotLeader) || unknown
+		late := time.Now().After(deadline) && (repeated || !unknown)
+		if !again || ctx.Err() != nil || late {
+			if repeated && (errors.Is(err, replica.ErrNotLeader) || errors.Is(err, replica.ErrOverloaded)) {
+				// This time nothing was proposed; the time before it may have been.
+				err = fmt.Errorf("%w: then %s", replica.ErrUnknown, err.Error())
+			}
 			return reply, err
 		}
+		repeated = repeated || unknown
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
