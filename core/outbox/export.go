@@ -214,7 +214,7 @@ func (e *Exporter) session(ctx context.Context) error {
 	for rec := first; ; {
 		if ok {
 			if err := w.send(ctx, client, rec, cancel); err != nil {
-				return err
+				return errors.Join(err, w.flush(ctx, client)) // what comes before it can go
 			}
 		}
 		if !ok || w.full() {
