@@ -74,6 +74,9 @@ func gateway(kind Kind) func(*parser, *tag, *Element) {
 	}
 }
 
+// maxPath bounds the names in a mapping's target; each is a level of a context.
+const maxPath = 32
+
 // mappings reads zeebe:ioMapping.
 func (p *parser) mappings(t *tag, e *Element) {
 	mapping := t.extension("ioMapping")
@@ -93,6 +96,9 @@ func (p *parser) mappings(t *tag, e *Element) {
 				p.failf(e.ID, "bad-mapping", "the target %q of a mapping is not a variable or a path such as a.b", clip(c.attr("target")))
 				break
 			}
+		}
+		if len(m.Target) > maxPath {
+			p.failf(e.ID, "bad-mapping", "the target %q of a mapping is a path of more than %d names", clip(c.attr("target")), maxPath)
 		}
 		if !c.has("source") {
 			p.failf(e.ID, "bad-mapping", "the mapping to %q has no source", clip(c.attr("target")))
