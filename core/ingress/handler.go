@@ -224,9 +224,9 @@ func read(w http.ResponseWriter, r *http.Request, target *connector.Target) (*sd
 		PathParams: target.Params, Body: body,
 	}
 	for name, values := range r.Header {
-		for _, value := range values {
-			request.Headers = append(request.Headers, &sdkv1.Header{Key: strings.ToLower(name), Value: value})
-		}
+		// Field lines of one name are one list (RFC 9110 section 5.3). A connector that
+		// looks at the first of two ids would otherwise never know of the second.
+		request.Headers = append(request.Headers, &sdkv1.Header{Key: strings.ToLower(name), Value: strings.Join(values, ", ")})
 	}
 	query, err := parseQuery(r.URL.RawQuery)
 	if err != nil {

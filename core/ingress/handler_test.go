@@ -266,3 +266,24 @@ func TestAwaitIsBounded(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+func TestHeadersOfOneNameAreOneList(t *testing.T) {
+	h, _ := newHandler(t, func(r *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+		seen := ""
+		for _, header := range r.Trigger.GetHttp().Headers {
+			if header.Key == "x-correlationid" {
+				seen += "[" + header.Value + "]"
+			}
+		}
+		return reply(&sdkv1.Reply{Status: 200, Body: []byte(seen)})
+	}, nil)
+	r := httptest.NewRequest("POST", "/r", nil)
+	r.Header.Set("T", "green")
+	r.Header.Add("X-CorrelationID", "a")
+	r.Header.Add("X-CorrelationID", "b")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if got := w.Body.String(); got != "[a, b]" {
+		t.Errorf("the connector sees %s", got)
+	}
+}
