@@ -16,6 +16,7 @@ const (
 	CodeJobTypeUnserved  = "job-type-unserved" // strict deployment: no active connector serves a job type
 	CodeConnectorUnknown = "connector-unknown" // no such connector or digest is installed
 	CodeJobTypeTaken     = "job-type-taken"    // another connector of the tenant serves the job type
+	CodeRouteTaken       = "route-taken"       // another connector of the tenant serves the HTTP route
 	CodeConflict         = "conflict"          // the client key was used with another request
 	CodePaymentUnknown   = "payment-unknown"   // never started, or past retention
 	CodePaymentEnded     = "payment-ended"     //

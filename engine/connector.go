@@ -19,6 +19,10 @@ func jobRouteKey(tenant, jobType string) Key {
 	return Key{Table: TableJobRoute, S: tenant + "\x00" + jobType}
 }
 
+func routeKey(tenant, route string) Key {
+	return Key{Table: TableRoute, S: tenant + "\x00" + route}
+}
+
 // installConnector records a module by digest. The same module again changes
 // nothing.
 func (a *application) installConnector(c *enginev1.InstallConnector) *enginev1.Event {
@@ -63,6 +67,9 @@ func (a *application) activateConnector(c *enginev1.ActivateConnector) *enginev1
 			for _, t := range before.JobTypes {
 				a.delete(jobRouteKey(c.Tenant, forTenant(t, c.Tenant)))
 			}
+			for _, r := range before.Routes {
+				a.delete(routeKey(c.Tenant, r))
+			}
 		}
 	}
 	for _, t := range module.JobTypes {
@@ -71,6 +78,13 @@ func (a *application) activateConnector(c *enginev1.ActivateConnector) *enginev1
 			a.refuse(CodeJobTypeTaken, "Job type "+quote(forTenant(t, c.Tenant))+" is served by connector "+quote(route.Connector)+".")
 		}
 		a.put(k, &enginev1.JobRoute{Connector: c.Connector})
+	}
+	for _, r := range module.Routes {
+		k := routeKey(c.Tenant, r)
+		if route, taken := get[*enginev1.Route](a, k); taken && route.Connector != c.Connector {
+			a.refuse(CodeRouteTaken, "The route "+quote(r)+" is served by connector "+quote(route.Connector)+".")
+		}
+		a.put(k, &enginev1.Route{Connector: c.Connector})
 	}
 	a.put(activationKey(c.Tenant, c.Connector), row)
 	a.hint(Hint{Kind: HintConfig})

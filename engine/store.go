@@ -126,6 +126,7 @@ const (
 	TableCounter       Table = 18 // S tenant 00 name → Counter
 	TableTenantVersion Table = 19 // S tenant, A version → TenantVersion
 	TableMessageName   Table = 20 // S tenant 00 message name → MessageName
+	TableRoute         Table = 21 // S tenant 00 HTTP route → Route
 
 	// TableStartIndex and those below it hold no rows of their own; Get of such a
 	// key returns the row of the indexed table.
@@ -182,6 +183,7 @@ var Layouts = map[Table]Layout{
 	TableCounter:       {Name: "counter", New: func() Row { return new(enginev1.Counter) }},
 	TableTenantVersion: {Name: "tenant_version", New: func() Row { return new(enginev1.TenantVersion) }},
 	TableMessageName:   {Name: "message_name", New: func() Row { return new(enginev1.MessageName) }},
+	TableRoute:         {Name: "route", New: func() Row { return new(enginev1.Route) }},
 }
 
 // Indexed maps an index table to the table whose rows it finds.

@@ -274,6 +274,9 @@ func (r *Registry) Install(ctx context.Context, module []byte, digest Digest) (*
 	for _, j := range m.Jobs {
 		row.JobTypes = append(row.JobTypes, j.Type)
 	}
+	for _, route := range m.Routes {
+		row.Routes = append(row.Routes, newPattern(m.Name, route).shape())
+	}
 	return row, nil
 }
 

@@ -115,6 +115,10 @@ func newPattern(connector string, route *sdkv1.Route) *pattern {
 	return p
 }
 
+// shape names the requests that a pattern takes: the engine lets one connector of
+// a tenant have it.
+func (p *pattern) shape() string { return p.method + " /" + strings.Join(p.segments, "/") }
+
 // match compares escaped segments, so that an escaped slash stays part of its
 // segment.
 func (p *pattern) match(segments []string) bool {

@@ -99,3 +99,15 @@ func TestRoutes(t *testing.T) {
 		t.Error("a module whose manifest cannot be read is not missed")
 	}
 }
+
+func TestShape(t *testing.T) {
+	for path, want := range map[string]string{
+		"/transfers":           "PUT /transfers",
+		"/parties/{type}/{id}": "PUT /parties/{}/{}",
+		"/":                    "PUT /",
+	} {
+		if got := newPattern("c", &sdkv1.Route{Method: "PUT", Path: path}).shape(); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}

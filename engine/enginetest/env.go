@@ -106,6 +106,7 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 	case "connector":
 		// Installs a connector and activates it for a tenant.
 		// Example: connector name=bank jobs=(block-funds,quote-{tenant}) tenant=greenbank
+		// Example: connector name=channel routes=(POST/transfers) tenant=greenbank
 		return e.connector(d)
 	case "deploy":
 		// Deploys a flow, written in the notation of Model or as XML.
@@ -262,15 +263,18 @@ func (e *Env) alias2(ev *enginev1.Event) {
 
 func (e *Env) connector(d *datadriven.TestData) string {
 	name, tenant := arg(d, "name"), arg(d, "tenant")
-	var jobs []string
+	var jobs, routes []string
 	for _, a := range d.CmdArgs {
-		if a.Key == "jobs" {
+		switch a.Key {
+		case "jobs":
 			jobs = a.Vals
+		case "routes":
+			routes = a.Vals
 		}
 	}
 	digest := bytes.Repeat([]byte{byte(integerOr(d, "digest", 1))}, 32)
 	install := e.Apply(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{
-		Connector: &enginev1.Connector{Name: name, Kind: "ams", Version: "1.0.0", Digest: digest, JobTypes: jobs},
+		Connector: &enginev1.Connector{Name: name, Kind: "ams", Version: "1.0.0", Digest: digest, JobTypes: jobs, Routes: routes},
 	}}})
 	activate := e.Apply(&enginev1.Command{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
 		Tenant: tenant, Connector: name, Digest: digest,

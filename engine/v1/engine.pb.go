@@ -2620,6 +2620,8 @@ type Connector struct {
 	JobTypes      []string `protobuf:"bytes,6,rep,name=job_types,json=jobTypes,proto3" json:"jobTypes,omitempty"` // "{tenant}" stands for the tenant's id
 	InstalledMs   int64    `protobuf:"varint,7,opt,name=installed_ms,json=installedMs,proto3" json:"installedMs,omitempty"`
 	Size          uint64   `protobuf:"varint,8,opt,name=size,proto3" json:"size,omitempty"`
+	// HTTP routes: the method, a blank, and the path with {} for every parameter.
+	Routes []string `protobuf:"bytes,9,rep,name=routes,proto3" json:"routes,omitempty"`
 }
 
 func (x *Connector) Reset() {
@@ -2682,6 +2684,13 @@ func (x *Connector) GetSize() uint64 {
 		return x.Size
 	}
 	return 0
+}
+
+func (x *Connector) GetRoutes() []string {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
 }
 
 // Activation is which digest of a connector serves a tenant.
@@ -2748,6 +2757,25 @@ func (x *JobRoute) Reset() {
 func (*JobRoute) ProtoMessage() {}
 
 func (x *JobRoute) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+// Route says which connector serves an HTTP route for a tenant.
+type Route struct {
+	unknownFields []byte
+	Connector     string `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+}
+
+func (x *Route) Reset() {
+	*x = Route{}
+}
+
+func (*Route) ProtoMessage() {}
+
+func (x *Route) GetConnector() string {
 	if x != nil {
 		return x.Connector
 	}
@@ -7582,6 +7610,15 @@ func (m *Connector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.Routes) > 0 {
+		for iNdEx := len(m.Routes) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Routes[iNdEx])
+			copy(dAtA[i:], m.Routes[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Routes[iNdEx])))
+			i--
+			dAtA[i] = 0x4a
+		}
+	}
 	if m.Size != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Size))
 		i--
@@ -7724,6 +7761,46 @@ func (m *JobRoute) MarshalToVTStrict(dAtA []byte) (int, error) {
 }
 
 func (m *JobRoute) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Connector) > 0 {
+		i -= len(m.Connector)
+		copy(dAtA[i:], m.Connector)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Connector)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Route) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Route) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Route) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -10871,6 +10948,12 @@ func (m *Connector) SizeVT() (n int) {
 	if m.Size != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Size))
 	}
+	if len(m.Routes) > 0 {
+		for _, s := range m.Routes {
+			l = len(s)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -10905,6 +10988,20 @@ func (m *Activation) SizeVT() (n int) {
 }
 
 func (m *JobRoute) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Connector)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Route) SizeVT() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -17608,6 +17705,28 @@ func (m *Connector) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Routes", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Routes = append(m.Routes, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -17795,6 +17914,70 @@ func (m *JobRoute) UnmarshalVT(dAtA []byte) error {
 		}
 		if fieldNum <= 0 {
 			return fmt.Errorf("proto: JobRoute: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Connector", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Connector = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Route) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Route: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Route: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:
