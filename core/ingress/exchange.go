@@ -3,7 +3,6 @@ package ingress
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -84,9 +83,13 @@ func (e *exchange) perform(ctx context.Context, effect *sdkv1.Effect) (*sdkv1.An
 		answer, err := e.await(ctx, k.AwaitResult)
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: answer}}, err
 	}
-	cmd, failure := e.command(effect)
-	if failure != nil {
+	cmd, failure := connector.Command(effect, e.target.Tenant, e.target.Connector, nil)
+	switch {
+	case failure != nil:
 		return failure, nil
+	case cmd == nil:
+		return connector.Failure(abi.FailureUnsupported,
+			"a request from outside may not use this effect; start a payment to do more"), nil
 	}
 	reply, err := e.Log.Propose(ctx, cmd)
 	if err != nil {
@@ -176,45 +179,6 @@ func (e *exchange) payment(uuid string) (payment uint64, ok bool, err error) {
 		return nil
 	})
 	return payment, ok, err
-}
-
-// command is the log command that an effect stands for, or the failure to give
-// back when a request may not use it.
-func (e *exchange) command(effect *sdkv1.Effect) (*enginev1.Command, *sdkv1.Answer) {
-	tenant := e.target.Tenant
-	switch k := effect.Kind.(type) {
-	case *sdkv1.Effect_StartPayment:
-		vars, err := connector.CheckVariables(k.StartPayment.GetVariables())
-		if err != nil {
-			return nil, connector.Failure(abi.FailureInvalid, err.Error())
-		}
-		return &enginev1.Command{Verb: &enginev1.Command_StartPayment{StartPayment: &enginev1.StartPayment{
-			Tenant: tenant, Flow: k.StartPayment.GetFlow(), Channel: e.target.Connector,
-			ClientKey: k.StartPayment.GetClientKey(), RequestDigest: k.StartPayment.GetRequestDigest(),
-			Variables: vars, UuidVariable: k.StartPayment.GetUuidVariable(),
-		}}}, nil
-	case *sdkv1.Effect_Publish:
-		vars, err := connector.CheckVariables(k.Publish.GetVariables())
-		if err != nil {
-			return nil, connector.Failure(abi.FailureInvalid, err.Error())
-		}
-		return &enginev1.Command{Verb: &enginev1.Command_Publish{Publish: &enginev1.Publish{
-			Tenant: tenant, Name: k.Publish.GetName(), Key: k.Publish.GetKey(),
-			MessageId: k.Publish.GetMessageId(), TtlMs: k.Publish.GetTtlMs(), Variables: vars,
-		}}}, nil
-	case *sdkv1.Effect_Sequence:
-		return &enginev1.Command{Verb: &enginev1.Command_Sequence{Sequence: &enginev1.Sequence{
-			Tenant: tenant, Name: k.Sequence.GetName(),
-		}}}, nil
-	case *sdkv1.Effect_Emit:
-		if !json.Valid(k.Emit.GetJson()) {
-			return nil, connector.Failure(abi.FailureInvalid, "what is emitted is not one JSON value")
-		}
-		return &enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{
-			Tenant: tenant, Name: k.Emit.GetName(), Json: k.Emit.GetJson(),
-		}}}, nil
-	}
-	return nil, connector.Failure(abi.FailureUnsupported, "a request from outside may not use this effect; start a payment to do more")
 }
 
 // parseQuery keeps the parameters in the order they were sent.

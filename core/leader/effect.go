@@ -1,7 +1,6 @@
 package leader
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -90,46 +89,19 @@ func (a *attempt) since(effect *sdkv1.Effect, digest uint64, answer *sdkv1.Answe
 }
 
 // command is the log command that an effect stands for, or the failure to give
-// back when there is none.
+// back when there is none. Only a job may sleep.
 func (a *attempt) command(effect *sdkv1.Effect, digest uint64) (*enginev1.Command, *sdkv1.Answer) {
 	origin := a.origin(effect.Ordinal, digest)
-	switch k := effect.Kind.(type) {
-	case *sdkv1.Effect_StartPayment:
-		vars, err := connector.CheckVariables(k.StartPayment.GetVariables())
-		if err != nil {
-			return nil, connector.Failure(abi.FailureInvalid, err.Error())
-		}
-		return &enginev1.Command{Verb: &enginev1.Command_StartPayment{StartPayment: &enginev1.StartPayment{
-			Tenant: a.job.Tenant, Flow: k.StartPayment.GetFlow(), Channel: a.job.Connector,
-			ClientKey: k.StartPayment.GetClientKey(), RequestDigest: k.StartPayment.GetRequestDigest(),
-			Variables: vars, UuidVariable: k.StartPayment.GetUuidVariable(), Origin: origin,
-		}}}, nil
-	case *sdkv1.Effect_Publish:
-		vars, err := connector.CheckVariables(k.Publish.GetVariables())
-		if err != nil {
-			return nil, connector.Failure(abi.FailureInvalid, err.Error())
-		}
-		return &enginev1.Command{Verb: &enginev1.Command_Publish{Publish: &enginev1.Publish{
-			Tenant: a.job.Tenant, Name: k.Publish.GetName(), Key: k.Publish.GetKey(),
-			MessageId: k.Publish.GetMessageId(), TtlMs: k.Publish.GetTtlMs(), Variables: vars, Origin: origin,
-		}}}, nil
-	case *sdkv1.Effect_Sequence:
-		return &enginev1.Command{Verb: &enginev1.Command_Sequence{Sequence: &enginev1.Sequence{
-			Tenant: a.job.Tenant, Name: k.Sequence.GetName(), Origin: origin,
-		}}}, nil
-	case *sdkv1.Effect_Emit:
-		if !json.Valid(k.Emit.GetJson()) {
-			return nil, connector.Failure(abi.FailureInvalid, "what is emitted is not one JSON value")
-		}
-		return &enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{
-			Tenant: a.job.Tenant, Name: k.Emit.GetName(), Json: k.Emit.GetJson(), Origin: origin,
-		}}}, nil
-	case *sdkv1.Effect_Sleep:
+	if k := effect.GetSleep(); k != nil {
 		return &enginev1.Command{Verb: &enginev1.Command_Sleep{Sleep: &enginev1.Sleep{
-			DurationMs: k.Sleep.GetDurationMs(), Origin: origin,
+			DurationMs: k.GetDurationMs(), Origin: origin,
 		}}}, nil
 	}
-	return nil, connector.Failure(abi.FailureUnsupported, "This host does not perform the effect for a job.")
+	cmd, failure := connector.Command(effect, a.job.Tenant, a.job.Connector, origin)
+	if cmd == nil && failure == nil {
+		failure = connector.Failure(abi.FailureUnsupported, "This host does not perform the effect for a job.")
+	}
+	return cmd, failure
 }
 
 // refusedEffect gives the engine's refusal of an effect to the connector, where
