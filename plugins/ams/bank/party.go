@@ -75,6 +75,19 @@ type payment struct {
 	fee     decimal // in the currency of amount; empty: none
 }
 
+// order is the body of a deed on the customer's account: a hold or a deposit.
+func (p payment) order(job *connector.Job, institution, purpose string) connector.Vars {
+	body := connector.Vars{
+		"account": p.account.vars(institution),
+		"amount":  string(p.amount.Value), "currency": p.amount.Currency,
+		"reference": job.Payment, "purpose": purpose,
+	}
+	if p.fee != "" {
+		body["fee"] = string(p.fee)
+	}
+	return body
+}
+
 // readPayer reads the payer's account and what leaves it.
 func readPayer(job *connector.Job) (p payment, no *refusal) {
 	r, err := readRequest(job, "channelRequest")

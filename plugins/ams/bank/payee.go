@@ -69,16 +69,8 @@ func credit(c *connector.Context, job *connector.Job, p payment, no *refusal) co
 	if end != nil {
 		return *end
 	}
-	body := connector.Vars{
-		"account": p.account.vars(l.config.Institution),
-		"amount":  string(p.amount.Value), "currency": p.amount.Currency,
-		"reference": job.Payment, "purpose": key,
-	}
-	if p.fee != "" {
-		body["fee"] = string(p.fee)
-	}
 	done, no, end := l.perform(deed{
-		key: key, path: "/deposits", body: body,
+		key: key, path: "/deposits", body: p.order(job, l.config.Institution, key),
 		terms: p.amount.terms(l.config.Institution, p.account.term()),
 		sound: func(answer []byte) bool {
 			b := readBooking(answer)

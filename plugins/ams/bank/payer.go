@@ -87,16 +87,8 @@ func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 	if end != nil {
 		return *end
 	}
-	body := connector.Vars{
-		"account": p.account.vars(l.config.Institution),
-		"amount":  string(p.amount.Value), "currency": p.amount.Currency,
-		"reference": job.Payment, "purpose": key,
-	}
-	if p.fee != "" {
-		body["fee"] = string(p.fee)
-	}
 	done, no, end := l.perform(deed{
-		key: key, path: "/holds", body: body,
+		key: key, path: "/holds", body: p.order(job, l.config.Institution, key),
 		terms: p.amount.terms(p.account.term(), l.config.Institution),
 		sound: func(answer []byte) bool {
 			h := readHold(answer)
