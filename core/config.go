@@ -32,7 +32,9 @@ type Config struct {
 	EgressCA   string `koanf:"egress_ca" help:"PEM file of certificate authorities for outside calls; empty: the system's"`
 	// IngressPlain is for a node behind a proxy that terminates TLS.
 	IngressPlain bool `koanf:"ingress_plain" help:"serve connectors' routes without TLS on an address that is not loopback"`
-	TestClock    bool `koanf:"test_clock" help:"let the control API move the clock; loopback only"`
+	// Pprof shows what a node spends its time on, and what it holds in memory.
+	Pprof     bool `koanf:"pprof" help:"serve profiles of this process on the admin address; loopback only"`
+	TestClock bool `koanf:"test_clock" help:"let the control API move the clock; loopback only"`
 
 	Limits Limits `koanf:"limits"`
 }
@@ -154,6 +156,9 @@ func (c *Config) Check() error {
 		if !loopback(c.Ingress) && !c.IngressPlain {
 			fault("tls: ingress listens beyond loopback; give cert, key and ca, or set ingress_plain behind a proxy that terminates TLS")
 		}
+	}
+	if c.Pprof && !loopback(c.Admin) {
+		fault("pprof: profiles show what a node holds in memory, so admin must listen on loopback")
 	}
 	if c.TestClock && !(loopback(c.Raft) && loopback(c.Control) && loopback(c.Ingress)) {
 		fault("test_clock: only on a node that listens on loopback alone")

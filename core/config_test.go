@@ -27,6 +27,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"a name may resolve anywhere", func(c *Config) { c.Raft = "node1:7400" }, "tls:"},
 		{"ingress in clear", func(c *Config) { c.Ingress = ":8400" }, "ingress_plain"},
 		{"half a certificate", func(c *Config) { c.TLS.Cert = "x.pem" }, "tls: cert, key and ca"},
+		{"profiles in the open", func(c *Config) { c.Pprof, c.Admin = true, "0.0.0.0:8405" }, "pprof:"},
 		{"test clock in the open", func(c *Config) { c.TestClock, c.Ingress = true, "0.0.0.0:1" }, "test_clock:"},
 		{"peer's form", func(c *Config) { c.Peers = []string{"n1:127.0.0.1:7400"} }, "id=raft-host:port"},
 		{"not a peer", func(c *Config) { c.Peers = []string{"n2=127.0.0.1:1/127.0.0.1:2"} }, "n1, is not among"},

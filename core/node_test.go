@@ -521,3 +521,16 @@ func TestHealthAndMetrics(t *testing.T) {
 		}
 	}
 }
+
+func TestProfilesAreAskedFor(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		s := newSite(t, 1, func(c *Config) { c.Pprof = asked })
+		want := map[bool]int{false: http.StatusNotFound, true: http.StatusOK}[asked]
+		resp, err := http.Get("http://" + s.configs[0].Admin + "/debug/pprof/heap")
+		check(t, err)
+		check(t, resp.Body.Close())
+		if resp.StatusCode != want {
+			t.Errorf("pprof=%t: %d, want %d", asked, resp.StatusCode, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sync/atomic"
 	"time"
 
@@ -99,8 +100,9 @@ func (n *Node) serve(s *server) {
 	}
 }
 
-// adminHandler serves metrics and health. The node lives while it can answer,
-// and is ready when it knows a leader and holds every active connector.
+// adminHandler serves metrics and health, and profiles if they are asked for. The
+// node lives while it can answer, and is ready when it knows a leader and holds
+// every active connector.
 func (n *Node) adminHandler(metrics *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
@@ -114,6 +116,11 @@ func (n *Node) adminHandler(metrics *prometheus.Registry) http.Handler {
 		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
+	if n.config.Pprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index) // and the named profiles below it
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
 	return mux
 }
 
