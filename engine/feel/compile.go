@@ -11,6 +11,7 @@ type Expr struct {
 	run       code
 	variables []string
 	unknown   []string
+	literals  []Value
 }
 
 // code is one compiled node: it computes a value in an environment.
@@ -40,7 +41,7 @@ func CompileWith(src string, names ...string) (*Expr, error) {
 	}
 	c := &compiler{}
 	run := root.compile(c)
-	return &Expr{src: src, run: run, variables: c.variables, unknown: c.unknown}, nil
+	return &Expr{src: src, run: run, variables: c.variables, unknown: c.unknown, literals: c.literals}, nil
 }
 
 // String is the source text.
@@ -53,6 +54,10 @@ func (x *Expr) Variables() []string { return x.variables }
 // UnknownFunctions are the names called as functions that are neither built in nor
 // defined in the expression. Calling one gives null unless the scope holds it.
 func (x *Expr) UnknownFunctions() []string { return x.unknown }
+
+// Literals are the numbers, texts and other values written in the expression, in the
+// order they are compiled: what its variables are compared with is among them.
+func (x *Expr) Literals() []Value { return x.literals }
 
 // Scope gives an expression its variables.
 type Scope interface {
@@ -173,6 +178,7 @@ type compiler struct {
 	partial   bool // the name "partial" was read
 	variables []string
 	unknown   []string
+	literals  []Value
 }
 
 func (c *compiler) local(name string) bool {

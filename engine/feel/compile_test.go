@@ -85,6 +85,31 @@ func TestStaticInformation(t *testing.T) {
 	}
 }
 
+// TestLiterals: whatever an expression compares with can be asked of it, so that a
+// test can find the values that decide a flow.
+func TestLiterals(t *testing.T) {
+	for src, want := range map[string]string{
+		`state = "COMMITTED"`:                `["COMMITTED"]`,
+		`"COMMITTED" != state`:               `["COMMITTED"]`,
+		`failed = true or n < -3`:            `[true, -3]`,
+		`rate in [0.5..1]`:                   `[0.5, 1]`,
+		`x in ("A", "B")`:                    `["A", "B"]`,
+		`n between 1 and 9`:                  `[1, 9]`,
+		`some x in xs satisfies x = 7`:       `[7]`,
+		`if a = null then b else c[k = "L"]`: `[null, "L"]`,
+		`a = b`:                              `[]`,
+	} {
+		x, err := Compile(src)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		if got := List(x.Literals()...).String(); got != want {
+			t.Errorf("%s has the literals %s, want %s", src, got, want)
+		}
+	}
+}
+
 // TestNames: words run together into a name only where that name is known.
 func TestNames(t *testing.T) {
 	x, err := CompileWith(`monthly rate * 2 + rate-to-go`, "monthly   rate", "rate-to-go")

@@ -80,8 +80,9 @@ type (
 	}
 )
 
-func (n *literalNode) compile(*compiler) code {
+func (n *literalNode) compile(c *compiler) code {
 	value := n.value
+	c.literals = append(c.literals, value)
 	return func(*env) Value { return value }
 }
 
