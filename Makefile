@@ -81,6 +81,11 @@ test-kafka: build ## one transfer over a real Kafka (needs Java 17 and Maven)
 test-postgres: build ## bank and opsd on PostgreSQL (needs Debian's postgresql)
 	examples/e2e/postgres.sh go test -json -tags postgres -timeout 10m ./examples/bank/... ./opsd/... ./examples/e2e/... | $(TESTCOUNT)
 
+.PHONY: tck
+tck: ## score FEEL on the compatibility kit (needs RAILHEAD_SHARED)
+	@test -n '$(RAILHEAD_SHARED)' || { echo 'make tck needs RAILHEAD_SHARED, the folder of shared test data' >&2; exit 1; }
+	go test -count=1 -v -run '^TestCompatibilityKit$$' ./engine/feel
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME each (10s)

@@ -19,8 +19,8 @@ var times = []builtin{
 		year, month, _ := civilFromDays(days)
 		return dateValue(daysFromCivil(year, month, daysInMonth(year, month)))
 	})},
-	{"is", [][]string{{"value1", "value2"}}, func(r *run, args []Value) Value {
-		return Bool(identical(r, args[0], args[1]))
+	{"is", [][]string{{"value1?", "value2?"}}, func(r *run, args []Value) Value {
+		return Bool(identical(r, arg(args, 0), arg(args, 1)))
 	}},
 	{"now", [][]string{{}}, func(r *run, _ []Value) Value {
 		ms, ok := r.now()

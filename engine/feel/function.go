@@ -75,9 +75,27 @@ func (n *callNode) builtin(b *builtin, args []code) code {
 				at = order[i]
 			}
 			values[at] = args[i](e)
+			if len(n.names) > 0 && !oneKey(n.names[i], values[at]) {
+				return e.run.warn("the argument key of ", b.name, " is a list")
+			}
 		}
 		return b.call(e.run, values)
 	}
+}
+
+// oneKey tells whether an argument given by its name may have that name: what is
+// called key is one key, and a path of them is called keys.
+func oneKey(name string, v Value) bool {
+	return name != "key" || v.kind != KindList || len(v.Items()) == 1
+}
+
+// takes tells whether the function can be called with so many arguments.
+func (f *function) takes(count int) bool {
+	if f.builtin != nil {
+		_, ok := f.builtin.order(nil, count)
+		return ok
+	}
+	return len(f.params) == count
 }
 
 // call runs a function on arguments given by position, or by name if there are
@@ -98,6 +116,9 @@ func (f *function) call(r *run, names []string, args []Value) Value {
 					placed = append(placed, Null)
 				}
 				placed[at] = args[i]
+				if !oneKey(names[i], args[i]) {
+					return r.warn("the argument key of ", b.name, " is a list")
+				}
 			}
 			args = placed
 		}

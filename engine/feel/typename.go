@@ -185,7 +185,7 @@ func (t *typeName) holds(v Value, top bool) bool {
 		if !ok {
 			return false
 		}
-		return t.params < 0 || f.builtin == nil && len(f.params) == t.params
+		return t.params < 0 || f.takes(t.params)
 	}
 	return false
 }

@@ -245,9 +245,7 @@ func (v Value) write(b *strings.Builder) {
 	case KindNumber:
 		b.Write(appendNumber(nil, v))
 	case KindString:
-		b.WriteByte('"')
-		b.WriteString(v.text)
-		b.WriteByte('"')
+		writeQuoted(b, v.text)
 	case KindList:
 		b.WriteByte('[')
 		for i, item := range v.Items() {
@@ -277,13 +275,17 @@ func (v Value) write(b *strings.Builder) {
 	}
 }
 
+func writeQuoted(b *strings.Builder, s string) {
+	b.WriteByte('"')
+	b.WriteString(strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`))
+	b.WriteByte('"')
+}
+
 // writeKey writes a context's key bare if it is a name, else as a string.
 func writeKey(b *strings.Builder, key string) {
 	for i, r := range key {
 		if !nameStart(r) && (i == 0 || !namePart(r) && r != ' ') {
-			b.WriteByte('"')
-			b.WriteString(strings.ReplaceAll(strings.ReplaceAll(key, `\`, `\\`), `"`, `\"`))
-			b.WriteByte('"')
+			writeQuoted(b, key)
 			return
 		}
 	}
