@@ -127,6 +127,10 @@ const (
 	TableTenantVersion Table = 19 // S tenant, A version → TenantVersion
 	TableMessageName   Table = 20 // S tenant 00 message name → MessageName
 	TableRoute         Table = 21 // S tenant 00 HTTP route → Route
+	TableUserTask      Table = 22 // A payment, B n → UserTask
+	TableSignal        Table = 23 // S tenant 00 name, A payment, B wait → SignalWait
+	TableDelivery      Table = 24 // A log index, B position → SignalDelivery
+	TableMessageStart  Table = 25 // S tenant 00 flow 00 correlation key → MessageStart
 
 	// TableStartIndex and those below it hold no rows of their own; Get of such a
 	// key returns the row of the indexed table.
@@ -184,6 +188,10 @@ var Layouts = map[Table]Layout{
 	TableTenantVersion: {Name: "tenant_version", New: func() Row { return new(enginev1.TenantVersion) }},
 	TableMessageName:   {Name: "message_name", New: func() Row { return new(enginev1.MessageName) }},
 	TableRoute:         {Name: "route", New: func() Row { return new(enginev1.Route) }},
+	TableUserTask:      {Name: "user_task", New: func() Row { return new(enginev1.UserTask) }},
+	TableSignal:        {Name: "signal", New: func() Row { return new(enginev1.SignalWait) }, Ordered: true},
+	TableDelivery:      {Name: "delivery", New: func() Row { return new(enginev1.SignalDelivery) }},
+	TableMessageStart:  {Name: "message_start", New: func() Row { return new(enginev1.MessageStart) }},
 }
 
 // Indexed maps an index table to the table whose rows it finds.

@@ -178,7 +178,7 @@ func (p *parser) element(t *tag) {
 	process := p.current
 	e := Element{
 		Index: len(process.Elements), ID: t.attr("id"), Name: t.attr("name"),
-		Default: -1, AttachedTo: -1, LinkTo: -1,
+		Default: -1, AttachedTo: -1, LinkTo: -1, Parent: -1, SubStart: -1, CompensatedBy: -1,
 	}
 	if e.ID == "" {
 		p.failf(process.ID, "missing-id", "a %s has no id", t.name)

@@ -12,9 +12,13 @@ type Process struct {
 	Elements []Element      // in document order
 	Flows    []SequenceFlow // in document order
 
+	// The start events of the process itself, not of the sub-processes in it.
 	Start        []int // none start events: at most one
 	MessageStart []int // message start events
 	TimerStart   []int // timer start events
+	SignalStart  []int // signal start events
+
+	EventSubs []int // event sub-processes of the process itself
 
 	elements map[string]int
 	flows    map[string]int
@@ -44,27 +48,33 @@ type Kind uint8
 
 // The kinds an engine executes.
 const (
-	KindStart       Kind = iota + 1 // start event: none, or with Message or Timer
-	KindJob                         // service or send task: a job of type JobType
+	KindStart       Kind = iota + 1 // start event: none, or with what it waits for
+	KindJob                         // service, send, business rule or script task with a job, or a message throw event
 	KindReceive                     // receive task: waits for Message
 	KindPass                        // undefined or manual task: done at once
 	KindExclusive                   // exclusive gateway
 	KindParallel                    // parallel gateway
 	KindEventBased                  // event-based gateway: its successors are KindCatch
-	KindCatch                       // intermediate catch event: waits for Message or Timer
-	KindThrow                       // intermediate throw event that throws nothing: done at once
+	KindCatch                       // intermediate catch event: waits for Message, Timer or Signal
+	KindThrow                       // intermediate throw event: none, Escalation, Signal or Compensate
 	KindLinkThrow                   // goes on at the link catch event LinkTo
 	KindLinkCatch                   // where link throw events go on
-	KindBoundary                    // boundary event on AttachedTo, with Message or Timer
-	KindCall                        // call activity: a payment of CalledElement
-	KindEnd                         // end event: none, or Terminate
+	KindBoundary                    // boundary event on AttachedTo
+	KindCall                        // call activity: a flow of CalledElement
+	KindEnd                         // end event: none, Terminate, or what it throws; a message end event has a JobType
+	KindInclusive                   // inclusive gateway
+	KindScript                      // script task with a FEEL Script
+	KindUser                        // user task: UserTask
+	KindSub                         // embedded sub-process: begins at SubStart
+	KindEventSub                    // event sub-process: begins at SubStart, which waits for an event
 	kindUnsupported                 // exists only until Parse refuses it
 )
 
 var kindNames = [...]string{
 	"", "start event", "job", "receive task", "task", "exclusive gateway", "parallel gateway",
 	"event-based gateway", "catch event", "throw event", "link throw event", "link catch event",
-	"boundary event", "call activity", "end event", "unsupported element",
+	"boundary event", "call activity", "end event", "inclusive gateway", "script task", "user task",
+	"sub-process", "event sub-process", "unsupported element",
 }
 
 // String is the kind in words.
@@ -77,12 +87,21 @@ type Element struct {
 	Name  string
 	Kind  Kind
 
+	// Parent is the sub-process (KindSub or KindEventSub) this element lies in, or -1.
+	// Elements of all levels stand in one list; no sequence flow crosses a border.
+	Parent int
+
 	Incoming []int // indexes of Process.Flows, in document order
 	Outgoing []int // likewise; none: the token ends here
-	Default  int   // KindExclusive: the flow taken if no condition holds, or -1
+	Default  int   // KindExclusive, KindInclusive: the flow taken if no condition holds, or -1
 
-	// JobType is the type of the job and Retries the retries it begins with (both
-	// KindJob). Retries is not set where the model says nothing.
+	// Upstream tells, by element index, from where the gateway can be reached without
+	// passing it (KindInclusive with several ways in; nil elsewhere). A way leads over
+	// sequence flows, links, and from an activity to its boundary events.
+	Upstream []bool
+
+	// JobType is the type of the job and Retries the retries it begins with (KindJob,
+	// and KindEnd with a message). Retries is not set where the model says nothing.
 	JobType Text
 	Retries Text
 	Headers []Header
@@ -90,12 +109,30 @@ type Element struct {
 	Inputs  []Mapping
 	Outputs []Mapping
 
-	Message *Message
-	Timer   *Timer
+	// What an event waits for or throws; at most one is set.
+	Message    *Message    // waits
+	Timer      *Timer      // waits
+	Signal     *Signal     // waits or throws
+	Error      *Code       // waits (boundary, start of an event sub-process) or throws (end)
+	Escalation *Code       // waits (likewise) or throws (intermediate, end)
+	Compensate *Compensate // waits (boundary) or throws (intermediate, end)
 
-	Boundary     []int // boundary events attached to this element, in document order
-	AttachedTo   int   // KindBoundary: the element it is attached to, else -1
-	Interrupting bool  // KindBoundary
+	Boundary   []int // boundary events attached to this element, in document order
+	AttachedTo int   // KindBoundary: the element it is attached to, else -1
+	// Interrupting: KindBoundary, and the start event of a KindEventSub.
+	Interrupting bool
+
+	SubStart  int   // KindSub, KindEventSub: the start event inside, else -1
+	EventSubs []int // KindSub, KindEventSub: the event sub-processes directly inside
+
+	Loop   *Loop   // any activity: runs once for every item
+	Script *Script // KindScript
+	User   *User   // KindUser
+
+	// ForCompensation: a compensation handler, which no token enters by a flow.
+	ForCompensation bool
+	// CompensatedBy is the handler that undoes this activity, or -1.
+	CompensatedBy int
 
 	CalledElement Text // KindCall: the id of the process
 	// PropagateParent and PropagateChild say whether all variables go into and come
@@ -175,6 +212,48 @@ func (m *Message) Key(scope feel.Scope) (key string, ok bool) {
 	}
 	key = v.String()
 	return key, key != ""
+}
+
+// Signal is what a signal event waits for or broadcasts. The name of a signal that
+// starts a process is plain text.
+type Signal struct{ Name Text }
+
+// Code is the code of an error or an escalation. An event that waits and has no
+// code (IsSet is false) takes any; the code of one that waits is plain text.
+type Code struct{ Text }
+
+// Compensate is what a compensation event throws: Activity is the element it undoes,
+// or -1 for everything completed in its scope.
+type Compensate struct{ Activity int }
+
+// Loop is a multi-instance marker.
+type Loop struct {
+	Sequential          bool
+	InputCollection     *feel.Expr // gives a list
+	InputElement        string     // the variable that holds the item; empty: none
+	OutputCollection    string     // the variable that collects; empty: none
+	OutputElement       *feel.Expr // what each instance adds to it
+	CompletionCondition *feel.Expr // nil: none; true ends the loop early
+}
+
+// Script is a FEEL expression and the variable its value goes to; it is local to the
+// task unless output mappings take it further, as with Zeebe: without mappings it
+// goes up like a job's result.
+type Script struct {
+	Expression     *feel.Expr
+	ResultVariable string
+}
+
+// User says who may do a user task and by when. Lists are FEEL lists of strings, or
+// static text with commas; dates are RFC 3339 or FEEL.
+type User struct {
+	Assignee        Text
+	CandidateGroups Text
+	CandidateUsers  Text
+	FormKey         Text
+	DueDate         Text
+	FollowUpDate    Text
+	Priority        Text // 0 to 100; not set: 50
 }
 
 // Header is a static name and value handed to the job.

@@ -108,50 +108,67 @@ func (x EffectState) String() string {
 type EventKind int32
 
 const (
-	EventKind_EVENT_KIND_UNSPECIFIED         EventKind = 0
-	EventKind_EVENT_KIND_REJECTED            EventKind = 1 // code says why; nothing changed
-	EventKind_EVENT_KIND_PAYMENT_STARTED     EventKind = 2
-	EventKind_EVENT_KIND_START_REPEATED      EventKind = 3 // the first answer, again
-	EventKind_EVENT_KIND_PAYMENT_ENDED       EventKind = 4
-	EventKind_EVENT_KIND_ELEMENT_ENTERED     EventKind = 5
-	EventKind_EVENT_KIND_CALL_RETURNED       EventKind = 6 // the flow called by this element has ended
-	EventKind_EVENT_KIND_JOB_CREATED         EventKind = 7
-	EventKind_EVENT_KIND_JOB_COMPLETED       EventKind = 8
-	EventKind_EVENT_KIND_JOB_FAILED          EventKind = 9
-	EventKind_EVENT_KIND_JOB_ERROR           EventKind = 10 // a BPMN error was thrown
-	EventKind_EVENT_KIND_JOB_CANCELLED       EventKind = 11
-	EventKind_EVENT_KIND_EFFECT_INTENDED     EventKind = 12
-	EventKind_EVENT_KIND_EFFECT_ANSWERED     EventKind = 13
-	EventKind_EVENT_KIND_EFFECT_IN_DOUBT     EventKind = 14
-	EventKind_EVENT_KIND_EFFECT_SETTLED      EventKind = 15
-	EventKind_EVENT_KIND_SUBSCRIBED          EventKind = 16
-	EventKind_EVENT_KIND_MESSAGE_PUBLISHED   EventKind = 17 // taken at once or buffered
-	EventKind_EVENT_KIND_MESSAGE_CORRELATED  EventKind = 18
-	EventKind_EVENT_KIND_MESSAGE_EXPIRED     EventKind = 19 // nobody took it by its TTL
-	EventKind_EVENT_KIND_TIMER_SET           EventKind = 20
-	EventKind_EVENT_KIND_TIMER_FIRED         EventKind = 21
-	EventKind_EVENT_KIND_INCIDENT_OPENED     EventKind = 22
-	EventKind_EVENT_KIND_INCIDENT_RESOLVED   EventKind = 23
-	EventKind_EVENT_KIND_VARIABLES_SET       EventKind = 24
-	EventKind_EVENT_KIND_EMITTED             EventKind = 25
-	EventKind_EVENT_KIND_SEQUENCE_TAKEN      EventKind = 26
-	EventKind_EVENT_KIND_SLEPT               EventKind = 27
-	EventKind_EVENT_KIND_TENANT_PUT          EventKind = 40
-	EventKind_EVENT_KIND_FLOW_DEPLOYED       EventKind = 41
-	EventKind_EVENT_KIND_FLOW_UNCHANGED      EventKind = 42
-	EventKind_EVENT_KIND_CONNECTOR_INSTALLED EventKind = 43
-	EventKind_EVENT_KIND_CONNECTOR_ACTIVATED EventKind = 44
-	EventKind_EVENT_KIND_LEADER_STARTED      EventKind = 45
-	EventKind_EVENT_KIND_BOOTSTRAPPED        EventKind = 46
-	EventKind_EVENT_KIND_VERSION_SET         EventKind = 47
-	EventKind_EVENT_KIND_INCARNATION_RAISED  EventKind = 48
-	EventKind_EVENT_KIND_EFFECTS_RELEASED    EventKind = 49
-	EventKind_EVENT_KIND_EXPORTED            EventKind = 50
-	EventKind_EVENT_KIND_EXPIRED             EventKind = 51
-	EventKind_EVENT_KIND_TIMERS_FIRED        EventKind = 52
-	EventKind_EVENT_KIND_COUNTED             EventKind = 53
-	EventKind_EVENT_KIND_CHECKPOINTED        EventKind = 54
-	EventKind_EVENT_KIND_ACTED               EventKind = 55 // an operator's act on a payment, for the audit topic
+	EventKind_EVENT_KIND_UNSPECIFIED          EventKind = 0
+	EventKind_EVENT_KIND_REJECTED             EventKind = 1 // code says why; nothing changed
+	EventKind_EVENT_KIND_PAYMENT_STARTED      EventKind = 2
+	EventKind_EVENT_KIND_START_REPEATED       EventKind = 3 // the first answer, again
+	EventKind_EVENT_KIND_PAYMENT_ENDED        EventKind = 4
+	EventKind_EVENT_KIND_ELEMENT_ENTERED      EventKind = 5
+	EventKind_EVENT_KIND_CALL_RETURNED        EventKind = 6 // the flow called by this element has ended
+	EventKind_EVENT_KIND_JOB_CREATED          EventKind = 7
+	EventKind_EVENT_KIND_JOB_COMPLETED        EventKind = 8
+	EventKind_EVENT_KIND_JOB_FAILED           EventKind = 9
+	EventKind_EVENT_KIND_JOB_ERROR            EventKind = 10 // a BPMN error was thrown
+	EventKind_EVENT_KIND_JOB_CANCELLED        EventKind = 11
+	EventKind_EVENT_KIND_EFFECT_INTENDED      EventKind = 12
+	EventKind_EVENT_KIND_EFFECT_ANSWERED      EventKind = 13
+	EventKind_EVENT_KIND_EFFECT_IN_DOUBT      EventKind = 14
+	EventKind_EVENT_KIND_EFFECT_SETTLED       EventKind = 15
+	EventKind_EVENT_KIND_SUBSCRIBED           EventKind = 16
+	EventKind_EVENT_KIND_MESSAGE_PUBLISHED    EventKind = 17 // taken at once or buffered
+	EventKind_EVENT_KIND_MESSAGE_CORRELATED   EventKind = 18
+	EventKind_EVENT_KIND_MESSAGE_EXPIRED      EventKind = 19 // nobody took it by its TTL
+	EventKind_EVENT_KIND_TIMER_SET            EventKind = 20
+	EventKind_EVENT_KIND_TIMER_FIRED          EventKind = 21
+	EventKind_EVENT_KIND_INCIDENT_OPENED      EventKind = 22
+	EventKind_EVENT_KIND_INCIDENT_RESOLVED    EventKind = 23
+	EventKind_EVENT_KIND_VARIABLES_SET        EventKind = 24
+	EventKind_EVENT_KIND_EMITTED              EventKind = 25
+	EventKind_EVENT_KIND_SEQUENCE_TAKEN       EventKind = 26
+	EventKind_EVENT_KIND_SLEPT                EventKind = 27
+	EventKind_EVENT_KIND_ELEMENT_LEFT         EventKind = 28 // a sub-process or the last of a multi-instance activity is done
+	EventKind_EVENT_KIND_ERROR_THROWN         EventKind = 29 // by an end event; code
+	EventKind_EVENT_KIND_ESCALATION_THROWN    EventKind = 30 // code
+	EventKind_EVENT_KIND_ERROR_CAUGHT         EventKind = 31 // element is the event that catches it
+	EventKind_EVENT_KIND_ESCALATION_CAUGHT    EventKind = 32
+	EventKind_EVENT_KIND_SIGNAL_BROADCAST     EventKind = 33 // type is the name
+	EventKind_EVENT_KIND_SIGNAL_CAUGHT        EventKind = 34
+	EventKind_EVENT_KIND_COMPENSATION_STARTED EventKind = 35 // number handlers will run
+	EventKind_EVENT_KIND_COMPENSATING         EventKind = 36 // element is the handler, name the activity it undoes
+	EventKind_EVENT_KIND_COMPENSATED          EventKind = 37 // all of them are done
+	EventKind_EVENT_KIND_USER_TASK_CREATED    EventKind = 38
+	EventKind_EVENT_KIND_USER_TASK_CHANGED    EventKind = 39 // claimed, given back or updated; text says what
+	EventKind_EVENT_KIND_TENANT_PUT           EventKind = 40
+	EventKind_EVENT_KIND_FLOW_DEPLOYED        EventKind = 41
+	EventKind_EVENT_KIND_FLOW_UNCHANGED       EventKind = 42
+	EventKind_EVENT_KIND_CONNECTOR_INSTALLED  EventKind = 43
+	EventKind_EVENT_KIND_CONNECTOR_ACTIVATED  EventKind = 44
+	EventKind_EVENT_KIND_LEADER_STARTED       EventKind = 45
+	EventKind_EVENT_KIND_BOOTSTRAPPED         EventKind = 46
+	EventKind_EVENT_KIND_VERSION_SET          EventKind = 47
+	EventKind_EVENT_KIND_INCARNATION_RAISED   EventKind = 48
+	EventKind_EVENT_KIND_EFFECTS_RELEASED     EventKind = 49
+	EventKind_EVENT_KIND_EXPORTED             EventKind = 50
+	EventKind_EVENT_KIND_EXPIRED              EventKind = 51
+	EventKind_EVENT_KIND_TIMERS_FIRED         EventKind = 52
+	EventKind_EVENT_KIND_COUNTED              EventKind = 53
+	EventKind_EVENT_KIND_CHECKPOINTED         EventKind = 54
+	EventKind_EVENT_KIND_ACTED                EventKind = 55 // an operator's act on a payment, for the audit topic
+	EventKind_EVENT_KIND_USER_TASK_COMPLETED  EventKind = 56
+	EventKind_EVENT_KIND_USER_TASK_CANCELLED  EventKind = 57
+	EventKind_EVENT_KIND_TOKEN_MOVED          EventKind = 58 // element is where to, name where from
+	EventKind_EVENT_KIND_PAYMENT_MIGRATED     EventKind = 59 // number is the new version
+	EventKind_EVENT_KIND_PAYMENT_CANCELLING   EventKind = 60 // compensation handlers run before it ends
 )
 
 // Enum value maps for EventKind.
@@ -185,6 +202,18 @@ var (
 		25: "EVENT_KIND_EMITTED",
 		26: "EVENT_KIND_SEQUENCE_TAKEN",
 		27: "EVENT_KIND_SLEPT",
+		28: "EVENT_KIND_ELEMENT_LEFT",
+		29: "EVENT_KIND_ERROR_THROWN",
+		30: "EVENT_KIND_ESCALATION_THROWN",
+		31: "EVENT_KIND_ERROR_CAUGHT",
+		32: "EVENT_KIND_ESCALATION_CAUGHT",
+		33: "EVENT_KIND_SIGNAL_BROADCAST",
+		34: "EVENT_KIND_SIGNAL_CAUGHT",
+		35: "EVENT_KIND_COMPENSATION_STARTED",
+		36: "EVENT_KIND_COMPENSATING",
+		37: "EVENT_KIND_COMPENSATED",
+		38: "EVENT_KIND_USER_TASK_CREATED",
+		39: "EVENT_KIND_USER_TASK_CHANGED",
 		40: "EVENT_KIND_TENANT_PUT",
 		41: "EVENT_KIND_FLOW_DEPLOYED",
 		42: "EVENT_KIND_FLOW_UNCHANGED",
@@ -201,52 +230,74 @@ var (
 		53: "EVENT_KIND_COUNTED",
 		54: "EVENT_KIND_CHECKPOINTED",
 		55: "EVENT_KIND_ACTED",
+		56: "EVENT_KIND_USER_TASK_COMPLETED",
+		57: "EVENT_KIND_USER_TASK_CANCELLED",
+		58: "EVENT_KIND_TOKEN_MOVED",
+		59: "EVENT_KIND_PAYMENT_MIGRATED",
+		60: "EVENT_KIND_PAYMENT_CANCELLING",
 	}
 	EventKind_value = map[string]int32{
-		"EVENT_KIND_UNSPECIFIED":         0,
-		"EVENT_KIND_REJECTED":            1,
-		"EVENT_KIND_PAYMENT_STARTED":     2,
-		"EVENT_KIND_START_REPEATED":      3,
-		"EVENT_KIND_PAYMENT_ENDED":       4,
-		"EVENT_KIND_ELEMENT_ENTERED":     5,
-		"EVENT_KIND_CALL_RETURNED":       6,
-		"EVENT_KIND_JOB_CREATED":         7,
-		"EVENT_KIND_JOB_COMPLETED":       8,
-		"EVENT_KIND_JOB_FAILED":          9,
-		"EVENT_KIND_JOB_ERROR":           10,
-		"EVENT_KIND_JOB_CANCELLED":       11,
-		"EVENT_KIND_EFFECT_INTENDED":     12,
-		"EVENT_KIND_EFFECT_ANSWERED":     13,
-		"EVENT_KIND_EFFECT_IN_DOUBT":     14,
-		"EVENT_KIND_EFFECT_SETTLED":      15,
-		"EVENT_KIND_SUBSCRIBED":          16,
-		"EVENT_KIND_MESSAGE_PUBLISHED":   17,
-		"EVENT_KIND_MESSAGE_CORRELATED":  18,
-		"EVENT_KIND_MESSAGE_EXPIRED":     19,
-		"EVENT_KIND_TIMER_SET":           20,
-		"EVENT_KIND_TIMER_FIRED":         21,
-		"EVENT_KIND_INCIDENT_OPENED":     22,
-		"EVENT_KIND_INCIDENT_RESOLVED":   23,
-		"EVENT_KIND_VARIABLES_SET":       24,
-		"EVENT_KIND_EMITTED":             25,
-		"EVENT_KIND_SEQUENCE_TAKEN":      26,
-		"EVENT_KIND_SLEPT":               27,
-		"EVENT_KIND_TENANT_PUT":          40,
-		"EVENT_KIND_FLOW_DEPLOYED":       41,
-		"EVENT_KIND_FLOW_UNCHANGED":      42,
-		"EVENT_KIND_CONNECTOR_INSTALLED": 43,
-		"EVENT_KIND_CONNECTOR_ACTIVATED": 44,
-		"EVENT_KIND_LEADER_STARTED":      45,
-		"EVENT_KIND_BOOTSTRAPPED":        46,
-		"EVENT_KIND_VERSION_SET":         47,
-		"EVENT_KIND_INCARNATION_RAISED":  48,
-		"EVENT_KIND_EFFECTS_RELEASED":    49,
-		"EVENT_KIND_EXPORTED":            50,
-		"EVENT_KIND_EXPIRED":             51,
-		"EVENT_KIND_TIMERS_FIRED":        52,
-		"EVENT_KIND_COUNTED":             53,
-		"EVENT_KIND_CHECKPOINTED":        54,
-		"EVENT_KIND_ACTED":               55,
+		"EVENT_KIND_UNSPECIFIED":          0,
+		"EVENT_KIND_REJECTED":             1,
+		"EVENT_KIND_PAYMENT_STARTED":      2,
+		"EVENT_KIND_START_REPEATED":       3,
+		"EVENT_KIND_PAYMENT_ENDED":        4,
+		"EVENT_KIND_ELEMENT_ENTERED":      5,
+		"EVENT_KIND_CALL_RETURNED":        6,
+		"EVENT_KIND_JOB_CREATED":          7,
+		"EVENT_KIND_JOB_COMPLETED":        8,
+		"EVENT_KIND_JOB_FAILED":           9,
+		"EVENT_KIND_JOB_ERROR":            10,
+		"EVENT_KIND_JOB_CANCELLED":        11,
+		"EVENT_KIND_EFFECT_INTENDED":      12,
+		"EVENT_KIND_EFFECT_ANSWERED":      13,
+		"EVENT_KIND_EFFECT_IN_DOUBT":      14,
+		"EVENT_KIND_EFFECT_SETTLED":       15,
+		"EVENT_KIND_SUBSCRIBED":           16,
+		"EVENT_KIND_MESSAGE_PUBLISHED":    17,
+		"EVENT_KIND_MESSAGE_CORRELATED":   18,
+		"EVENT_KIND_MESSAGE_EXPIRED":      19,
+		"EVENT_KIND_TIMER_SET":            20,
+		"EVENT_KIND_TIMER_FIRED":          21,
+		"EVENT_KIND_INCIDENT_OPENED":      22,
+		"EVENT_KIND_INCIDENT_RESOLVED":    23,
+		"EVENT_KIND_VARIABLES_SET":        24,
+		"EVENT_KIND_EMITTED":              25,
+		"EVENT_KIND_SEQUENCE_TAKEN":       26,
+		"EVENT_KIND_SLEPT":                27,
+		"EVENT_KIND_ELEMENT_LEFT":         28,
+		"EVENT_KIND_ERROR_THROWN":         29,
+		"EVENT_KIND_ESCALATION_THROWN":    30,
+		"EVENT_KIND_ERROR_CAUGHT":         31,
+		"EVENT_KIND_ESCALATION_CAUGHT":    32,
+		"EVENT_KIND_SIGNAL_BROADCAST":     33,
+		"EVENT_KIND_SIGNAL_CAUGHT":        34,
+		"EVENT_KIND_COMPENSATION_STARTED": 35,
+		"EVENT_KIND_COMPENSATING":         36,
+		"EVENT_KIND_COMPENSATED":          37,
+		"EVENT_KIND_USER_TASK_CREATED":    38,
+		"EVENT_KIND_USER_TASK_CHANGED":    39,
+		"EVENT_KIND_TENANT_PUT":           40,
+		"EVENT_KIND_FLOW_DEPLOYED":        41,
+		"EVENT_KIND_FLOW_UNCHANGED":       42,
+		"EVENT_KIND_CONNECTOR_INSTALLED":  43,
+		"EVENT_KIND_CONNECTOR_ACTIVATED":  44,
+		"EVENT_KIND_LEADER_STARTED":       45,
+		"EVENT_KIND_BOOTSTRAPPED":         46,
+		"EVENT_KIND_VERSION_SET":          47,
+		"EVENT_KIND_INCARNATION_RAISED":   48,
+		"EVENT_KIND_EFFECTS_RELEASED":     49,
+		"EVENT_KIND_EXPORTED":             50,
+		"EVENT_KIND_EXPIRED":              51,
+		"EVENT_KIND_TIMERS_FIRED":         52,
+		"EVENT_KIND_COUNTED":              53,
+		"EVENT_KIND_CHECKPOINTED":         54,
+		"EVENT_KIND_ACTED":                55,
+		"EVENT_KIND_USER_TASK_COMPLETED":  56,
+		"EVENT_KIND_USER_TASK_CANCELLED":  57,
+		"EVENT_KIND_TOKEN_MOVED":          58,
+		"EVENT_KIND_PAYMENT_MIGRATED":     59,
+		"EVENT_KIND_PAYMENT_CANCELLING":   60,
 	}
 )
 
@@ -363,6 +414,10 @@ const (
 	TimerKind_TIMER_KIND_JOB         TimerKind = 2
 	TimerKind_TIMER_KIND_MESSAGE     TimerKind = 3
 	TimerKind_TIMER_KIND_START       TimerKind = 4
+	TimerKind_TIMER_KIND_SIGNAL      TimerKind = 5 // a broadcast on its way; message is its number
+	// A payment that held back a message start has ended; subject is tenant 00 flow 00
+	// correlation key.
+	TimerKind_TIMER_KIND_MESSAGE_START TimerKind = 6
 )
 
 // Enum value maps for TimerKind.
@@ -373,13 +428,17 @@ var (
 		2: "TIMER_KIND_JOB",
 		3: "TIMER_KIND_MESSAGE",
 		4: "TIMER_KIND_START",
+		5: "TIMER_KIND_SIGNAL",
+		6: "TIMER_KIND_MESSAGE_START",
 	}
 	TimerKind_value = map[string]int32{
-		"TIMER_KIND_UNSPECIFIED": 0,
-		"TIMER_KIND_WAIT":        1,
-		"TIMER_KIND_JOB":         2,
-		"TIMER_KIND_MESSAGE":     3,
-		"TIMER_KIND_START":       4,
+		"TIMER_KIND_UNSPECIFIED":   0,
+		"TIMER_KIND_WAIT":          1,
+		"TIMER_KIND_JOB":           2,
+		"TIMER_KIND_MESSAGE":       3,
+		"TIMER_KIND_START":         4,
+		"TIMER_KIND_SIGNAL":        5,
+		"TIMER_KIND_MESSAGE_START": 6,
 	}
 )
 
@@ -454,6 +513,14 @@ type Command struct {
 	//	*Command_ReleaseEffects
 	//	*Command_Checkpoint
 	//	*Command_Count
+	//	*Command_Broadcast
+	//	*Command_SetVariables
+	//	*Command_RetryJob
+	//	*Command_MoveToken
+	//	*Command_MigratePayment
+	//	*Command_ClaimUserTask
+	//	*Command_UpdateUserTask
+	//	*Command_CompleteUserTask
 	Verb isCommand_Verb `protobuf_oneof:"verb"`
 }
 
@@ -638,6 +705,62 @@ func (x *Command) GetCount() *Count {
 	return nil
 }
 
+func (x *Command) GetBroadcast() *Broadcast {
+	if x, ok := x.GetVerb().(*Command_Broadcast); ok {
+		return x.Broadcast
+	}
+	return nil
+}
+
+func (x *Command) GetSetVariables() *SetVariables {
+	if x, ok := x.GetVerb().(*Command_SetVariables); ok {
+		return x.SetVariables
+	}
+	return nil
+}
+
+func (x *Command) GetRetryJob() *RetryJob {
+	if x, ok := x.GetVerb().(*Command_RetryJob); ok {
+		return x.RetryJob
+	}
+	return nil
+}
+
+func (x *Command) GetMoveToken() *MoveToken {
+	if x, ok := x.GetVerb().(*Command_MoveToken); ok {
+		return x.MoveToken
+	}
+	return nil
+}
+
+func (x *Command) GetMigratePayment() *MigratePayment {
+	if x, ok := x.GetVerb().(*Command_MigratePayment); ok {
+		return x.MigratePayment
+	}
+	return nil
+}
+
+func (x *Command) GetClaimUserTask() *ClaimUserTask {
+	if x, ok := x.GetVerb().(*Command_ClaimUserTask); ok {
+		return x.ClaimUserTask
+	}
+	return nil
+}
+
+func (x *Command) GetUpdateUserTask() *UpdateUserTask {
+	if x, ok := x.GetVerb().(*Command_UpdateUserTask); ok {
+		return x.UpdateUserTask
+	}
+	return nil
+}
+
+func (x *Command) GetCompleteUserTask() *CompleteUserTask {
+	if x, ok := x.GetVerb().(*Command_CompleteUserTask); ok {
+		return x.CompleteUserTask
+	}
+	return nil
+}
+
 type isCommand_Verb interface {
 	isCommand_Verb()
 }
@@ -739,6 +862,38 @@ type Command_Count struct {
 	Count *Count `protobuf:"bytes,24,opt,name=count,proto3,oneof"`
 }
 
+type Command_Broadcast struct {
+	Broadcast *Broadcast `protobuf:"bytes,25,opt,name=broadcast,proto3,oneof"`
+}
+
+type Command_SetVariables struct {
+	SetVariables *SetVariables `protobuf:"bytes,26,opt,name=set_variables,json=setVariables,proto3,oneof"`
+}
+
+type Command_RetryJob struct {
+	RetryJob *RetryJob `protobuf:"bytes,27,opt,name=retry_job,json=retryJob,proto3,oneof"`
+}
+
+type Command_MoveToken struct {
+	MoveToken *MoveToken `protobuf:"bytes,28,opt,name=move_token,json=moveToken,proto3,oneof"`
+}
+
+type Command_MigratePayment struct {
+	MigratePayment *MigratePayment `protobuf:"bytes,29,opt,name=migrate_payment,json=migratePayment,proto3,oneof"`
+}
+
+type Command_ClaimUserTask struct {
+	ClaimUserTask *ClaimUserTask `protobuf:"bytes,30,opt,name=claim_user_task,json=claimUserTask,proto3,oneof"`
+}
+
+type Command_UpdateUserTask struct {
+	UpdateUserTask *UpdateUserTask `protobuf:"bytes,31,opt,name=update_user_task,json=updateUserTask,proto3,oneof"`
+}
+
+type Command_CompleteUserTask struct {
+	CompleteUserTask *CompleteUserTask `protobuf:"bytes,32,opt,name=complete_user_task,json=completeUserTask,proto3,oneof"`
+}
+
 func (*Command_Bootstrap) isCommand_Verb() {}
 
 func (*Command_LeaderStarted) isCommand_Verb() {}
@@ -786,6 +941,22 @@ func (*Command_ReleaseEffects) isCommand_Verb() {}
 func (*Command_Checkpoint) isCommand_Verb() {}
 
 func (*Command_Count) isCommand_Verb() {}
+
+func (*Command_Broadcast) isCommand_Verb() {}
+
+func (*Command_SetVariables) isCommand_Verb() {}
+
+func (*Command_RetryJob) isCommand_Verb() {}
+
+func (*Command_MoveToken) isCommand_Verb() {}
+
+func (*Command_MigratePayment) isCommand_Verb() {}
+
+func (*Command_ClaimUserTask) isCommand_Verb() {}
+
+func (*Command_UpdateUserTask) isCommand_Verb() {}
+
+func (*Command_CompleteUserTask) isCommand_Verb() {}
 
 // Actor is who asked for an administrative act, for the audit topic.
 type Actor struct {
@@ -1717,10 +1888,15 @@ func (x *ResolveIncident) GetActor() *Actor {
 	return nil
 }
 
+// CancelPayment ends a payment at an operator's word. It is refused while a money
+// effect is in doubt, and, unless compensate is set, when one is done.
 type CancelPayment struct {
 	unknownFields []byte
 	Payment       uint64 `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
 	Actor         *Actor `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// First run the compensation handlers of everything completed, in reverse order.
+	// Refused when a done money effect belongs to an activity that has none.
+	Compensate bool `protobuf:"varint,3,opt,name=compensate,proto3" json:"compensate,omitempty"`
 }
 
 func (x *CancelPayment) Reset() {
@@ -1737,6 +1913,405 @@ func (x *CancelPayment) GetPayment() uint64 {
 }
 
 func (x *CancelPayment) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+func (x *CancelPayment) GetCompensate() bool {
+	if x != nil {
+		return x.Compensate
+	}
+	return false
+}
+
+// Broadcast gives a signal to everything of the tenant that waits for it now, and to
+// the flows it starts. It is delivered by FireTimers, in bounded parts.
+type Broadcast struct {
+	unknownFields []byte
+	Tenant        string      `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Name          string      `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Variables     []*Variable `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	Actor         *Actor      `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *Broadcast) Reset() {
+	*x = Broadcast{}
+}
+
+func (*Broadcast) ProtoMessage() {}
+
+func (x *Broadcast) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Broadcast) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Broadcast) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *Broadcast) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+// SetVariables changes variables of a running payment.
+type SetVariables struct {
+	unknownFields []byte
+	Payment       uint64      `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Token         uint32      `protobuf:"varint,2,opt,name=token,proto3" json:"token,omitempty"` // as seen from where this token stands; 0: of the payment
+	Variables     []*Variable `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	Actor         *Actor      `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *SetVariables) Reset() {
+	*x = SetVariables{}
+}
+
+func (*SetVariables) ProtoMessage() {}
+
+func (x *SetVariables) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *SetVariables) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *SetVariables) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *SetVariables) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+// RetryJob gives a job that waits for a back-off, a sleep or an operator a new
+// attempt now.
+type RetryJob struct {
+	unknownFields []byte
+	Payment       uint64 `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Job           uint32 `protobuf:"varint,2,opt,name=job,proto3" json:"job,omitempty"`
+	Retries       uint32 `protobuf:"varint,3,opt,name=retries,proto3" json:"retries,omitempty"` // of the new attempt and those after it; 0: one
+	Actor         *Actor `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *RetryJob) Reset() {
+	*x = RetryJob{}
+}
+
+func (*RetryJob) ProtoMessage() {}
+
+func (x *RetryJob) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *RetryJob) GetJob() uint32 {
+	if x != nil {
+		return x.Job
+	}
+	return 0
+}
+
+func (x *RetryJob) GetRetries() uint32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *RetryJob) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+// MoveToken ends what a token was doing and sends it to another element of the same
+// flow and sub-process.
+type MoveToken struct {
+	unknownFields []byte
+	Payment       uint64 `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Token         uint32 `protobuf:"varint,2,opt,name=token,proto3" json:"token,omitempty"`
+	Element       string `protobuf:"bytes,3,opt,name=element,proto3" json:"element,omitempty"`
+	Actor         *Actor `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *MoveToken) Reset() {
+	*x = MoveToken{}
+}
+
+func (*MoveToken) ProtoMessage() {}
+
+func (x *MoveToken) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *MoveToken) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *MoveToken) GetElement() string {
+	if x != nil {
+		return x.Element
+	}
+	return ""
+}
+
+func (x *MoveToken) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+// MigratePayment lets a running payment go on in another version of its flow. Every
+// element a token stands on, and every sub-process that is open, must be mapped to
+// one of the same kind; equal ids need not be named.
+type MigratePayment struct {
+	unknownFields []byte
+	Payment       uint64            `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	FlowVersion   uint32            `protobuf:"varint,2,opt,name=flow_version,json=flowVersion,proto3" json:"flowVersion,omitempty"`
+	Mappings      []*ElementMapping `protobuf:"bytes,3,rep,name=mappings,proto3" json:"mappings,omitempty"`
+	Actor         *Actor            `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *MigratePayment) Reset() {
+	*x = MigratePayment{}
+}
+
+func (*MigratePayment) ProtoMessage() {}
+
+func (x *MigratePayment) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *MigratePayment) GetFlowVersion() uint32 {
+	if x != nil {
+		return x.FlowVersion
+	}
+	return 0
+}
+
+func (x *MigratePayment) GetMappings() []*ElementMapping {
+	if x != nil {
+		return x.Mappings
+	}
+	return nil
+}
+
+func (x *MigratePayment) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type ElementMapping struct {
+	unknownFields []byte
+	From          string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+}
+
+func (x *ElementMapping) Reset() {
+	*x = ElementMapping{}
+}
+
+func (*ElementMapping) ProtoMessage() {}
+
+func (x *ElementMapping) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *ElementMapping) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+// ClaimUserTask gives a user task to somebody; an empty assignee gives it back.
+type ClaimUserTask struct {
+	unknownFields []byte
+	Payment       uint64 `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Task          uint32 `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`
+	Assignee      string `protobuf:"bytes,3,opt,name=assignee,proto3" json:"assignee,omitempty"`
+	// Refuse when somebody else has it.
+	OnlyFree bool   `protobuf:"varint,4,opt,name=only_free,json=onlyFree,proto3" json:"onlyFree,omitempty"`
+	Actor    *Actor `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *ClaimUserTask) Reset() {
+	*x = ClaimUserTask{}
+}
+
+func (*ClaimUserTask) ProtoMessage() {}
+
+func (x *ClaimUserTask) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *ClaimUserTask) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *ClaimUserTask) GetAssignee() string {
+	if x != nil {
+		return x.Assignee
+	}
+	return ""
+}
+
+func (x *ClaimUserTask) GetOnlyFree() bool {
+	if x != nil {
+		return x.OnlyFree
+	}
+	return false
+}
+
+func (x *ClaimUserTask) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+// UpdateUserTask changes the attributes named in fields: candidate_groups,
+// candidate_users, due_ms, follow_up_ms, priority.
+type UpdateUserTask struct {
+	unknownFields []byte
+	Payment       uint64    `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Task          uint32    `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`
+	Fields        []string  `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
+	Values        *UserTask `protobuf:"bytes,4,opt,name=values,proto3" json:"values,omitempty"`
+	Actor         *Actor    `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *UpdateUserTask) Reset() {
+	*x = UpdateUserTask{}
+}
+
+func (*UpdateUserTask) ProtoMessage() {}
+
+func (x *UpdateUserTask) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *UpdateUserTask) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *UpdateUserTask) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *UpdateUserTask) GetValues() *UserTask {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *UpdateUserTask) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type CompleteUserTask struct {
+	unknownFields []byte
+	Payment       uint64      `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Task          uint32      `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`
+	Variables     []*Variable `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	Actor         *Actor      `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *CompleteUserTask) Reset() {
+	*x = CompleteUserTask{}
+}
+
+func (*CompleteUserTask) ProtoMessage() {}
+
+func (x *CompleteUserTask) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *CompleteUserTask) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *CompleteUserTask) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *CompleteUserTask) GetActor() *Actor {
 	if x != nil {
 		return x.Actor
 	}
@@ -2807,6 +3382,11 @@ type Instance struct {
 	EndElement    string `protobuf:"bytes,19,opt,name=end_element,json=endElement,proto3" json:"endElement,omitempty"`
 	// A command on the payment could not be applied; it waits for an operator.
 	Quarantined bool `protobuf:"varint,20,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
+	// Cancelled with compensation: handlers run, then it ends.
+	Cancelling bool `protobuf:"varint,21,opt,name=cancelling,proto3" json:"cancelling,omitempty"`
+	// The correlation key of the message that started it: no other payment of the
+	// flow starts by that key while this one runs.
+	MessageKey string `protobuf:"bytes,22,opt,name=message_key,json=messageKey,proto3" json:"messageKey,omitempty"`
 }
 
 func (x *Instance) Reset() {
@@ -2955,6 +3535,20 @@ func (x *Instance) GetQuarantined() bool {
 	return false
 }
 
+func (x *Instance) GetCancelling() bool {
+	if x != nil {
+		return x.Cancelling
+	}
+	return false
+}
+
+func (x *Instance) GetMessageKey() string {
+	if x != nil {
+		return x.MessageKey
+	}
+	return ""
+}
+
 type ConnectorPin struct {
 	unknownFields []byte
 	Connector     string `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
@@ -2981,8 +3575,9 @@ func (x *ConnectorPin) GetDigest() []byte {
 	return nil
 }
 
-// Scope holds variables: of the root, of a called flow, or (local) of one activity
-// with input or output mappings.
+// Scope holds tokens and variables: of the root or a called flow (flow is set), of
+// the inside of a sub-process, a loop or a compensation (neither flow nor local), or
+// (local) only variables, of one activity with mappings or one round of a loop.
 type Scope struct {
 	unknownFields []byte
 	N             uint32      `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
@@ -2992,6 +3587,18 @@ type Scope struct {
 	FlowVersion   uint32      `protobuf:"varint,5,opt,name=flow_version,json=flowVersion,proto3" json:"flowVersion,omitempty"`
 	Variables     []*Variable `protobuf:"bytes,6,rep,name=variables,proto3" json:"variables,omitempty"` // ascending by name
 	Local         bool        `protobuf:"varint,7,opt,name=local,proto3" json:"local,omitempty"`
+	// Of the inside of a sub-process or a loop: the activity's index + 1.
+	Element uint32 `protobuf:"varint,8,opt,name=element,proto3" json:"element,omitempty"`
+	// Of event sub-processes directly inside.
+	Waits []*Wait `protobuf:"bytes,9,rep,name=waits,proto3" json:"waits,omitempty"`
+	Loop  *Loop   `protobuf:"bytes,10,opt,name=loop,proto3" json:"loop,omitempty"`
+	Round uint32  `protobuf:"varint,11,opt,name=round,proto3" json:"round,omitempty"` // of one round of a loop: its number, from 1
+	// Activities completed here that have a compensation handler, or hold some that
+	// do, oldest first.
+	Done []*Compensable `protobuf:"bytes,12,rep,name=done,proto3" json:"done,omitempty"`
+	// Of a compensation: what is still to be undone, the next one last.
+	Undo         []*Compensable `protobuf:"bytes,13,rep,name=undo,proto3" json:"undo,omitempty"`
+	Compensation bool           `protobuf:"varint,14,opt,name=compensation,proto3" json:"compensation,omitempty"`
 }
 
 func (x *Scope) Reset() {
@@ -3049,6 +3656,142 @@ func (x *Scope) GetLocal() bool {
 	return false
 }
 
+func (x *Scope) GetElement() uint32 {
+	if x != nil {
+		return x.Element
+	}
+	return 0
+}
+
+func (x *Scope) GetWaits() []*Wait {
+	if x != nil {
+		return x.Waits
+	}
+	return nil
+}
+
+func (x *Scope) GetLoop() *Loop {
+	if x != nil {
+		return x.Loop
+	}
+	return nil
+}
+
+func (x *Scope) GetRound() uint32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *Scope) GetDone() []*Compensable {
+	if x != nil {
+		return x.Done
+	}
+	return nil
+}
+
+func (x *Scope) GetUndo() []*Compensable {
+	if x != nil {
+		return x.Undo
+	}
+	return nil
+}
+
+func (x *Scope) GetCompensation() bool {
+	if x != nil {
+		return x.Compensation
+	}
+	return false
+}
+
+// Loop is how far a multi-instance activity has come.
+type Loop struct {
+	unknownFields []byte
+	Items         [][]byte `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`  // JSON
+	Begun         uint32   `protobuf:"varint,2,opt,name=begun,proto3" json:"begun,omitempty"` // rounds
+	Completed     uint32   `protobuf:"varint,3,opt,name=completed,proto3" json:"completed,omitempty"`
+	Outputs       [][]byte `protobuf:"bytes,4,rep,name=outputs,proto3" json:"outputs,omitempty"` // JSON by round; empty: null
+}
+
+func (x *Loop) Reset() {
+	*x = Loop{}
+}
+
+func (*Loop) ProtoMessage() {}
+
+func (x *Loop) GetItems() [][]byte {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *Loop) GetBegun() uint32 {
+	if x != nil {
+		return x.Begun
+	}
+	return 0
+}
+
+func (x *Loop) GetCompleted() uint32 {
+	if x != nil {
+		return x.Completed
+	}
+	return 0
+}
+
+func (x *Loop) GetOutputs() [][]byte {
+	if x != nil {
+		return x.Outputs
+	}
+	return nil
+}
+
+// Compensable is a completed activity that can be undone.
+type Compensable struct {
+	unknownFields []byte
+	N             uint32 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`             // ascending in order of completion
+	Element       uint32 `protobuf:"varint,2,opt,name=element,proto3" json:"element,omitempty"` // index of the activity
+	// The variables that were local to it.
+	Variables []*Variable    `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	Inside    []*Compensable `protobuf:"bytes,4,rep,name=inside,proto3" json:"inside,omitempty"` // of a sub-process, oldest first
+}
+
+func (x *Compensable) Reset() {
+	*x = Compensable{}
+}
+
+func (*Compensable) ProtoMessage() {}
+
+func (x *Compensable) GetN() uint32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *Compensable) GetElement() uint32 {
+	if x != nil {
+		return x.Element
+	}
+	return 0
+}
+
+func (x *Compensable) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *Compensable) GetInside() []*Compensable {
+	if x != nil {
+		return x.Inside
+	}
+	return nil
+}
+
 // Token stands on one element.
 type Token struct {
 	unknownFields []byte
@@ -3059,7 +3802,8 @@ type Token struct {
 	Incident      uint32  `protobuf:"varint,5,opt,name=incident,proto3" json:"incident,omitempty"`
 	Waits         []*Wait `protobuf:"bytes,6,rep,name=waits,proto3" json:"waits,omitempty"`                          // timers and subscriptions open for this token
 	ArrivedBy     uint32  `protobuf:"varint,7,opt,name=arrived_by,json=arrivedBy,proto3" json:"arrivedBy,omitempty"` // index of the flow it came by + 1
-	Joining       bool    `protobuf:"varint,8,opt,name=joining,proto3" json:"joining,omitempty"`                     // waits at a parallel gateway for the others
+	Joining       bool    `protobuf:"varint,8,opt,name=joining,proto3" json:"joining,omitempty"`                     // waits at a parallel or inclusive gateway for the others
+	UserTask      uint32  `protobuf:"varint,9,opt,name=user_task,json=userTask,proto3" json:"userTask,omitempty"`
 }
 
 func (x *Token) Reset() {
@@ -3124,6 +3868,13 @@ func (x *Token) GetJoining() bool {
 	return false
 }
 
+func (x *Token) GetUserTask() uint32 {
+	if x != nil {
+		return x.UserTask
+	}
+	return 0
+}
+
 // Wait is a timer or a subscription of a token.
 type Wait struct {
 	unknownFields []byte
@@ -3133,6 +3884,7 @@ type Wait struct {
 	Name          string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`                // subscription
 	Key           string `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
 	Repetitions   uint32 `protobuf:"varint,6,opt,name=repetitions,proto3" json:"repetitions,omitempty"` // of a cycle: left after this one; 0: none
+	Signal        string `protobuf:"bytes,7,opt,name=signal,proto3" json:"signal,omitempty"`            // name of the signal waited for
 }
 
 func (x *Wait) Reset() {
@@ -3183,6 +3935,13 @@ func (x *Wait) GetRepetitions() uint32 {
 	return 0
 }
 
+func (x *Wait) GetSignal() string {
+	if x != nil {
+		return x.Signal
+	}
+	return ""
+}
+
 // Job is one activation of a task for a connector.
 type Job struct {
 	unknownFields []byte
@@ -3203,7 +3962,8 @@ type Job struct {
 	CreatedMs     int64           `protobuf:"varint,15,opt,name=created_ms,json=createdMs,proto3" json:"createdMs,omitempty"`
 	Element       string          `protobuf:"bytes,16,opt,name=element,proto3" json:"element,omitempty"`
 	Tenant        string          `protobuf:"bytes,17,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Reason        string          `protobuf:"bytes,18,opt,name=reason,proto3" json:"reason,omitempty"` // of the last failure
+	Reason        string          `protobuf:"bytes,18,opt,name=reason,proto3" json:"reason,omitempty"`              // of the last failure
+	Compensating  bool            `protobuf:"varint,19,opt,name=compensating,proto3" json:"compensating,omitempty"` // of a compensation handler: retried until it is done
 }
 
 func (x *Job) Reset() {
@@ -3336,6 +4096,268 @@ func (x *Job) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Job) GetCompensating() bool {
+	if x != nil {
+		return x.Compensating
+	}
+	return false
+}
+
+// UserTask is work for a person. Its key is (payment, n).
+type UserTask struct {
+	unknownFields   []byte
+	Payment         uint64    `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	N               uint32    `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	Token           uint32    `protobuf:"varint,3,opt,name=token,proto3" json:"token,omitempty"`
+	Element         string    `protobuf:"bytes,4,opt,name=element,proto3" json:"element,omitempty"`
+	Name            string    `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"` // of the element
+	Tenant          string    `protobuf:"bytes,6,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Assignee        string    `protobuf:"bytes,7,opt,name=assignee,proto3" json:"assignee,omitempty"`
+	CandidateGroups []string  `protobuf:"bytes,8,rep,name=candidate_groups,json=candidateGroups,proto3" json:"candidateGroups,omitempty"`
+	CandidateUsers  []string  `protobuf:"bytes,9,rep,name=candidate_users,json=candidateUsers,proto3" json:"candidateUsers,omitempty"`
+	FormKey         string    `protobuf:"bytes,10,opt,name=form_key,json=formKey,proto3" json:"formKey,omitempty"`
+	DueMs           int64     `protobuf:"varint,11,opt,name=due_ms,json=dueMs,proto3" json:"dueMs,omitempty"`
+	FollowUpMs      int64     `protobuf:"varint,12,opt,name=follow_up_ms,json=followUpMs,proto3" json:"followUpMs,omitempty"`
+	Priority        uint32    `protobuf:"varint,13,opt,name=priority,proto3" json:"priority,omitempty"` // 0 to 100
+	CreatedMs       int64     `protobuf:"varint,14,opt,name=created_ms,json=createdMs,proto3" json:"createdMs,omitempty"`
+	Headers         []*Header `protobuf:"bytes,15,rep,name=headers,proto3" json:"headers,omitempty"`
+}
+
+func (x *UserTask) Reset() {
+	*x = UserTask{}
+}
+
+func (*UserTask) ProtoMessage() {}
+
+func (x *UserTask) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *UserTask) GetN() uint32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *UserTask) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *UserTask) GetElement() string {
+	if x != nil {
+		return x.Element
+	}
+	return ""
+}
+
+func (x *UserTask) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UserTask) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *UserTask) GetAssignee() string {
+	if x != nil {
+		return x.Assignee
+	}
+	return ""
+}
+
+func (x *UserTask) GetCandidateGroups() []string {
+	if x != nil {
+		return x.CandidateGroups
+	}
+	return nil
+}
+
+func (x *UserTask) GetCandidateUsers() []string {
+	if x != nil {
+		return x.CandidateUsers
+	}
+	return nil
+}
+
+func (x *UserTask) GetFormKey() string {
+	if x != nil {
+		return x.FormKey
+	}
+	return ""
+}
+
+func (x *UserTask) GetDueMs() int64 {
+	if x != nil {
+		return x.DueMs
+	}
+	return 0
+}
+
+func (x *UserTask) GetFollowUpMs() int64 {
+	if x != nil {
+		return x.FollowUpMs
+	}
+	return 0
+}
+
+func (x *UserTask) GetPriority() uint32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *UserTask) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *UserTask) GetHeaders() []*Header {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// SignalWait is one subscription to a signal. Its key is (tenant and name, payment,
+// wait).
+type SignalWait struct {
+	unknownFields []byte
+	Token         uint32 `protobuf:"varint,1,opt,name=token,proto3" json:"token,omitempty"` // 0: an event sub-process of scope
+	Scope         uint32 `protobuf:"varint,2,opt,name=scope,proto3" json:"scope,omitempty"`
+	Since         uint64 `protobuf:"varint,3,opt,name=since,proto3" json:"since,omitempty"` // log index: a broadcast reaches only what waited before it
+}
+
+func (x *SignalWait) Reset() {
+	*x = SignalWait{}
+}
+
+func (*SignalWait) ProtoMessage() {}
+
+func (x *SignalWait) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *SignalWait) GetScope() uint32 {
+	if x != nil {
+		return x.Scope
+	}
+	return 0
+}
+
+func (x *SignalWait) GetSince() uint64 {
+	if x != nil {
+		return x.Since
+	}
+	return 0
+}
+
+// SignalDelivery is a broadcast on its way: its number is its key.
+type SignalDelivery struct {
+	unknownFields []byte
+	Tenant        string      `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Name          string      `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Variables     []*Variable `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	Index         uint64      `protobuf:"varint,4,opt,name=index,proto3" json:"index,omitempty"` // log index of the broadcast
+	// Where delivery goes on: the last payment and wait that were looked at.
+	Payment uint64 `protobuf:"varint,5,opt,name=payment,proto3" json:"payment,omitempty"`
+	Wait    uint32 `protobuf:"varint,6,opt,name=wait,proto3" json:"wait,omitempty"`
+	Started bool   `protobuf:"varint,7,opt,name=started,proto3" json:"started,omitempty"` // the flows it starts have been started
+}
+
+func (x *SignalDelivery) Reset() {
+	*x = SignalDelivery{}
+}
+
+func (*SignalDelivery) ProtoMessage() {}
+
+func (x *SignalDelivery) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *SignalDelivery) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SignalDelivery) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *SignalDelivery) GetIndex() uint64 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *SignalDelivery) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
+}
+
+func (x *SignalDelivery) GetWait() uint32 {
+	if x != nil {
+		return x.Wait
+	}
+	return 0
+}
+
+func (x *SignalDelivery) GetStarted() bool {
+	if x != nil {
+		return x.Started
+	}
+	return false
+}
+
+// MessageStart says which payment of a flow, started by a message with a correlation
+// key, runs now.
+type MessageStart struct {
+	unknownFields []byte
+	Payment       uint64 `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
+}
+
+func (x *MessageStart) Reset() {
+	*x = MessageStart{}
+}
+
+func (*MessageStart) ProtoMessage() {}
+
+func (x *MessageStart) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
+	}
+	return 0
 }
 
 type Header struct {
@@ -3486,6 +4508,7 @@ type Effect struct {
 	Answer        []byte      `protobuf:"bytes,7,opt,name=answer,proto3" json:"answer,omitempty"`
 	Mode          Mode        `protobuf:"varint,8,opt,name=mode,proto3" json:"mode,omitempty"`
 	Endpoint      string      `protobuf:"bytes,9,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	Element       string      `protobuf:"bytes,10,opt,name=element,proto3" json:"element,omitempty"` // whose job intended it
 }
 
 func (x *Effect) Reset() {
@@ -3553,6 +4576,13 @@ func (x *Effect) GetMode() Mode {
 func (x *Effect) GetEndpoint() string {
 	if x != nil {
 		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *Effect) GetElement() string {
+	if x != nil {
+		return x.Element
 	}
 	return ""
 }
@@ -3660,7 +4690,7 @@ func (x *Correlation) GetMessages() []*BufferedMessage {
 type Subscription struct {
 	unknownFields []byte
 	Payment       uint64 `protobuf:"varint,1,opt,name=payment,proto3" json:"payment,omitempty"`
-	Token         uint32 `protobuf:"varint,2,opt,name=token,proto3" json:"token,omitempty"`
+	Token         uint32 `protobuf:"varint,2,opt,name=token,proto3" json:"token,omitempty"` // 0: an event sub-process
 	Wait          uint32 `protobuf:"varint,3,opt,name=wait,proto3" json:"wait,omitempty"`
 	Flow          string `protobuf:"bytes,4,opt,name=flow,proto3" json:"flow,omitempty"` // a message is taken once per flow id
 }
@@ -4210,6 +5240,62 @@ func (m *Command) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if msg, ok := m.Verb.(*Command_CompleteUserTask); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_UpdateUserTask); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_ClaimUserTask); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_MigratePayment); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_MoveToken); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_RetryJob); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_SetVariables); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_Broadcast); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
 	}
 	if msg, ok := m.Verb.(*Command_Count); ok {
 		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
@@ -4967,6 +6053,222 @@ func (m *Command_Count) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		dAtA[i] = 0x1
 		i--
 		dAtA[i] = 0xc2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_Broadcast) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_Broadcast) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Broadcast != nil {
+		size, err := m.Broadcast.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xca
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xca
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_SetVariables) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_SetVariables) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.SetVariables != nil {
+		size, err := m.SetVariables.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xd2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_RetryJob) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_RetryJob) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RetryJob != nil {
+		size, err := m.RetryJob.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xda
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xda
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_MoveToken) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_MoveToken) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.MoveToken != nil {
+		size, err := m.MoveToken.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xe2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xe2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_MigratePayment) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_MigratePayment) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.MigratePayment != nil {
+		size, err := m.MigratePayment.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xea
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xea
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_ClaimUserTask) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_ClaimUserTask) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ClaimUserTask != nil {
+		size, err := m.ClaimUserTask.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xf2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_UpdateUserTask) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_UpdateUserTask) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.UpdateUserTask != nil {
+		size, err := m.UpdateUserTask.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xfa
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xfa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_CompleteUserTask) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_CompleteUserTask) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.CompleteUserTask != nil {
+		size, err := m.CompleteUserTask.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x82
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x82
 	}
 	return len(dAtA) - i, nil
 }
@@ -6410,6 +7712,16 @@ func (m *CancelPayment) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Compensate {
+		i--
+		if m.Compensate {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
 	if m.Actor != nil {
 		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
 		if err != nil {
@@ -6419,6 +7731,577 @@ func (m *CancelPayment) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
 		i--
 		dAtA[i] = 0x12
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Broadcast) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Broadcast) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Broadcast) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Variables) > 0 {
+		for iNdEx := len(m.Variables) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Variables[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Name) > 0 {
+		i -= len(m.Name)
+		copy(dAtA[i:], m.Name)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Name)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Tenant) > 0 {
+		i -= len(m.Tenant)
+		copy(dAtA[i:], m.Tenant)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SetVariables) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SetVariables) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *SetVariables) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Variables) > 0 {
+		for iNdEx := len(m.Variables) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Variables[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Token != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Token))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RetryJob) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RetryJob) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *RetryJob) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Retries != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Retries))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Job != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Job))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MoveToken) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MoveToken) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *MoveToken) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Element) > 0 {
+		i -= len(m.Element)
+		copy(dAtA[i:], m.Element)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Element)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Token != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Token))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MigratePayment) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MigratePayment) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *MigratePayment) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Mappings) > 0 {
+		for iNdEx := len(m.Mappings) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Mappings[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.FlowVersion != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.FlowVersion))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ElementMapping) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ElementMapping) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *ElementMapping) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.To) > 0 {
+		i -= len(m.To)
+		copy(dAtA[i:], m.To)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.To)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.From) > 0 {
+		i -= len(m.From)
+		copy(dAtA[i:], m.From)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.From)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ClaimUserTask) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ClaimUserTask) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *ClaimUserTask) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.OnlyFree {
+		i--
+		if m.OnlyFree {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Assignee) > 0 {
+		i -= len(m.Assignee)
+		copy(dAtA[i:], m.Assignee)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Assignee)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Task != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Task))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *UpdateUserTask) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *UpdateUserTask) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *UpdateUserTask) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Values != nil {
+		size, err := m.Values.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Fields) > 0 {
+		for iNdEx := len(m.Fields) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Fields[iNdEx])
+			copy(dAtA[i:], m.Fields[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Fields[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Task != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Task))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *CompleteUserTask) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CompleteUserTask) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *CompleteUserTask) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Variables) > 0 {
+		for iNdEx := len(m.Variables) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Variables[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Task != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Task))
+		i--
+		dAtA[i] = 0x10
 	}
 	if m.Payment != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
@@ -7852,6 +9735,27 @@ func (m *Instance) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.MessageKey) > 0 {
+		i -= len(m.MessageKey)
+		copy(dAtA[i:], m.MessageKey)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.MessageKey)))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb2
+	}
+	if m.Cancelling {
+		i--
+		if m.Cancelling {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa8
+	}
 	if m.Quarantined {
 		i--
 		if m.Quarantined {
@@ -8103,6 +10007,72 @@ func (m *Scope) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Compensation {
+		i--
+		if m.Compensation {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x70
+	}
+	if len(m.Undo) > 0 {
+		for iNdEx := len(m.Undo) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Undo[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x6a
+		}
+	}
+	if len(m.Done) > 0 {
+		for iNdEx := len(m.Done) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Done[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x62
+		}
+	}
+	if m.Round != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Round))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.Loop != nil {
+		size, err := m.Loop.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x52
+	}
+	if len(m.Waits) > 0 {
+		for iNdEx := len(m.Waits) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Waits[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x4a
+		}
+	}
+	if m.Element != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Element))
+		i--
+		dAtA[i] = 0x40
+	}
 	if m.Local {
 		i--
 		if m.Local {
@@ -8155,6 +10125,134 @@ func (m *Scope) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Loop) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Loop) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Loop) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Outputs) > 0 {
+		for iNdEx := len(m.Outputs) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Outputs[iNdEx])
+			copy(dAtA[i:], m.Outputs[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Outputs[iNdEx])))
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if m.Completed != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Completed))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Begun != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Begun))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Items) > 0 {
+		for iNdEx := len(m.Items) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Items[iNdEx])
+			copy(dAtA[i:], m.Items[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Items[iNdEx])))
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Compensable) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Compensable) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Compensable) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Inside) > 0 {
+		for iNdEx := len(m.Inside) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Inside[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if len(m.Variables) > 0 {
+		for iNdEx := len(m.Variables) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Variables[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if m.Element != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Element))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.N != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.N))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Token) MarshalVTStrict() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -8184,6 +10282,11 @@ func (m *Token) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.UserTask != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.UserTask))
+		i--
+		dAtA[i] = 0x48
 	}
 	if m.Joining {
 		i--
@@ -8270,6 +10373,13 @@ func (m *Wait) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.Signal) > 0 {
+		i -= len(m.Signal)
+		copy(dAtA[i:], m.Signal)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Signal)))
+		i--
+		dAtA[i] = 0x3a
+	}
 	if m.Repetitions != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Repetitions))
 		i--
@@ -8336,6 +10446,18 @@ func (m *Job) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Compensating {
+		i--
+		if m.Compensating {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x98
 	}
 	if len(m.Reason) > 0 {
 		i -= len(m.Reason)
@@ -8457,6 +10579,309 @@ func (m *Job) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.N))
 		i--
 		dAtA[i] = 0x10
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *UserTask) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *UserTask) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *UserTask) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Headers) > 0 {
+		for iNdEx := len(m.Headers) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Headers[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x7a
+		}
+	}
+	if m.CreatedMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.CreatedMs))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.Priority != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Priority))
+		i--
+		dAtA[i] = 0x68
+	}
+	if m.FollowUpMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.FollowUpMs))
+		i--
+		dAtA[i] = 0x60
+	}
+	if m.DueMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.DueMs))
+		i--
+		dAtA[i] = 0x58
+	}
+	if len(m.FormKey) > 0 {
+		i -= len(m.FormKey)
+		copy(dAtA[i:], m.FormKey)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.FormKey)))
+		i--
+		dAtA[i] = 0x52
+	}
+	if len(m.CandidateUsers) > 0 {
+		for iNdEx := len(m.CandidateUsers) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.CandidateUsers[iNdEx])
+			copy(dAtA[i:], m.CandidateUsers[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.CandidateUsers[iNdEx])))
+			i--
+			dAtA[i] = 0x4a
+		}
+	}
+	if len(m.CandidateGroups) > 0 {
+		for iNdEx := len(m.CandidateGroups) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.CandidateGroups[iNdEx])
+			copy(dAtA[i:], m.CandidateGroups[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.CandidateGroups[iNdEx])))
+			i--
+			dAtA[i] = 0x42
+		}
+	}
+	if len(m.Assignee) > 0 {
+		i -= len(m.Assignee)
+		copy(dAtA[i:], m.Assignee)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Assignee)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Tenant) > 0 {
+		i -= len(m.Tenant)
+		copy(dAtA[i:], m.Tenant)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.Name) > 0 {
+		i -= len(m.Name)
+		copy(dAtA[i:], m.Name)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Name)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Element) > 0 {
+		i -= len(m.Element)
+		copy(dAtA[i:], m.Element)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Element)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Token != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Token))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.N != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.N))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SignalWait) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SignalWait) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *SignalWait) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Since != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Since))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Scope != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Scope))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Token != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Token))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SignalDelivery) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SignalDelivery) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *SignalDelivery) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Started {
+		i--
+		if m.Started {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Wait != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Wait))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Index != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Index))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Variables) > 0 {
+		for iNdEx := len(m.Variables) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Variables[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Name) > 0 {
+		i -= len(m.Name)
+		copy(dAtA[i:], m.Name)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Name)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Tenant) > 0 {
+		i -= len(m.Tenant)
+		copy(dAtA[i:], m.Tenant)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MessageStart) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MessageStart) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *MessageStart) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
 	}
 	if m.Payment != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
@@ -8653,6 +11078,13 @@ func (m *Effect) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Element) > 0 {
+		i -= len(m.Element)
+		copy(dAtA[i:], m.Element)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Element)))
+		i--
+		dAtA[i] = 0x52
 	}
 	if len(m.Endpoint) > 0 {
 		i -= len(m.Endpoint)
@@ -9842,6 +12274,118 @@ func (m *Command_Count) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Command_Broadcast) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Broadcast != nil {
+		l = m.Broadcast.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_SetVariables) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.SetVariables != nil {
+		l = m.SetVariables.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_RetryJob) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RetryJob != nil {
+		l = m.RetryJob.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_MoveToken) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.MoveToken != nil {
+		l = m.MoveToken.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_MigratePayment) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.MigratePayment != nil {
+		l = m.MigratePayment.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_ClaimUserTask) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ClaimUserTask != nil {
+		l = m.ClaimUserTask.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_UpdateUserTask) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.UpdateUserTask != nil {
+		l = m.UpdateUserTask.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_CompleteUserTask) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.CompleteUserTask != nil {
+		l = m.CompleteUserTask.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *Actor) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -10426,6 +12970,237 @@ func (m *CancelPayment) SizeVT() (n int) {
 	_ = l
 	if m.Payment != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Compensate {
+		n += 2
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Broadcast) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Tenant)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Name)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if len(m.Variables) > 0 {
+		for _, e := range m.Variables {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *SetVariables) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Token != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Token))
+	}
+	if len(m.Variables) > 0 {
+		for _, e := range m.Variables {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *RetryJob) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Job != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Job))
+	}
+	if m.Retries != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Retries))
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *MoveToken) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Token != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Token))
+	}
+	l = len(m.Element)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *MigratePayment) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.FlowVersion != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.FlowVersion))
+	}
+	if len(m.Mappings) > 0 {
+		for _, e := range m.Mappings {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ElementMapping) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.From)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.To)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ClaimUserTask) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Task != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Task))
+	}
+	l = len(m.Assignee)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.OnlyFree {
+		n += 2
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *UpdateUserTask) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Task != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Task))
+	}
+	if len(m.Fields) > 0 {
+		for _, s := range m.Fields {
+			l = len(s)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Values != nil {
+		l = m.Values.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *CompleteUserTask) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Task != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Task))
+	}
+	if len(m.Variables) > 0 {
+		for _, e := range m.Variables {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
 	}
 	if m.Actor != nil {
 		l = m.Actor.SizeVT()
@@ -11105,6 +13880,13 @@ func (m *Instance) SizeVT() (n int) {
 	if m.Quarantined {
 		n += 3
 	}
+	if m.Cancelling {
+		n += 3
+	}
+	l = len(m.MessageKey)
+	if l > 0 {
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -11158,6 +13940,93 @@ func (m *Scope) SizeVT() (n int) {
 	if m.Local {
 		n += 2
 	}
+	if m.Element != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Element))
+	}
+	if len(m.Waits) > 0 {
+		for _, e := range m.Waits {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Loop != nil {
+		l = m.Loop.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Round != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Round))
+	}
+	if len(m.Done) > 0 {
+		for _, e := range m.Done {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if len(m.Undo) > 0 {
+		for _, e := range m.Undo {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Compensation {
+		n += 2
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Loop) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Items) > 0 {
+		for _, b := range m.Items {
+			l = len(b)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Begun != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Begun))
+	}
+	if m.Completed != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Completed))
+	}
+	if len(m.Outputs) > 0 {
+		for _, b := range m.Outputs {
+			l = len(b)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Compensable) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.N != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.N))
+	}
+	if m.Element != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Element))
+	}
+	if len(m.Variables) > 0 {
+		for _, e := range m.Variables {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if len(m.Inside) > 0 {
+		for _, e := range m.Inside {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -11195,6 +14064,9 @@ func (m *Token) SizeVT() (n int) {
 	if m.Joining {
 		n += 2
 	}
+	if m.UserTask != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.UserTask))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -11224,6 +14096,10 @@ func (m *Wait) SizeVT() (n int) {
 	}
 	if m.Repetitions != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Repetitions))
+	}
+	l = len(m.Signal)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -11303,6 +14179,146 @@ func (m *Job) SizeVT() (n int) {
 	l = len(m.Reason)
 	if l > 0 {
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Compensating {
+		n += 3
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *UserTask) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.N != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.N))
+	}
+	if m.Token != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Token))
+	}
+	l = len(m.Element)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Name)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Tenant)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Assignee)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if len(m.CandidateGroups) > 0 {
+		for _, s := range m.CandidateGroups {
+			l = len(s)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if len(m.CandidateUsers) > 0 {
+		for _, s := range m.CandidateUsers {
+			l = len(s)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	l = len(m.FormKey)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.DueMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.DueMs))
+	}
+	if m.FollowUpMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.FollowUpMs))
+	}
+	if m.Priority != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Priority))
+	}
+	if m.CreatedMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.CreatedMs))
+	}
+	if len(m.Headers) > 0 {
+		for _, e := range m.Headers {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *SignalWait) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Token != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Token))
+	}
+	if m.Scope != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Scope))
+	}
+	if m.Since != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Since))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *SignalDelivery) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Tenant)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Name)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if len(m.Variables) > 0 {
+		for _, e := range m.Variables {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Index != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Index))
+	}
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Wait != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Wait))
+	}
+	if m.Started {
+		n += 2
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *MessageStart) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -11413,6 +14429,10 @@ func (m *Effect) SizeVT() (n int) {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Mode))
 	}
 	l = len(m.Endpoint)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Element)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -12637,6 +15657,270 @@ func (m *Command) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Verb = &Command_Count{Count: v}
+			}
+			iNdEx = postIndex
+		case 25:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Broadcast", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_Broadcast); ok {
+				if err := oneof.Broadcast.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Broadcast{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_Broadcast{Broadcast: v}
+			}
+			iNdEx = postIndex
+		case 26:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SetVariables", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_SetVariables); ok {
+				if err := oneof.SetVariables.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &SetVariables{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_SetVariables{SetVariables: v}
+			}
+			iNdEx = postIndex
+		case 27:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RetryJob", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_RetryJob); ok {
+				if err := oneof.RetryJob.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &RetryJob{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_RetryJob{RetryJob: v}
+			}
+			iNdEx = postIndex
+		case 28:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MoveToken", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_MoveToken); ok {
+				if err := oneof.MoveToken.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &MoveToken{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_MoveToken{MoveToken: v}
+			}
+			iNdEx = postIndex
+		case 29:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MigratePayment", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_MigratePayment); ok {
+				if err := oneof.MigratePayment.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &MigratePayment{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_MigratePayment{MigratePayment: v}
+			}
+			iNdEx = postIndex
+		case 30:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClaimUserTask", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_ClaimUserTask); ok {
+				if err := oneof.ClaimUserTask.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ClaimUserTask{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_ClaimUserTask{ClaimUserTask: v}
+			}
+			iNdEx = postIndex
+		case 31:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UpdateUserTask", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_UpdateUserTask); ok {
+				if err := oneof.UpdateUserTask.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &UpdateUserTask{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_UpdateUserTask{UpdateUserTask: v}
+			}
+			iNdEx = postIndex
+		case 32:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CompleteUserTask", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_CompleteUserTask); ok {
+				if err := oneof.CompleteUserTask.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &CompleteUserTask{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_CompleteUserTask{CompleteUserTask: v}
 			}
 			iNdEx = postIndex
 		default:
@@ -15312,6 +18596,1053 @@ func (m *CancelPayment) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Compensate", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Compensate = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Broadcast) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Broadcast: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Broadcast: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tenant", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tenant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Name", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Name = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Variables", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Variables = append(m.Variables, &Variable{})
+			if err := m.Variables[len(m.Variables)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SetVariables) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SetVariables: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SetVariables: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Token", wireType)
+			}
+			m.Token = 0
+			m.Token, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Variables", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Variables = append(m.Variables, &Variable{})
+			if err := m.Variables[len(m.Variables)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RetryJob) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RetryJob: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RetryJob: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Job", wireType)
+			}
+			m.Job = 0
+			m.Job, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Retries", wireType)
+			}
+			m.Retries = 0
+			m.Retries, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MoveToken) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MoveToken: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MoveToken: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Token", wireType)
+			}
+			m.Token = 0
+			m.Token, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Element", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Element = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MigratePayment) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MigratePayment: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MigratePayment: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FlowVersion", wireType)
+			}
+			m.FlowVersion = 0
+			m.FlowVersion, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Mappings", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Mappings = append(m.Mappings, &ElementMapping{})
+			if err := m.Mappings[len(m.Mappings)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ElementMapping) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ElementMapping: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ElementMapping: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.From = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field To", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.To = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ClaimUserTask) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ClaimUserTask: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ClaimUserTask: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Task", wireType)
+			}
+			m.Task = 0
+			m.Task, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Assignee", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Assignee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OnlyFree", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.OnlyFree = bool(v != 0)
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *UpdateUserTask) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: UpdateUserTask: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: UpdateUserTask: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Task", wireType)
+			}
+			m.Task = 0
+			m.Task, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Fields", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Fields = append(m.Fields, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Values", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Values == nil {
+				m.Values = &UserTask{}
+			}
+			if err := m.Values.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CompleteUserTask) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CompleteUserTask: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CompleteUserTask: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Task", wireType)
+			}
+			m.Task = 0
+			m.Task, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Variables", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Variables = append(m.Variables, &Variable{})
+			if err := m.Variables[len(m.Variables)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
 			}
@@ -18440,6 +22771,40 @@ func (m *Instance) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			m.Quarantined = bool(v != 0)
+		case 21:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cancelling", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Cancelling = bool(v != 0)
+		case 22:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MessageKey", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.MessageKey = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -18668,6 +23033,362 @@ func (m *Scope) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			m.Local = bool(v != 0)
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Element", wireType)
+			}
+			m.Element = 0
+			m.Element, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Waits", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Waits = append(m.Waits, &Wait{})
+			if err := m.Waits[len(m.Waits)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Loop", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Loop == nil {
+				m.Loop = &Loop{}
+			}
+			if err := m.Loop.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Round", wireType)
+			}
+			m.Round = 0
+			m.Round, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Done", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Done = append(m.Done, &Compensable{})
+			if err := m.Done[len(m.Done)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 13:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Undo", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Undo = append(m.Undo, &Compensable{})
+			if err := m.Undo[len(m.Undo)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Compensation", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Compensation = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Loop) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Loop: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Loop: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Items", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Items = append(m.Items, make([]byte, postIndex-iNdEx))
+			copy(m.Items[len(m.Items)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Begun", wireType)
+			}
+			m.Begun = 0
+			m.Begun, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Completed", wireType)
+			}
+			m.Completed = 0
+			m.Completed, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outputs", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Outputs = append(m.Outputs, make([]byte, postIndex-iNdEx))
+			copy(m.Outputs[len(m.Outputs)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Compensable) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Compensable: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Compensable: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field N", wireType)
+			}
+			m.N = 0
+			m.N, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Element", wireType)
+			}
+			m.Element = 0
+			m.Element, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Variables", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Variables = append(m.Variables, &Variable{})
+			if err := m.Variables[len(m.Variables)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Inside", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Inside = append(m.Inside, &Compensable{})
+			if err := m.Inside[len(m.Inside)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -18802,6 +23523,15 @@ func (m *Token) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			m.Joining = bool(v != 0)
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UserTask", wireType)
+			}
+			m.UserTask = 0
+			m.UserTask, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -18924,6 +23654,28 @@ func (m *Wait) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signal", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signal = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -19259,6 +24011,574 @@ func (m *Job) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Reason = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 19:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Compensating", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Compensating = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *UserTask) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: UserTask: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: UserTask: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field N", wireType)
+			}
+			m.N = 0
+			m.N, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Token", wireType)
+			}
+			m.Token = 0
+			m.Token, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Element", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Element = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Name", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Name = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tenant", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tenant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Assignee", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Assignee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CandidateGroups", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.CandidateGroups = append(m.CandidateGroups, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CandidateUsers", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.CandidateUsers = append(m.CandidateUsers, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FormKey", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.FormKey = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DueMs", wireType)
+			}
+			m.DueMs = 0
+			m.DueMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FollowUpMs", wireType)
+			}
+			m.FollowUpMs = 0
+			m.FollowUpMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Priority", wireType)
+			}
+			m.Priority = 0
+			m.Priority, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CreatedMs", wireType)
+			}
+			m.CreatedMs = 0
+			m.CreatedMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 15:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Headers", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Headers = append(m.Headers, &Header{})
+			if err := m.Headers[len(m.Headers)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SignalWait) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SignalWait: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SignalWait: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Token", wireType)
+			}
+			m.Token = 0
+			m.Token, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Scope", wireType)
+			}
+			m.Scope = 0
+			m.Scope, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Since", wireType)
+			}
+			m.Since = 0
+			m.Since, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SignalDelivery) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SignalDelivery: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SignalDelivery: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tenant", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tenant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Name", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Name = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Variables", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Variables = append(m.Variables, &Variable{})
+			if err := m.Variables[len(m.Variables)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Index", wireType)
+			}
+			m.Index = 0
+			m.Index, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Wait", wireType)
+			}
+			m.Wait = 0
+			m.Wait, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Started", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Started = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MessageStart) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MessageStart: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MessageStart: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -19799,6 +25119,28 @@ func (m *Effect) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Endpoint = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Element", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Element = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
