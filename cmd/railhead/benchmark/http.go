@@ -3,11 +3,9 @@ package benchmark
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,21 +21,22 @@ func loadHTTP(ctx context.Context, c LoadConfig) (LoadReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Warmup+c.Duration+straggle)
 	defer cancel()
 	m := newMeter(c.Warmup, c.Duration)
-	client := &http.Client{
-		Timeout: straggle,
-		Transport: &http.Transport{
-			MaxIdleConnsPerHost: c.Outstanding, MaxConnsPerHost: 0, DisableCompression: true,
-			DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-		},
+	clients := make([]*client, c.Outstanding)
+	for i := range clients {
+		var err error
+		if clients[i], err = newClient(c.URLs[i%len(c.URLs)]); err != nil {
+			return LoadReport{}, err
+		}
 	}
 	var last atomic.Uint64
 	var workers sync.WaitGroup
-	for i := range c.Outstanding {
+	for _, client := range clients {
 		workers.Go(func() {
-			base := c.URLs[i%len(c.URLs)]
+			defer client.close()
+			p := payer{c, client}
 			for !m.over() && ctx.Err() == nil {
 				asked := time.Now()
-				result, err := c.pay(ctx, client, base, last.Add(1))
+				result, err := p.pay(ctx, last.Add(1))
 				if err != nil {
 					m.refuse(err.Error())
 					time.Sleep(retryAfter)
@@ -51,55 +50,60 @@ func loadHTTP(ctx context.Context, c LoadConfig) (LoadReport, error) {
 	return m.report()
 }
 
+// payer sends payments through, one after the other.
+type payer struct {
+	LoadConfig
+	client *client
+}
+
 // pay sends one payment through and returns its result.
-func (c LoadConfig) pay(ctx context.Context, client *http.Client, base string, ref uint64) (string, error) {
-	var started struct {
-		Payment string `json:"transactionId"`
-	}
-	key := fmt.Sprintf("%s-%08d", c.Run, ref)
-	if err := c.call(ctx, client, http.MethodPost, base+"/bench/start/"+c.Workload.Flow, key, request, &started); err != nil {
+func (p payer) pay(ctx context.Context, ref uint64) (result string, err error) {
+	number := strconv.FormatUint(ref, 10)
+	key := p.Run + "-" + "00000000"[min(8, len(number)):] + number
+	started, err := p.call(ctx, http.MethodPost, "/bench/start/"+p.Workload.Flow, key, request)
+	if err != nil {
 		return "", err
 	}
-	for _, message := range c.Workload.Messages {
-		url := base + "/bench/messages/" + message.Name + "/" + started.Payment
-		if err := c.call(ctx, client, http.MethodPost, url, key, "", nil); err != nil {
+	payment := field(started, "transactionId")
+	for _, message := range p.Workload.Messages {
+		if _, err := p.call(ctx, http.MethodPost, "/bench/messages/"+message.Name+"/"+payment, key, ""); err != nil {
 			return "", err
 		}
 	}
-	var ended struct {
-		Result string `json:"result"`
-	}
-	err := c.call(ctx, client, http.MethodGet, base+"/bench/payments/"+started.Payment+"/result", key, "", &ended)
-	return ended.Result, err
+	ended, err := p.call(ctx, http.MethodGet, "/bench/payments/"+payment+"/result", key, "")
+	return field(ended, "result"), err
 }
 
-// call makes one request; a node that is too busy (503) is asked again.
-func (c LoadConfig) call(ctx context.Context, client *http.Client, method, url, key, body string, into any) error {
+// call makes one request; a node that is too busy (503) is asked again. The
+// answer is good until the next call.
+func (p payer) call(ctx context.Context, method, path, key, body string) ([]byte, error) {
+	headers := [...]header{
+		{"Content-Type", "application/json"},
+		{"Platform-TenantId", Tenant},
+		{"X-CorrelationID", key},
+	}
 	for {
-		req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader([]byte(body)))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Platform-TenantId", Tenant)
-		req.Header.Set("X-CorrelationID", key)
-		req.Header.Set("Content-Type", "application/json")
-		response, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		raw, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-		_ = response.Body.Close()
+		status, answer, err := p.client.do(ctx, method, path, headers[:], body)
 		switch {
 		case err != nil:
-			return err
-		case response.StatusCode == http.StatusServiceUnavailable:
+			return nil, err
+		case status == http.StatusServiceUnavailable:
 			time.Sleep(retryAfter)
 			continue
-		case response.StatusCode >= 300:
-			return fmt.Errorf("%d %s", response.StatusCode, bytes.TrimSpace(raw))
-		case into == nil || len(raw) == 0:
-			return nil
+		case status >= 300:
+			return nil, fmt.Errorf("%d %s", status, bytes.TrimSpace(answer))
 		}
-		return json.Unmarshal(raw, into)
+		return answer, nil
 	}
+}
+
+// field is a text of a small JSON object whose texts need no unescaping, as those
+// of the benchmark's connector; "" when it is not there.
+func field(object []byte, name string) string {
+	_, rest, found := bytes.Cut(object, []byte(`"`+name+`":"`))
+	text, _, ended := bytes.Cut(rest, []byte(`"`))
+	if !found || !ended {
+		return ""
+	}
+	return string(text)
 }
