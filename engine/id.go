@@ -53,7 +53,7 @@ const (
 
 // PaymentUUID is the payment's name outside.
 func PaymentUUID(meta *enginev1.Meta, payment uint64) string {
-	return newMinter(meta.Secret).mint(UUID{Payment: payment, Kind: UUIDPayment})
+	return NewMinter(meta).Payment(payment)
 }
 
 // ParseUUID reads a UUID that this cluster, in any incarnation, has minted. Any
@@ -64,12 +64,34 @@ func ParseUUID(meta *enginev1.Meta, s string) (UUID, bool) {
 
 // EffectUUID is the idempotency key of a money effect on the wire.
 func EffectUUID(meta *enginev1.Meta, payment uint64, index, number uint32) string {
-	return newMinter(meta.Secret).mint(UUID{Payment: payment, Kind: UUIDEffect, Index: index, Number: number})
+	return NewMinter(meta).Effect(payment, index, number)
 }
 
 // CallUUID is the idempotency key of an outside effect without a money key.
 func CallUUID(meta *enginev1.Meta, payment uint64, job, attempt, ordinal uint32) string {
-	return newMinter(meta.Secret).mint(UUID{Payment: payment, Kind: UUIDCall, Index: job, Number: attempt<<16 | ordinal&0xffff})
+	return NewMinter(meta).Call(payment, job, attempt, ordinal)
+}
+
+// Minter mints the UUIDs of one cluster. Making one costs more than a UUID does,
+// so whoever mints many keeps it. It is safe for concurrent use.
+type Minter struct{ minter }
+
+// NewMinter returns the cluster's Minter.
+func NewMinter(meta *enginev1.Meta) Minter { return Minter{newMinter(meta.Secret)} }
+
+// Payment is PaymentUUID.
+func (m Minter) Payment(payment uint64) string {
+	return m.mint(UUID{Payment: payment, Kind: UUIDPayment})
+}
+
+// Effect is EffectUUID.
+func (m Minter) Effect(payment uint64, index, number uint32) string {
+	return m.mint(UUID{Payment: payment, Kind: UUIDEffect, Index: index, Number: number})
+}
+
+// Call is CallUUID.
+func (m Minter) Call(payment uint64, job, attempt, ordinal uint32) string {
+	return m.mint(UUID{Payment: payment, Kind: UUIDCall, Index: job, Number: attempt<<16 | ordinal&0xffff})
 }
 
 // minter turns the 122 bits of a UUID value into the free bits of a version 4
@@ -95,12 +117,13 @@ func newMinter(secret []byte) minter {
 	return minter{block: block}
 }
 
-func (m minter) round(i int, half uint64) uint64 {
-	var in, out [16]byte
-	in[0] = byte(i)
-	binary.BigEndian.PutUint64(in[8:], half)
-	m.block.Encrypt(out[:], in[:])
-	return binary.BigEndian.Uint64(out[:]) & halfMask
+// round works in a block that all rounds share, since what is handed to a cipher
+// is taken from the heap.
+func (m minter) round(block *[aes.BlockSize]byte, i int, half uint64) uint64 {
+	*block = [aes.BlockSize]byte{byte(i)}
+	binary.BigEndian.PutUint64(block[8:], half)
+	m.block.Encrypt(block[:], block[:])
+	return binary.BigEndian.Uint64(block[:]) & halfMask
 }
 
 func (m minter) mint(u UUID) string {
@@ -108,8 +131,9 @@ func (m minter) mint(u UUID) string {
 	low := uint64(u.Kind&7)<<56 | uint64(u.Index&0xffffff)<<32 | uint64(u.Number) // 59 bits
 	left := u.Payment >> 2 & halfMask                                             // the upper 61 of 63
 	right := u.Payment&3<<59 | low
+	block := new([aes.BlockSize]byte)
 	for i := range feistelRounds {
-		left, right = right, left^m.round(i, right)
+		left, right = right, left^m.round(block, i, right)
 	}
 	var b [16]byte
 	// left and right, 122 bits, spread around the version and variant bits:
@@ -145,8 +169,9 @@ func (m minter) parse(s string) (UUID, bool) {
 	lo62 := lo & (1<<62 - 1)
 	left := hi>>16<<13 | hi&0xfff<<1 | lo62>>61
 	right := lo62 & halfMask
+	block := new([aes.BlockSize]byte)
 	for i := feistelRounds - 1; i >= 0; i-- {
-		left, right = right^m.round(i, left), left
+		left, right = right^m.round(block, i, left), left
 	}
 	u := UUID{
 		Payment: left<<2 | right>>59,
