@@ -101,8 +101,8 @@ NODES ?= 1
 INGRESS ?= stream
 DURATION ?= 10s
 .PHONY: bench
-bench: build ## payments per second of real processes (WORKLOAD, NODES, INGRESS, DURATION)
-	bin/railhead bench --workload $(WORKLOAD) --nodes $(NODES) --ingress $(INGRESS) --duration $(DURATION) --json
+bench: build ## payments per second of real processes, and latency at half of that (WORKLOAD, NODES, INGRESS, DURATION)
+	bin/railhead bench --workload $(WORKLOAD) --nodes $(NODES) --ingress $(INGRESS) --duration $(DURATION) --half --json
 
 # -------------------------------------------------------------- the sources
 

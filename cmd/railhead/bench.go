@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -31,11 +32,16 @@ stream of the control door; with http, every start goes through a channel
 connector and every message comes as a callback. Latency is from asking for the
 start to knowing of the end.
 
+With --rate, so many payments begin each second instead, and latency counts from
+when each was due. With --half, a second run begins half as many a second as the
+first has reached.
+
 raft_only_payments_per_s repeats the load with as many and as long commands that
 only count, and export nothing. opsd is off while payments run; opsd_drain_per_s
-is how many records a second it then takes in.`,
+is how many records a second it then takes in. The columns "CPU us" are
+microseconds of work in each payment: of the leader and of all nodes.`,
 		Example: `  railhead bench --workload one-task --nodes 1 --ingress stream --duration 10s --json
-  railhead bench --workload payer-fund-transfer --nodes 3`,
+  railhead bench --workload payer-fund-transfer --nodes 3 --half`,
 		Args:    cobra.NoArgs,
 		GroupID: "run",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -44,6 +50,9 @@ is how many records a second it then takes in.`,
 			}
 			if c.Ingress != "stream" && c.Ingress != "http" {
 				return usagef("--ingress %q is neither stream nor http", c.Ingress)
+			}
+			if c.Rate < 0 {
+				return usagef("--rate is payments a second, not %g", c.Rate)
 			}
 			if c.Nodes != 1 && c.Nodes != 3 {
 				return usagef("--nodes is 1 or 3, not %d", c.Nodes)
@@ -69,19 +78,27 @@ is how many records a second it then takes in.`,
 			if a.json {
 				return printJSON(a.out, report)
 			}
-			t := newTable(a.out, "workload", "nodes", "ingress", "payments/s", "p50 ms", "p99 ms", "commands/s", "raft only/s", "backlog", "opsd records/s", "rss MB")
+			t := newTable(a.out, "workload", "nodes", "ingress", "payments/s", "p50 ms", "p99 ms", "commands/s", "raft only/s", "backlog", "opsd records/s", "CPU us", "nodes", "rss MB")
 			t.row(report.Workload, report.Nodes, report.Ingress, report.PaymentsPerS, report.P50Ms, report.P99Ms,
-				report.CommandsPerS, report.RaftOnlyPerS, report.ExportBacklogEnd, report.OpsdDrainPerS, report.RSSMB)
+				report.CommandsPerS, report.RaftOnlyPerS, report.ExportBacklogEnd, report.OpsdDrainPerS,
+				report.LeaderCPUMicros, report.NodesCPUMicros, report.RSSMB)
+			if err := t.flush(); err != nil || report.HalfLoad == nil {
+				return err
+			}
+			t = newTable(a.out, "half load/s", "p50 ms", "p99 ms", "max ms")
+			t.row(report.HalfLoad.PaymentsPerS, report.HalfLoad.P50Ms, report.HalfLoad.P99Ms, report.HalfLoad.MaxMs)
 			return t.flush()
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&workload, "workload", "one-task", "one-task or payer-fund-transfer")
+	flags.StringVar(&workload, "workload", "one-task", strings.Join(benchmark.WorkloadNames(), ", "))
 	flags.IntVar(&c.Nodes, "nodes", 1, "1 or 3")
 	flags.StringVar(&c.Ingress, "ingress", "stream", "stream or http")
 	flags.DurationVar(&c.Duration, "duration", 10*time.Second, "how long to measure")
 	flags.DurationVar(&c.Warmup, "warmup", 2*time.Second, "how long to run before that")
 	flags.IntVar(&c.Outstanding, "outstanding", 512, "payments under way at any time")
+	flags.Float64Var(&c.Rate, "rate", 0, "payments to begin each second, instead of --outstanding")
+	flags.BoolVar(&c.Half, "half", false, "measure at half of that load as well")
 	flags.StringVar(&c.Connectors, "connectors", devhub.ConnectorsDir(), "`folder` of the connectors' modules")
 	flags.StringVar(&c.Dir, "dir", "", "`folder` for data and logs; a temporary one unless set")
 	flags.BoolVar(&keep, "keep", false, "leave the folder where it is")
@@ -90,7 +107,7 @@ is how many records a second it then takes in.`,
 
 // benchLoadCmd is the load process of bench; people do not call it.
 func (a *app) benchLoadCmd() *cobra.Command {
-	var workload string
+	var workload, expires string
 	c := benchmark.LoadConfig{}
 	cmd := &cobra.Command{
 		Use:    "bench-load",
@@ -100,9 +117,14 @@ func (a *app) benchLoadCmd() *cobra.Command {
 			if c.Workload, err = benchmark.FindWorkload(workload); err != nil {
 				return usageError{err}
 			}
+			if expires != "" {
+				if c.Expires, err = time.Parse(time.RFC3339Nano, expires); err != nil {
+					return usageError{err}
+				}
+			}
 			c.Control = a.control()
 			c.Run = fmt.Sprintf("%016x", time.Now().UnixNano())
-			report, err := benchmark.RunLoad(cmd.Context(), c)
+			report, err := benchmark.Load(cmd.Context(), c)
 			if err != nil {
 				return err
 			}
@@ -115,6 +137,10 @@ func (a *app) benchLoadCmd() *cobra.Command {
 	flags.DurationVar(&c.Duration, "duration", 10*time.Second, "")
 	flags.DurationVar(&c.Warmup, "warmup", 2*time.Second, "")
 	flags.IntVar(&c.Outstanding, "outstanding", 512, "")
+	flags.StringVar(&c.Do, "do", "payments", "")
+	flags.Float64Var(&c.Rate, "rate", 0, "")
+	flags.IntVar(&c.Waiting, "waiting", 0, "")
+	flags.StringVar(&expires, "expires", "", "")
 	flags.StringArrayVar(&c.URLs, "url", nil, "")
 	return cmd
 }

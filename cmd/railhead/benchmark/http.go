@@ -28,21 +28,40 @@ func loadHTTP(ctx context.Context, c LoadConfig) (LoadReport, error) {
 			return LoadReport{}, err
 		}
 	}
+	due := make(chan time.Time)
+	go func() {
+		defer close(due)
+		if c.Rate == 0 {
+			return
+		}
+		m.pace(ctx, c.Rate, func(at time.Time) {
+			select {
+			case due <- at:
+			case <-ctx.Done():
+			}
+		})
+	}()
 	var last atomic.Uint64
 	var workers sync.WaitGroup
 	for _, client := range clients {
 		workers.Go(func() {
 			defer client.close()
 			p := payer{c, client}
-			for !m.over() && ctx.Err() == nil {
-				asked := time.Now()
+			for {
+				at, more := time.Now(), !m.over() && ctx.Err() == nil
+				if c.Rate > 0 {
+					at, more = <-due
+				}
+				if !more {
+					return
+				}
 				result, err := p.pay(ctx, last.Add(1))
 				if err != nil {
 					m.refuse(err.Error())
 					time.Sleep(retryAfter)
 					continue
 				}
-				m.ended(asked, result == "completed")
+				m.ended(at, result == "completed")
 			}
 		})
 	}

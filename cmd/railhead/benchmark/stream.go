@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -109,13 +110,24 @@ func (d *driver) again(i item) { time.AfterFunc(retryAfter, func() { d.queue <- 
 // straggle is how long payments may take to end once no new ones begin.
 const straggle = time.Minute
 
-// running is a payment that has been asked for and not ended.
+// running is a payment that is due and has not ended.
 type running struct {
-	asked time.Time
-	uuid  string
+	due  time.Time
+	uuid string
 }
 
-// loadStream starts payments and publishes their messages over one stream.
+// streamLoad starts payments and publishes their messages over one stream.
+type streamLoad struct {
+	LoadConfig
+	driver *driver
+	meter  *meter
+
+	mu   sync.Mutex
+	open map[uint64]*running
+	last uint64
+	full *sync.Cond // open holds as many as it may
+}
+
 func loadStream(ctx context.Context, c LoadConfig) (LoadReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Warmup+c.Duration+straggle)
 	defer cancel()
@@ -123,57 +135,82 @@ func loadStream(ctx context.Context, c LoadConfig) (LoadReport, error) {
 	if err != nil {
 		return LoadReport{}, err
 	}
-	m := newMeter(c.Warmup, c.Duration)
-	open := make(map[uint64]*running, c.Outstanding)
-	var last uint64
-	begin := func() {
-		last++
-		open[last] = &running{asked: time.Now()}
-		d.queue <- item{start: c.start(last)}
+	l := &streamLoad{
+		LoadConfig: c, driver: d, meter: newMeter(c.Warmup, c.Duration),
+		open: make(map[uint64]*running, c.Outstanding),
 	}
-	for range c.Outstanding {
-		begin()
-	}
-	err = d.run(func(answer *corev1.DriveResponse) bool {
-		for _, s := range answer.GetStarted() {
-			p := open[s.GetRef()]
-			if s.GetCode() != "" {
-				m.refuse(s.GetCode())
-				p.asked = time.Now()
-				d.again(item{start: c.start(s.GetRef())})
-				continue
+	l.full = sync.NewCond(&l.mu)
+	if c.Rate > 0 {
+		go l.meter.pace(ctx, c.Rate, func(due time.Time) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			for len(l.open) >= c.Outstanding && ctx.Err() == nil {
+				l.full.Wait()
 			}
-			p.uuid = s.GetPayment()
-			for i := range c.Workload.Messages {
-				d.queue <- item{publish: c.publish(s.GetRef(), i, p.uuid)}
+			l.begin(due)
+		})
+		stop := context.AfterFunc(ctx, l.full.Broadcast)
+		defer stop()
+	} else {
+		for range c.Outstanding {
+			l.begin(time.Now())
+		}
+	}
+	if err := d.run(l.handle); err != nil {
+		return LoadReport{}, fmt.Errorf("%d payments had not ended: %w", len(l.open), err)
+	}
+	return l.meter.report()
+}
+
+// begin starts the next payment. The caller holds mu, or is alone.
+func (l *streamLoad) begin(due time.Time) {
+	l.last++
+	l.open[l.last] = &running{due: due}
+	l.driver.queue <- item{start: l.start(l.last)}
+}
+
+// handle takes the answers of one message and says whether it was the last.
+func (l *streamLoad) handle(answer *corev1.DriveResponse) (enough bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range answer.GetStarted() {
+		p := l.open[s.GetRef()]
+		if s.GetCode() != "" {
+			l.meter.refuse(s.GetCode())
+			if l.Rate == 0 {
+				p.due = time.Now()
+			}
+			l.driver.again(item{start: l.start(s.GetRef())})
+			continue
+		}
+		p.uuid = s.GetPayment()
+		for i := range l.Workload.Messages {
+			l.driver.queue <- item{publish: l.publish(s.GetRef(), i, p.uuid)}
+		}
+	}
+	for _, p := range answer.GetPublished() {
+		if p.GetCode() != "" {
+			l.meter.refuse(p.GetCode())
+			ref, i := p.GetRef()/messagesMax, int(p.GetRef()%messagesMax)
+			if payment := l.open[ref]; payment != nil {
+				l.driver.again(item{publish: l.publish(ref, i, payment.uuid)})
 			}
 		}
-		for _, p := range answer.GetPublished() {
-			if p.GetCode() != "" {
-				m.refuse(p.GetCode())
-				ref, i := p.GetRef()/messagesMax, int(p.GetRef()%messagesMax)
-				if payment := open[ref]; payment != nil {
-					d.again(item{publish: c.publish(ref, i, payment.uuid)})
-				}
-			}
-		}
-		for _, e := range answer.GetEnded() {
-			p := open[e.GetRef()]
-			if p == nil {
-				continue
-			}
-			m.ended(p.asked, e.GetResult() == corev1.Result_RESULT_COMPLETED)
-			delete(open, e.GetRef())
-			if !m.over() {
-				begin()
-			}
-		}
-		return len(open) == 0
-	})
-	if err != nil {
-		return LoadReport{}, fmt.Errorf("%d payments had not ended: %w", len(open), err)
 	}
-	return m.report()
+	over := l.meter.over()
+	for _, e := range answer.GetEnded() {
+		p := l.open[e.GetRef()]
+		if p == nil {
+			continue
+		}
+		l.meter.ended(p.due, e.GetResult() == corev1.Result_RESULT_COMPLETED)
+		delete(l.open, e.GetRef())
+		if l.Rate == 0 && !over {
+			l.begin(time.Now())
+		}
+	}
+	l.full.Signal()
+	return len(l.open) == 0 && over
 }
 
 // messagesMax bounds the messages of a payment, so that one number names both.

@@ -20,6 +20,9 @@ type Workload struct {
 	Messages []Message
 	// Jobs are what the connector completes, by the variables each sets.
 	Jobs [][]*corev1.Variable
+	// Timers are how many times each payment waits for a moment to come. One
+	// command fires many of them.
+	Timers int
 }
 
 // Message is published to a payment.
@@ -37,11 +40,22 @@ func workloads() []Workload {
 		}
 		return out
 	}
+	task := set("done", "true")
 	return []Workload{
+		{Name: "start-end", Flow: "start-end"},
 		{
 			Name: "one-task", Flow: "one-task",
-			Jobs: [][]*corev1.Variable{set("done", "true")},
+			Jobs: [][]*corev1.Variable{task},
 		},
+		{
+			Name: "ten-tasks", Flow: "ten-tasks",
+			Jobs: [][]*corev1.Variable{task, task, task, task, task, task, task, task, task, task},
+		},
+		{
+			Name: "message", Flow: "message",
+			Messages: []Message{{"bench-callback", set("answered", "true")}},
+		},
+		{Name: "timer", Flow: "timer", Timers: 1},
 		{
 			Name: "payer-fund-transfer", Flow: "payer-fund-transfer-" + Tenant,
 			Messages: []Message{
@@ -64,19 +78,27 @@ func workloads() []Workload {
 	}
 }
 
+// WorkloadNames lists them.
+func WorkloadNames() []string {
+	var names []string
+	for _, w := range workloads() {
+		names = append(names, w.Name)
+	}
+	return names
+}
+
 // FindWorkload returns the workload of that name.
 func FindWorkload(name string) (Workload, error) {
-	var names []string
 	for _, w := range workloads() {
 		if w.Name == name {
 			return w, nil
 		}
-		names = append(names, w.Name)
 	}
-	return Workload{}, fmt.Errorf("workload %q is none of %v", name, names)
+	return Workload{}, fmt.Errorf("workload %q is none of %v", name, WorkloadNames())
 }
 
-// Commands is how many commands of the log one payment is.
+// Commands is how many commands of the log one payment is, not counting those
+// that fire timers: one of them serves many payments.
 func (w Workload) Commands() int { return 1 + len(w.Messages) + len(w.Jobs) }
 
 // request is the start variable of a payment: as long as a channel's request is.

@@ -72,6 +72,7 @@ func message(c *connector.Context, r *connector.Request) connector.Reply {
 		"quote-callback":    {"quoteFailed": false},
 		"accept-quote":      {"payerConfirmed": true},
 		"transfer-response": {"transferFailed": false, "transferState": "COMMITTED"},
+		"bench-callback":    {"answered": true},
 	}[name]
 	if variables == nil {
 		return connector.Reply{Status: 404}
