@@ -104,6 +104,11 @@ DURATION ?= 10s
 bench: build ## payments per second of real processes, and latency at half of that (WORKLOAD, NODES, INGRESS, DURATION)
 	bin/railhead bench --workload $(WORKLOAD) --nodes $(NODES) --ingress $(INGRESS) --duration $(DURATION) --half --json
 
+IN_FLIGHT ?= 100000
+.PHONY: bench-growth
+bench-growth: build ## what payments that wait cost a node (IN_FLIGHT; a million take minutes)
+	bin/railhead bench --in-flight $(IN_FLIGHT) --duration 5s --json
+
 # -------------------------------------------------------------- the sources
 
 .PHONY: fmt

@@ -18,6 +18,7 @@ import (
 func (a *app) benchCmd() *cobra.Command {
 	var workload string
 	var keep bool
+	var inFlight int
 	c := benchmark.Config{}
 	cmd := &cobra.Command{
 		Use:   "bench",
@@ -36,12 +37,18 @@ With --rate, so many payments begin each second instead, and latency counts from
 when each was due. With --half, a second run begins half as many a second as the
 first has reached.
 
+With --in-flight, so many payments are started that wait, on one node, and the
+report says what they cost: memory, the throughput of one-task payments beside
+them, pauses of the apply loop because of checkpoints, the time from kill to
+serving, and the time until all their timers have fired that become due at once.
+
 raft_only_payments_per_s repeats the load with as many and as long commands that
 only count, and export nothing. opsd is off while payments run; opsd_drain_per_s
 is how many records a second it then takes in. The columns "CPU us" are
 microseconds of work in each payment: of the leader and of all nodes.`,
 		Example: `  railhead bench --workload one-task --nodes 1 --ingress stream --duration 10s --json
-  railhead bench --workload payer-fund-transfer --nodes 3 --half`,
+  railhead bench --workload payer-fund-transfer --nodes 3 --half
+  railhead bench --in-flight 1000000 --json`,
 		Args:    cobra.NoArgs,
 		GroupID: "run",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -57,6 +64,9 @@ microseconds of work in each payment: of the leader and of all nodes.`,
 			if c.Nodes != 1 && c.Nodes != 3 {
 				return usagef("--nodes is 1 or 3, not %d", c.Nodes)
 			}
+			if inFlight < 0 || inFlight > 0 && c.Nodes != 1 {
+				return usagef("--in-flight is a number of payments on 1 node")
+			}
 			if c.Dir == "" {
 				if c.Dir, err = os.MkdirTemp("", "railhead-bench-"); err != nil {
 					return err
@@ -67,6 +77,9 @@ microseconds of work in each payment: of the leader and of all nodes.`,
 			}
 			c.Ops = func(url string) opsv1connect.OpsServiceClient {
 				return opsv1connect.NewOpsServiceClient(a.wire, url, connect.WithGRPC())
+			}
+			if inFlight > 0 {
+				return a.growth(cmd, c, inFlight, keep)
 			}
 			report, err := benchmark.Run(cmd.Context(), c)
 			if err != nil {
@@ -99,10 +112,28 @@ microseconds of work in each payment: of the leader and of all nodes.`,
 	flags.IntVar(&c.Outstanding, "outstanding", 512, "payments under way at any time")
 	flags.Float64Var(&c.Rate, "rate", 0, "payments to begin each second, instead of --outstanding")
 	flags.BoolVar(&c.Half, "half", false, "measure at half of that load as well")
+	flags.IntVar(&inFlight, "in-flight", 0, "payments that wait; measure what they cost")
 	flags.StringVar(&c.Connectors, "connectors", devhub.ConnectorsDir(), "`folder` of the connectors' modules")
 	flags.StringVar(&c.Dir, "dir", "", "`folder` for data and logs; a temporary one unless set")
 	flags.BoolVar(&keep, "keep", false, "leave the folder where it is")
 	return cmd
+}
+
+// growth is bench --in-flight.
+func (a *app) growth(cmd *cobra.Command, c benchmark.Config, inFlight int, keep bool) error {
+	r, err := benchmark.Grow(cmd.Context(), c, inFlight)
+	if err != nil {
+		return fmt.Errorf("%w\nlogs are in %s", err, c.Dir)
+	}
+	if !keep {
+		defer os.RemoveAll(c.Dir)
+	}
+	if a.json {
+		return printJSON(a.out, r)
+	}
+	t := newTable(a.out, "in flight", "started/s", "heap B each", "RSS B each", "one-task/s", "of empty", "pause p99 ms", "restart s", "timers s")
+	t.row(r.InFlight, r.LoadPerS, r.HeapBytes, r.RSSBytes, r.Full.PerSecond, r.Ratio, r.Pauses.P99Ms, r.RestartServingS, r.TimersS)
+	return t.flush()
 }
 
 // benchLoadCmd is the load process of bench; people do not call it.

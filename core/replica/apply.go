@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -44,7 +45,7 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 	results := make([]any, len(logs))
 	var hints []engine.Hint
 	for i, log := range logs {
-		a.store.mu.Lock()
+		a.lock()
 		if log.Index > a.store.at.index {
 			switch log.Type {
 			case raft.LogCommand:
@@ -74,6 +75,19 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 		a.onHints(hints)
 	}
 	return results
+}
+
+// lock takes the store for one entry and notes how long a checkpoint was in the
+// way.
+func (a *applier) lock() {
+	if a.store.mu.TryLock() {
+		return
+	}
+	checkpoint, since := a.store.interrupting.Load(), time.Now()
+	a.store.mu.Lock()
+	if checkpoint {
+		a.metrics.pause.Observe(time.Since(since).Seconds())
+	}
 }
 
 // Apply implements raft.FSM; Raft uses ApplyBatch.

@@ -188,6 +188,18 @@ func put(bucket *bbolt.Bucket, changes []*entry, merged bool, rows *uint64, done
 	return nil
 }
 
+// interrupt takes mu on behalf of a checkpoint: what the apply loop then waits is
+// a pause, and counted as one. resume gives it back.
+func (s *store) interrupt() {
+	s.interrupting.Store(true)
+	s.mu.Lock()
+}
+
+func (s *store) resume() {
+	s.interrupting.Store(false)
+	s.mu.Unlock()
+}
+
 // settleStep is how many entries settle lets go of while it holds up the apply
 // loop.
 const settleStep = 1024
@@ -200,7 +212,7 @@ func (s *store) settle(g *generation) {
 			continue
 		}
 		for changes := range slices.Chunk(g.changes[id], settleStep) {
-			s.mu.Lock()
+			s.interrupt()
 			for _, e := range changes {
 				if t.find(e.key) != e {
 					continue
@@ -218,11 +230,11 @@ func (s *store) settle(g *generation) {
 					e.generation, e.since, e.stored = 0, s.generation, true
 				}
 			}
-			s.mu.Unlock()
+			s.resume()
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.interrupt()
+	defer s.resume()
 	s.frozen = slices.DeleteFunc(s.frozen, func(f *generation) bool { return f == g })
 	s.delta -= g.delta
 	s.disk.index = g.at.index
@@ -239,7 +251,7 @@ func (s *store) park() {
 		if t == nil || t.rows == nil || t.layout.Cold {
 			continue
 		}
-		s.mu.Lock()
+		s.interrupt()
 		if len(t.rows) > s.residentRows {
 			n := 0
 			for key, e := range t.rows {
@@ -251,11 +263,11 @@ func (s *store) park() {
 					}
 				}
 				if n++; n%settleStep == 0 { // let entries be applied in between
-					s.mu.Unlock()
-					s.mu.Lock()
+					s.resume()
+					s.interrupt()
 				}
 			}
 		}
-		s.mu.Unlock()
+		s.resume()
 	}
 }

@@ -339,10 +339,10 @@ func (r *Replica) checkpoints() {
 // Checkpoint brings the state as of now to the disk.
 func (r *Replica) Checkpoint() error {
 	started := time.Now()
-	r.store.mu.Lock()
+	r.store.interrupt()
 	locked := time.Now()
 	r.store.freeze()
-	r.store.mu.Unlock()
+	r.store.resume()
 	r.metrics.freeze.Observe(time.Since(locked).Seconds())
 	err := r.applier.checkpoint()
 	r.metrics.checkpoint.Observe(time.Since(started).Seconds())

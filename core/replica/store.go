@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"go.etcd.io/bbolt"
 
@@ -19,7 +20,10 @@ import (
 // mu is held for writing while an entry is applied and for reading by views. A
 // checkpoint holds it only to freeze a generation and to let go of its entries.
 type store struct {
-	mu     sync.RWMutex
+	mu sync.RWMutex
+	// interrupting says that a checkpoint holds mu or is about to.
+	interrupting atomic.Bool
+
 	tables [64]*table
 	hasher *hasher
 
