@@ -12,9 +12,30 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 1, "first seed of the simulation")
-	seeds = flag.Uint64("seeds", 20, "how many seeds the simulation runs")
+	seeds = flag.Uint64("seeds", 10, "how many seeds the simulation runs")
 	steps = flag.Int("steps", 1500, "commands per seed")
+	size  = flag.Int("elements", 14, "elements, about, of a generated flow")
 )
+
+// TestRandomFlows runs random histories on random flows; see Simulation.Run for what
+// must hold. A seed that fails is made smaller and printed with the command that
+// runs it again.
+func TestRandomFlows(t *testing.T) {
+	t.Logf("go test ./engine -run TestRandomFlows -seed=%d -seeds=%d -steps=%d -elements=%d", *seed, *seeds, *steps, *size)
+	all := &enginetest.Simulation{Seen: make(map[enginev1.EventKind]int), Incidents: make(map[string]int)}
+	for s := *seed; s < *seed+*seeds; s++ {
+		one := *all
+		one.Seed, one.Steps, one.Shape = s, *steps/5, enginetest.Shape{Flows: 2, Elements: *size}
+		if err := one.Run(); err != nil {
+			small, err := one.Shrink(err)
+			t.Fatalf("go test ./engine -run TestRandomFlows -seed=%d -seeds=1 -steps=%d -elements=%d: %v", s, small.Steps*5, small.Shape.Elements, err)
+		}
+		if testing.Verbose() && (s-*seed+1)%100 == 0 {
+			t.Logf("%d seeds, %d payments ended", s-*seed+1, all.Seen[enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED])
+		}
+	}
+	t.Log(all.Seen, all.Incidents)
+}
 
 // TestSimulation runs random histories. After every command the rows agree with
 // each other and none has been changed after it was put; a replica that loses its caches at random, and one that replays the

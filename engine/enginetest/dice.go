@@ -12,3 +12,5 @@ func (d *dice) IntN(n int) int {
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return int((z ^ z>>31) % uint64(n))
 }
+
+func (d *dice) of(names []string) string { return names[d.IntN(len(names))] }

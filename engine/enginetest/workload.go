@@ -14,7 +14,9 @@ import (
 // publishes, lets time pass, changes leaders, resolves and cancels.
 type Workload struct {
 	*Env
-	rand dice
+	rand  dice
+	flows []string        // to start
+	moved map[uint64]bool // payments whose tokens an operator has moved
 }
 
 // workloadFlows use between them every element and every way to wait.
@@ -94,32 +96,53 @@ end done result=completed code=ok
 s -> work -> done`,
 }
 
-// NewWorkload prepares a cluster with a tenant, a connector and the flows.
+// NewWorkload prepares a cluster with a tenant, a connector and flows that use every
+// element there is.
 func NewWorkload(tx engine.Tx, seed uint64) *Workload {
-	w := &Workload{Env: NewEnv(tx), rand: dice(seed)}
-	w.Apply(&enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{
-		Tenant: &enginev1.Tenant{Id: "t", RetentionMs: 120_000, BufferedMax: 50},
-	}}})
-	digest := bytes.Repeat([]byte{1}, 32)
-	w.Apply(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{
-		Connector: &enginev1.Connector{Name: "c", Digest: digest, JobTypes: []string{"a", "b", "c"}},
-	}}})
-	w.Apply(&enginev1.Command{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
-		Tenant: "t", Connector: "c", Digest: digest,
-	}}})
+	w := prepare(tx, seed)
 	for _, id := range []string{"payer", "fork", "child", "started", "spin"} {
 		xml, err := Model(id, workloadFlows[id])
 		if err != nil {
 			panic(err)
 		}
-		res := w.Apply(&enginev1.Command{Verb: &enginev1.Command_Deploy{Deploy: &enginev1.Deploy{
-			Tenant: "t", File: id + ".bpmn", Xml: []byte(xml),
-		}}})
-		if res.Reply.Kind != enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED {
-			panic(fmt.Sprintf("flow %s is refused: %s", id, res.Reply.Text))
-		}
+		w.deploy(Flow{ID: id, XML: xml})
+	}
+	w.flows = []string{"payer", "payer", "fork", "fork", "child", "child", "spin", "started", "nowhere"}
+	return w
+}
+
+// NewRandomWorkload prepares a cluster with generated flows.
+func NewRandomWorkload(tx engine.Tx, seed uint64, shape Shape) *Workload {
+	w := prepare(tx, seed)
+	for _, f := range Generate(seed, shape) {
+		w.deploy(f)
+		w.flows = append(w.flows, f.ID)
 	}
 	return w
+}
+
+func prepare(tx engine.Tx, seed uint64) *Workload {
+	w := &Workload{Env: NewEnv(tx), rand: dice(seed), moved: make(map[uint64]bool)}
+	w.Apply(&enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{
+		Tenant: &enginev1.Tenant{Id: "t", RetentionMs: 120_000, BufferedMax: 50},
+	}}})
+	digest := bytes.Repeat([]byte{1}, 32)
+	w.Apply(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{
+		Connector: &enginev1.Connector{Name: "c", Digest: digest, JobTypes: EveryJobType},
+	}}})
+	w.Apply(&enginev1.Command{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
+		Tenant: "t", Connector: "c", Digest: digest,
+	}}})
+	return w
+}
+
+func (w *Workload) deploy(f Flow) {
+	res := w.Apply(&enginev1.Command{Verb: &enginev1.Command_Deploy{Deploy: &enginev1.Deploy{
+		Tenant: "t", File: f.ID + ".bpmn", Xml: []byte(f.XML),
+	}}})
+	if res.Reply.Kind != enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED {
+		panic(fmt.Sprintf("flow %s is refused: %s", f.ID, res.Reply.Text))
+	}
 }
 
 // Step applies one random command and returns what became of it.
@@ -131,22 +154,20 @@ func (w *Workload) Step() engine.Result {
 		if job := w.someJob(); job != nil {
 			return w.jobCommand(job)
 		}
-	case n < 78:
+	case n < 76:
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Publish{Publish: w.someMessage(nil)}})
-	case n < 90:
+	case n < 86:
 		w.nowMS += int64(w.rand.IntN(15_000))
-	case n < 94:
+	case n < 90:
 		if row := w.someRow(engine.TableIncident); row != nil {
 			in := row.(*enginev1.Incident)
 			return w.Apply(&enginev1.Command{Verb: &enginev1.Command_ResolveIncident{ResolveIncident: &enginev1.ResolveIncident{
-				Payment: in.Payment, Incident: in.N, Variables: w.someVariables(),
+				Payment: in.Payment, Incident: in.N, Variables: w.someVariables(""),
 			}}})
 		}
 	case n < 96:
 		if row := w.someRow(engine.TableInstance); row != nil {
-			return w.Apply(&enginev1.Command{Verb: &enginev1.Command_CancelPayment{CancelPayment: &enginev1.CancelPayment{
-				Payment: row.(*enginev1.Instance).Payment,
-			}}})
+			return w.act(row.(*enginev1.Instance))
 		}
 	case n < 97:
 		switch w.rand.IntN(6) {
@@ -158,27 +179,41 @@ func (w *Workload) Step() engine.Result {
 		return w.lead()
 	case n < 98:
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Expire{Expire: &enginev1.Expire{Limit: 10}}})
+	case n < 99:
+		if log := w.Log(); len(log) > 20 {
+			// Whatever was said lately is said again.
+			if again := log[len(log)-1-w.rand.IntN(20)].Command; again.GetBootstrap() == nil {
+				return w.Apply(again)
+			}
+		}
 	}
 	return w.Apply(&enginev1.Command{Verb: &enginev1.Command_FireTimers{FireTimers: &enginev1.FireTimers{Limit: uint32(1 + w.rand.IntN(20))}}})
 }
 
 func (w *Workload) someStart() *enginev1.StartPayment {
-	flows := []string{"payer", "payer", "fork", "fork", "child", "child", "spin", "started", "nowhere"}
 	key := ""
 	if w.rand.IntN(3) > 0 {
 		key = fmt.Sprint("client-", w.rand.IntN(200))
 	}
 	return &enginev1.StartPayment{
-		Tenant: "t", Flow: flows[w.rand.IntN(len(flows))], Channel: "w", ClientKey: key,
-		RequestDigest: []byte{byte(w.rand.IntN(2))}, Variables: w.someVariables(), UuidVariable: "transactionId",
+		Tenant: "t", Flow: w.rand.of(w.flows), Channel: "w", ClientKey: key,
+		RequestDigest: []byte{byte(w.rand.IntN(2))}, UuidVariable: "transactionId",
+		Variables: append(w.someVariables(""), &enginev1.Variable{Name: "k", Json: []byte(fmt.Sprintf(`"k%d"`, w.rand.IntN(3)))}),
 	}
 }
 
-func (w *Workload) someVariables() []*enginev1.Variable {
-	return []*enginev1.Variable{
+// someVariables are what conditions look at and, with the name of an element, what
+// that element gives.
+func (w *Workload) someVariables(element string) []*enginev1.Variable {
+	vars := []*enginev1.Variable{
 		{Name: "ok", Json: []byte([]string{"true", "false", "null", `"yes"`}[w.rand.IntN(4)])},
 		{Name: "x", Json: []byte(fmt.Sprint(w.rand.IntN(6)))},
+		{Name: "y", Json: []byte(fmt.Sprint(w.rand.IntN(6)))},
 	}
+	if element != "" {
+		vars = append(vars, &enginev1.Variable{Name: element, Json: []byte(fmt.Sprint(w.rand.IntN(6)))})
+	}
+	return vars
 }
 
 // someRow picks a row of a table, nil when it is empty.
@@ -203,13 +238,13 @@ func (w *Workload) someJob() *enginev1.Job {
 }
 
 func (w *Workload) someMessage(o *enginev1.Origin) *enginev1.Publish {
-	names := []string{"party", "party", "yes", "nope", "go", "order", "unknown"}
-	key := "k"
+	name := w.rand.of([]string{"party", "party", "yes", "nope", "go", "order", "unknown", w.rand.of(w.flows) + w.rand.of(someMessages)})
+	key := fmt.Sprint("k", w.rand.IntN(3))
 	if row := w.someRow(engine.TableCorrelation); row != nil && w.rand.IntN(4) > 0 {
 		w.Tx.Ascend(engine.Key{Table: engine.TableCorrelation}, func(k engine.Key, r engine.Row) bool {
 			if r == row {
 				parts := strings.Split(k.S, "\x00")
-				names, key = []string{parts[1]}, parts[2]
+				name, key = parts[1], parts[2]
 				return false
 			}
 			return true
@@ -220,63 +255,7 @@ func (w *Workload) someMessage(o *enginev1.Origin) *enginev1.Publish {
 		id = fmt.Sprint("m", w.rand.IntN(50))
 	}
 	return &enginev1.Publish{
-		Tenant: "t", Name: names[w.rand.IntN(len(names))], Key: key, MessageId: id,
-		TtlMs: int64(w.rand.IntN(3)) * 10_000, Variables: w.someVariables(), Origin: o,
+		Tenant: "t", Name: name, Key: key, MessageId: id,
+		TtlMs: int64(w.rand.IntN(3)) * 10_000, Variables: w.someVariables(strings.TrimPrefix(name, "m-")), Origin: o,
 	}
-}
-
-func (w *Workload) jobCommand(job *enginev1.Job) engine.Result {
-	o := &enginev1.Origin{
-		Payment: job.Payment, Job: job.N, Attempt: job.Attempt, Epoch: w.epoch,
-		Ordinal: uint32(len(job.History)) + 1, Digest: 1,
-	}
-	if w.rand.IntN(20) == 0 {
-		o.Epoch--
-	}
-	keys := []string{"", "hold", "book"}
-	states := []enginev1.EffectState{
-		enginev1.EffectState_EFFECT_STATE_OPEN, enginev1.EffectState_EFFECT_STATE_DONE, enginev1.EffectState_EFFECT_STATE_REFUSED,
-	}
-	switch n := w.rand.IntN(23); {
-	case n >= 22:
-		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Checkpoint{Checkpoint: &enginev1.Checkpoint{State: []byte("s"), Origin: o}}})
-	case n >= 21:
-		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{Name: "seen", Json: []byte("1"), Origin: o}}})
-	case n >= 20:
-		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Sequence{Sequence: &enginev1.Sequence{Name: "stan", Origin: o}}})
-	case n < 4:
-		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Intend{Intend: &enginev1.Intend{
-			Origin: o, Key: keys[w.rand.IntN(3)], Terms: []byte{byte(w.rand.IntN(2))}, Request: []byte("r"),
-		}}})
-	case n < 7:
-		o.Ordinal = uint32(len(job.History))
-		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Answer{Answer: &enginev1.Answer{
-			Origin: o, Answer: []byte("a"), State: states[w.rand.IntN(3)],
-		}}})
-	case n < 8:
-		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Publish{Publish: w.someMessage(o)}})
-	case n < 9:
-		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Sleep{Sleep: &enginev1.Sleep{DurationMs: 5000, Origin: o}}})
-	case n < 10:
-		s := w.someStart()
-		s.Origin = o
-		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_StartPayment{StartPayment: s}})
-	}
-	c := &enginev1.FinishJob{Origin: o}
-	switch n := w.rand.IntN(10); {
-	case n < 6:
-		c.Outcome = &enginev1.FinishJob_Complete{Complete: &enginev1.Complete{Variables: w.someVariables()}}
-	case n < 8:
-		c.Outcome = &enginev1.FinishJob_Fail{Fail: &enginev1.Fail{
-			Retryable: w.rand.IntN(3) > 0, BackoffMs: int64(w.rand.IntN(2)) * 1000, Reason: "random",
-		}}
-	case n < 9:
-		c.Outcome = &enginev1.FinishJob_BpmnError{BpmnError: &enginev1.BpmnError{Code: "E"}}
-	default:
-		c.Outcome = &enginev1.FinishJob_Doubt{Doubt: &enginev1.Doubt{Key: "hold", Reason: "random"}}
-	}
-	if w.rand.IntN(3) == 0 {
-		c.Settlements = append(c.Settlements, &enginev1.Settlement{Key: "hold", State: states[w.rand.IntN(3)]})
-	}
-	return w.Apply(&enginev1.Command{Verb: &enginev1.Command_FinishJob{FinishJob: c}})
 }
