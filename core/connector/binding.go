@@ -2,17 +2,22 @@ package connector
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/railhead-hub/railhead/core/egress"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
 // Binding is one connector as one version of a tenant's configuration has it.
 type Binding struct {
+	// Module is what it binds.
+	Module *Module
 	// Config is the JSON object the guest is given.
 	Config    []byte
 	connector string
+	jobs      map[string]*sdkv1.JobType // by the type's name for this tenant
 	endpoints map[string]*egress.Endpoint
 	faults    map[string]error
 }
@@ -34,19 +39,28 @@ func (b *Binding) Endpoint(name string) (*egress.Endpoint, error) {
 	return nil, fmt.Errorf("the manifest of connector %s declares no endpoint %q", b.connector, name)
 }
 
+// Job is how the manifest declares a job type of the tenant; nil when it does not.
+func (b *Binding) Job(jobType string) *sdkv1.JobType { return b.jobs[jobType] }
+
 func (b *Binding) close() {
 	for _, e := range b.endpoints {
 		e.Close()
 	}
 }
 
+// Bound is the binding of a module under a version of the tenant's configuration,
+// if it has been made and need not be waited for; else nil.
+func (r *Registry) Bound(tenant string, version uint64, digest Digest) *Binding {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bindings[bindingKey{tenant, version, digest}]
+}
+
 // Bind returns a module's binding under the version of the tenant's
 // configuration that a job is pinned to.
 func (r *Registry) Bind(tenant string, version uint64, m *Module) (*Binding, error) {
 	key := bindingKey{tenant, version, m.Digest}
-	r.mu.Lock()
-	b := r.bindings[key]
-	r.mu.Unlock()
+	b := r.Bound(tenant, version, m.Digest)
 	if b != nil {
 		return b, nil
 	}
@@ -90,11 +104,14 @@ func (r *Registry) bind(tenant string, text []byte, m *Module) (*Binding, error)
 	}
 	own := c.Connectors[m.manifest.Name]
 	b := &Binding{
-		Config: own.Config, connector: m.manifest.Name,
+		Module: m, Config: own.Config, connector: m.manifest.Name, jobs: make(map[string]*sdkv1.JobType),
 		endpoints: make(map[string]*egress.Endpoint), faults: make(map[string]error),
 	}
 	if len(b.Config) == 0 {
 		b.Config = []byte("{}")
+	}
+	for _, j := range m.manifest.Jobs {
+		b.jobs[strings.ReplaceAll(j.Type, "{tenant}", tenant)] = j
 	}
 	for name, declared := range m.endpoints {
 		bound, ok := own.Endpoints[name]

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,16 +150,6 @@ type Module struct {
 	Digest    Digest
 	manifest  *sdkv1.Manifest
 	endpoints map[string]*sdkv1.Endpoint
-}
-
-// Job is how the manifest declares a tenant's job type; nil when it does not.
-func (m *Module) Job(tenant, jobType string) *sdkv1.JobType {
-	for _, j := range m.manifest.Jobs {
-		if strings.ReplaceAll(j.Type, "{tenant}", tenant) == jobType {
-			return j
-		}
-	}
-	return nil
 }
 
 // Module returns a module ready to be stepped. One that this node does not hold

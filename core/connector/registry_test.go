@@ -54,8 +54,13 @@ func TestModulesAreLoadedOnceAndFetchedFromPeers(t *testing.T) {
 	var asking sync.WaitGroup
 	for range 20 {
 		asking.Go(func() {
-			if m, err := r.Module(t.Context(), digest); err != nil || m.Job("green", "book-green") == nil || m.Job("green", "book-blue") != nil {
-				t.Error(m, err)
+			m, err := r.Module(t.Context(), digest)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if b, err := r.bind("green", nil, m); err != nil || b.Job("book-green") == nil || b.Job("book-blue") != nil {
+				t.Error(b, err)
 			}
 		})
 	}

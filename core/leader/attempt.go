@@ -1,13 +1,9 @@
 package leader
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -42,18 +38,38 @@ var errDropped = errors.New("the attempt has gone on without this leader")
 // again after a while.
 var errParked = errors.New("the attempt cannot go on now")
 
+// failure ends an attempt for a reason of the host's.
+type failure struct {
+	code, text string
+	retryable  bool
+}
+
+func (f *failure) Error() string { return f.code + ": " + f.text }
+
 // attempt is one attempt of one job while this leader works on it.
 type attempt struct {
 	*term
-	job     *enginev1.Job
-	meta    *enginev1.Meta
-	keys    []string // the payment's effect keys, by which effects get their UUIDs
-	module  *connector.Module
-	binding *connector.Binding
-	trigger *sdkv1.Trigger
-	uuid    string // the payment's
-	seed    []byte
-	history *history
+	task
+	job          *enginev1.Job
+	instance     *enginev1.Instance
+	meta         *enginev1.Meta
+	keys         []string // the payment's effect keys, by which effects get their UUIDs
+	priorNumbers []uint32 // of the keys in the job's prior
+	binding      *connector.Binding
+	minter       engine.Minter
+	uuid         string // the payment's
+	seed         []byte
+	history      history
+	trigger      *sdkv1.Trigger
+
+	// What every attempt needs lies here, so that it is one object.
+	seedRoom   [abi.SeedBytes]byte
+	triggerJob struct {
+		trigger sdkv1.Trigger
+		kind    sdkv1.Trigger_Job
+		job     sdkv1.Job
+	}
+	request sdkv1.StepRequest
 }
 
 // logger names the attempt in every line. It is made when there is something to
@@ -63,156 +79,137 @@ func (a *attempt) logger() *slog.Logger {
 		"type", a.job.Type, "connector", a.job.Connector)
 }
 
-// work runs a job's current attempt until it has an outcome, sleeps, or is taken
-// away. It is called by the lanes, one worker per job.
-func (t *term) work(id jobID, _ laneKey) {
-	// A fault of this host's takes one job's attempt with it, not the node.
-	defer func() {
-		if p := recover(); p != nil {
-			t.log.Error("working on an attempt panicked", "payment_key", id.payment, "job", id.n,
-				"panic", p, "stack", string(debug.Stack()))
-			t.later(id, time.Minute)
-		}
-	}()
-	err := t.attempt(id)
-	switch {
-	case err == nil, errors.Is(err, errDropped), errors.Is(err, replica.ErrNotLeader), t.ctx.Err() != nil:
-	case errors.Is(err, errParked), errors.Is(err, replica.ErrUnknown):
-		// After an unknown result the row says what happened. If an effect was
-		// intended and not performed it is taken for in doubt, which is safe.
-		t.later(id, time.Second)
-	default:
-		t.log.Error("an attempt could not be worked on", "payment_key", id.payment, "job", id.n, "err", err)
-		t.later(id, 5*time.Second)
+// runBound makes the attempt's module and binding ready and runs it.
+func (a *attempt) runBound() error {
+	digest, ok := connector.ToDigest(a.job.Digest)
+	if !ok {
+		return fmt.Errorf("job %d of payment %d names no module", a.job.N, a.job.Payment)
 	}
+	module, err := a.Connectors.Module(a.ctx, digest)
+	if err != nil {
+		a.logger().Debug("the job waits for its module", "digest", digest.String(), "err", err)
+		return errParked
+	}
+	if a.binding, err = a.Connectors.Bind(a.job.Tenant, a.job.ConfigVersion, module); err != nil {
+		a.logger().Error("the tenant's configuration cannot be used", "err", err)
+		return errParked
+	}
+	if err := a.open(a.Clock.NowMS()); err != nil {
+		return a.conclude(err)
+	}
+	return a.goOn(a.step())
 }
 
-func (t *term) attempt(id jobID) error {
-	a, err := t.open(id)
-	if err != nil || a == nil {
+// open makes what the connector is shown.
+func (a *attempt) open(nowMS int64) (err error) {
+	if a.history, err = load(a.job, nowMS); err != nil {
 		return err
 	}
-	err = a.run()
-	if errors.Is(err, replica.ErrTooLarge) {
-		return a.fail(codeTooLarge, "What the connector asked for, with the answers it needed, is larger than a log entry may be.", false)
+	if len(a.history.entries) >= stepsMax {
+		return tooManySteps
 	}
-	return err
+	jobType := a.binding.Job(a.job.Type)
+	if jobType == nil {
+		return &failure{codeUnknownJob, "Module " + a.binding.Module.Digest.String() + " does not serve this job type.", false}
+	}
+	a.makeTrigger(jobType)
+	return nil
 }
 
-func (a *attempt) run() error {
+var tooManySteps = &failure{codeTooManySteps, "The connector took 63 steps without a checkpoint.", false}
+
+// goOn does what the reply asks for, and steps until the attempt has an outcome,
+// sleeps, or is taken away.
+func (a *attempt) goOn(reply *sdkv1.StepReply, err error) error {
 	for {
-		if len(a.history.entries) >= stepsMax {
-			return a.fail(codeTooManySteps, "The connector took 63 steps without a checkpoint.", false)
+		if err == nil {
+			err = a.check(reply)
 		}
-		reply, err := a.step()
 		if err != nil {
-			return err
-		}
-		if reply == nil {
-			return nil // ended by a failed step
+			return a.conclude(err)
 		}
 		if reply.Outcome != nil {
-			return a.finish(reply.Outcome)
+			return a.conclude(a.finish(reply.Outcome))
 		}
 		if a.history.last != nil {
 			// The answer goes into the log before anything else is done. Its entry
 			// then carries the stamp's time, not this clock's, so the guest is asked
 			// again: a later leader must find it asking for the very same.
-			if err := a.commitAnswer(); err != nil {
-				return err
-			}
-			continue
-		}
-		for _, effect := range reply.Effects {
-			if err := a.perform(effect); err != nil {
-				if errors.Is(err, errSleeping) {
-					return nil
+			err = a.commitAnswer()
+		} else {
+			for _, effect := range reply.Effects {
+				if err = a.perform(effect); err != nil {
+					break
 				}
-				return err
 			}
 		}
+		switch {
+		case errors.Is(err, errSleeping):
+			return nil
+		case err != nil:
+			return a.conclude(err)
+		case len(a.history.entries) >= stepsMax:
+			return a.conclude(tooManySteps)
+		}
+		reply, err = a.step()
 	}
 }
 
-// open reads everything an attempt needs; nil when the job is not to be worked
-// on.
-func (t *term) open(id jobID) (*attempt, error) {
-	a := &attempt{term: t}
-	var instance *enginev1.Instance
-	numbers := make(map[string]uint32)
-	err := t.Log.View(func(tx engine.Tx) error {
-		row, found := tx.Get(engine.Key{Table: engine.TableJob, A: id.payment, B: uint64(id.n)})
-		if !found || row.(*enginev1.Job).State != enginev1.JobState_JOB_STATE_READY {
-			return errDropped
-		}
-		a.job = row.(*enginev1.Job)
-		row, found = tx.Get(engine.Key{Table: engine.TableInstance, A: id.payment})
-		if !found || row.(*enginev1.Instance).Quarantined {
-			return errDropped
-		}
-		instance = row.(*enginev1.Instance)
-		row, _ = tx.Get(engine.Key{Table: engine.TableMeta})
-		a.meta = row.(*enginev1.Meta)
-		for _, key := range a.job.Prior {
-			if row, found := tx.Get(engine.Key{Table: engine.TableEffect, S: key, A: id.payment}); found {
-				numbers[key] = row.(*enginev1.Effect).Number
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+// conclude ends the attempt where the error says so.
+func (a *attempt) conclude(err error) error {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return a.fail(f)
 	}
-	a.keys = instance.EffectKeys
-	a.uuid = engine.PaymentUUID(a.meta, id.payment)
-	digest, ok := connector.ToDigest(a.job.Digest)
-	if !ok {
-		return nil, fmt.Errorf("job %d of payment %d names no module", id.n, id.payment)
+	if errors.Is(err, replica.ErrTooLarge) {
+		return a.fail(&failure{codeTooLarge, "What the connector asked for, with the answers it needed, is larger than a log entry may be.", false})
 	}
-	if a.module, err = t.Connectors.Module(t.ctx, digest); err != nil {
-		a.logger().Debug("the job waits for its module", "digest", digest.String(), "err", err)
-		return nil, errParked
-	}
-	if a.history, err = load(a.job, t.Clock.NowMS()); err != nil {
-		return nil, err
-	}
-	jobType := a.module.Job(a.job.Tenant, a.job.Type)
-	if jobType == nil {
-		return nil, a.fail(codeUnknownJob, "Module "+digest.String()+" does not serve this job type.", false)
-	}
-	if a.binding, err = t.Connectors.Bind(a.job.Tenant, a.job.ConfigVersion, a.module); err != nil {
-		a.logger().Error("the tenant's configuration cannot be used", "err", err)
-		return nil, errParked
-	}
-	a.seed = seed(a.meta.Secret, id, a.job.Attempt)
-	a.trigger = a.makeTrigger(instance, jobType, numbers)
-	return a, nil
+	return err
 }
 
-func (a *attempt) makeTrigger(instance *enginev1.Instance, jobType *sdkv1.JobType, numbers map[string]uint32) *sdkv1.Trigger {
-	variables, flow := visible(instance, a.job.Token)
-	if len(jobType.Inputs) > 0 {
-		variables = slices.DeleteFunc(slices.Clone(variables), func(v *enginev1.Variable) bool {
-			return !slices.Contains(jobType.Inputs, v.Name)
-		})
-	}
-	job := &sdkv1.Job{
+// makeTrigger takes down what the job's manifest wants to be told.
+func (a *attempt) makeTrigger(jobType *sdkv1.JobType) {
+	variables, flow := visible(a.instance, a.job.Token)
+	t := &a.triggerJob
+	t.job = sdkv1.Job{
 		Type: jobType.Type, Payment: a.uuid,
 		Attempt: a.job.Attempt, Retries: a.job.Retries,
-		Variables: connector.FromEngine(variables), Element: a.job.Element, Flow: flow,
-		PaymentStartedMs: instance.StartedMs,
+		Variables: inputs(variables, jobType.Inputs), Element: a.job.Element, Flow: flow,
+		PaymentStartedMs: a.instance.StartedMs,
 	}
 	for _, h := range a.job.Headers {
-		job.Headers = append(job.Headers, &sdkv1.Header{Key: h.Key, Value: h.Value})
+		t.job.Headers = append(t.job.Headers, &sdkv1.Header{Key: h.Key, Value: h.Value})
 	}
-	for _, key := range a.job.Prior {
-		job.Prior = append(job.Prior, &sdkv1.PriorEffect{
-			Key: key, IdempotencyKey: a.effectUUID(key, numbers[key], 0),
+	for i, key := range a.job.Prior {
+		t.job.Prior = append(t.job.Prior, &sdkv1.PriorEffect{
+			Key: key, IdempotencyKey: a.effectUUID(key, a.priorNumbers[i], 0),
 		})
 	}
-	return &sdkv1.Trigger{
-		TimeMs: a.history.begunMS, Tenant: a.job.Tenant, Kind: &sdkv1.Trigger_Job{Job: job},
+	t.kind.Job = &t.job
+	t.trigger = sdkv1.Trigger{TimeMs: a.history.begunMS, Tenant: a.job.Tenant, Kind: &t.kind}
+	a.trigger = &t.trigger
+}
+
+// inputs are the variables of the names, in the variables' order; without names
+// all of them.
+func inputs(variables []*enginev1.Variable, names []string) []*sdkv1.Variable {
+	n := 0
+	for _, v := range variables {
+		if len(names) == 0 || slices.Contains(names, v.Name) {
+			n++
+		}
 	}
+	if n == 0 {
+		return nil
+	}
+	block, out := make([]sdkv1.Variable, n), make([]*sdkv1.Variable, 0, n)
+	for _, v := range variables {
+		if len(names) == 0 || slices.Contains(names, v.Name) {
+			next := &block[len(out)]
+			next.Name, next.Json = v.Name, v.Json
+			out = append(out, next)
+		}
+	}
+	return out
 }
 
 // visible is what the element of a token sees: the variables of its scope, local
@@ -251,63 +248,86 @@ func scope(instance *enginev1.Instance, n uint32) *enginev1.Scope {
 	return nil
 }
 
-// seed belongs to (job, attempt): whichever leader continues an attempt, its
-// guest draws the same numbers.
-func seed(secret []byte, id jobID, attempt uint32) []byte {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte("railhead seed\x00"))
-	b := binary.BigEndian.AppendUint64(nil, id.payment)
-	b = binary.BigEndian.AppendUint32(b, id.n)
-	mac.Write(binary.BigEndian.AppendUint32(b, attempt))
-	return mac.Sum(nil)
-}
-
-// step asks the guest what is next. A nil reply means that the step failed and
-// the attempt was ended for it.
+// step asks the guest what is next.
 func (a *attempt) step() (*sdkv1.StepReply, error) {
-	begun := time.Now()
-	reply, err := a.module.Step(a.ctx, a.job.Tenant, &sdkv1.StepRequest{
+	a.request = sdkv1.StepRequest{
 		Config: a.binding.Config, Trigger: a.trigger, History: a.history.entries,
 		Seed: a.seed, State: a.history.state,
-	})
+	}
+	begun := time.Now()
+	reply, err := a.binding.Module.Step(a.ctx, a.job.Tenant, &a.request)
 	a.Metrics.stepped(a.job.Connector, time.Since(begun))
 	switch {
 	case err != nil && a.ctx.Err() != nil:
 		return nil, errDropped
 	case err != nil:
 		a.logger().Warn("a step failed", "err", err)
-		return nil, a.fail(codeTrap, err.Error(), true)
-	case reply.Error != "":
-		a.logger().Warn("the guest reports an error", "err", reply.Error)
-		return nil, a.fail(codeGuestError, reply.Error, true)
-	case reply.Mismatch != nil:
-		text := fmt.Sprintf("The connector asks at ordinal %d for something else than it did before.", reply.Mismatch.Ordinal)
-		a.logger().Error("the connector is not deterministic", "ordinal", reply.Mismatch.Ordinal)
-		return nil, a.fail(codeMismatch, text, true)
-	case reply.Outcome == nil && len(reply.Effects) == 0:
-		return nil, a.fail(codeGuestError, "The connector returned neither effects nor an outcome.", true)
-	case len(reply.Effects) > abi.EffectsMax:
-		return nil, a.fail(codeGuestError, "The connector asked for more than 16 effects at once.", true)
+		return nil, &failure{codeTrap, err.Error(), true}
 	}
 	return reply, nil
 }
 
+// check says why a reply cannot be followed, if it cannot.
+func (a *attempt) check(reply *sdkv1.StepReply) error {
+	switch {
+	case reply.Error != "":
+		a.logger().Warn("the guest reports an error", "err", reply.Error)
+		return &failure{codeGuestError, reply.Error, true}
+	case reply.Mismatch != nil:
+		text := fmt.Sprintf("The connector asks at ordinal %d for something else than it did before.", reply.Mismatch.Ordinal)
+		a.logger().Error("the connector is not deterministic", "ordinal", reply.Mismatch.Ordinal)
+		return &failure{codeMismatch, text, true}
+	case reply.Outcome == nil && len(reply.Effects) == 0:
+		return &failure{codeGuestError, "The connector returned neither effects nor an outcome.", true}
+	case len(reply.Effects) > abi.EffectsMax:
+		return &failure{codeGuestError, "The connector asked for more than 16 effects at once.", true}
+	}
+	return nil
+}
+
 // fail ends the attempt for a reason of the host's.
-func (a *attempt) fail(code, text string, retryable bool) error {
+func (a *attempt) fail(f *failure) error {
 	backoff := time.Second << min(a.job.Attempt-1, 6)
 	return a.finish(&sdkv1.Outcome{Kind: &sdkv1.Outcome_Fail{Fail: &sdkv1.Fail{
-		Retryable: retryable, BackoffMs: backoff.Milliseconds(), Reason: text, Code: code,
+		Retryable: f.retryable, BackoffMs: backoff.Milliseconds(), Reason: f.text, Code: f.code,
 	}}})
 }
 
-// finish proposes the outcome, together with the last answer.
+// finish proposes the outcome.
 func (a *attempt) finish(outcome *sdkv1.Outcome) error {
+	cmd, err := a.result(outcome)
+	if err != nil {
+		return a.conclude(err)
+	}
+	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_FinishJob{FinishJob: cmd}})
+	if err != nil {
+		return err
+	}
+	return a.finished(cmd, reply)
+}
+
+// finished deals with what the engine made of the outcome.
+func (a *attempt) finished(cmd *enginev1.FinishJob, reply *enginev1.Event) error {
+	a.Metrics.finished(a.job.Connector, outcomeName(cmd))
+	if reply.Kind != enginev1.EventKind_EVENT_KIND_REJECTED {
+		return nil
+	}
+	if _, failing := cmd.Outcome.(*enginev1.FinishJob_Fail); !failing &&
+		(reply.Code == engine.CodeTooLarge || reply.Code == engine.CodeBadCommand) {
+		return a.fail(&failure{codeBadOutcome, reply.Text, false})
+	}
+	return a.refused(reply)
+}
+
+// result is the outcome as a command, together with the last answer. Its error is
+// a *failure.
+func (a *attempt) result(outcome *sdkv1.Outcome) (*enginev1.FinishJob, error) {
 	cmd := &enginev1.FinishJob{LastAnswer: a.history.last}
 	switch o := outcome.Kind.(type) {
 	case *sdkv1.Outcome_Complete:
 		vars, err := connector.CheckVariables(o.Complete.GetVariables())
 		if err != nil {
-			return a.fail(codeBadOutcome, err.Error(), false)
+			return nil, &failure{codeBadOutcome, err.Error(), false}
 		}
 		cmd.Outcome = &enginev1.FinishJob_Complete{Complete: &enginev1.Complete{Variables: vars}}
 	case *sdkv1.Outcome_Fail:
@@ -318,7 +338,7 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 	case *sdkv1.Outcome_BpmnError:
 		vars, err := connector.CheckVariables(o.BpmnError.GetVariables())
 		if err != nil {
-			return a.fail(codeBadOutcome, err.Error(), false)
+			return nil, &failure{codeBadOutcome, err.Error(), false}
 		}
 		cmd.Outcome = &enginev1.FinishJob_BpmnError{BpmnError: &enginev1.BpmnError{
 			Code: o.BpmnError.GetCode(), Message: o.BpmnError.GetMessage(), Variables: vars,
@@ -328,7 +348,7 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 			Key: o.Doubt.GetKey(), Reason: o.Doubt.GetReason(),
 		}}
 	default:
-		return a.fail(codeBadOutcome, "The connector answered a job with something else than a job's outcome.", false)
+		return nil, &failure{codeBadOutcome, "The connector answered a job with something else than a job's outcome.", false}
 	}
 	for _, s := range outcome.Settlements {
 		settled := &enginev1.Settlement{Key: s.GetKey(), State: enginev1.EffectState_EFFECT_STATE_REFUSED}
@@ -339,21 +359,9 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 		cmd.Settlements = append(cmd.Settlements, settled)
 	}
 	// The history ends here, so what is only in memory need not go into the log.
-	a.history.since = nil
 	cmd.Origin = a.origin(uint32(len(a.history.entries))+1, 0)
-	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_FinishJob{FinishJob: cmd}})
-	if err != nil {
-		return err
-	}
-	a.Metrics.finished(a.job.Connector, outcomeName(cmd))
-	if reply.Kind != enginev1.EventKind_EVENT_KIND_REJECTED {
-		return nil
-	}
-	if _, failing := cmd.Outcome.(*enginev1.FinishJob_Fail); !failing &&
-		(reply.Code == engine.CodeTooLarge || reply.Code == engine.CodeBadCommand) {
-		return a.fail(codeBadOutcome, reply.Text, false)
-	}
-	return a.refused(reply)
+	cmd.Origin.Since = nil
+	return cmd, nil
 }
 
 // settledAnswer is what a job gets that asks again for a money effect which a
@@ -390,7 +398,7 @@ func outcomeName(cmd *enginev1.FinishJob) string {
 func (a *attempt) origin(ordinal uint32, digest uint64) *enginev1.Origin {
 	return &enginev1.Origin{
 		Payment: a.job.Payment, Job: a.job.N, Attempt: a.job.Attempt, Epoch: a.epoch,
-		Ordinal: ordinal, Digest: digest, Since: a.history.since,
+		Ordinal: ordinal, Digest: digest, Since: a.history.carry(),
 	}
 }
 

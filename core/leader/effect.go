@@ -32,7 +32,7 @@ func (a *attempt) perform(effect *sdkv1.Effect) error {
 	digest := abi.EffectDigest(effect)
 	if doubt := a.history.doubt; doubt != nil && doubt.Ordinal == effect.Ordinal {
 		if doubt.Digest != digest {
-			return a.ended(a.fail(codeMismatch, "The connector asks for something else than it intended.", true))
+			return &failure{codeMismatch, "The connector asks for something else than it intended.", true}
 		}
 		a.history.doubt = nil
 		return a.inDoubt(doubt.Request, doubt.Mode, a.effectUUID(doubt.Key, doubt.Number, doubt.Ordinal), effect, digest)
@@ -72,14 +72,6 @@ func (a *attempt) perform(effect *sdkv1.Effect) error {
 	}
 	a.history.add(effect.Ordinal, digest, reply.TimeMs, connector.ReplyAnswer(reply))
 	return nil
-}
-
-// ended passes on the result of ending an attempt to a loop that is to stop.
-func (a *attempt) ended(err error) error {
-	if err != nil {
-		return err
-	}
-	return errDropped
 }
 
 // since adds the answer of an effect that may be repeated, or that certainly did
@@ -240,7 +232,7 @@ func (a *attempt) answered(effect *sdkv1.Effect, digest uint64, state enginev1.E
 // commitAnswer puts the last answer into the log by itself.
 func (a *attempt) commitAnswer() error {
 	last := a.history.last
-	last.Origin.Since = a.history.since
+	last.Origin.Since = a.history.carry()
 	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_Answer{Answer: last}})
 	if err != nil {
 		return err
@@ -256,9 +248,9 @@ func (a *attempt) commitAnswer() error {
 // effectUUID is the idempotency key of one of this attempt's effects.
 func (a *attempt) effectUUID(key string, number, ordinal uint32) string {
 	if key == "" {
-		return engine.CallUUID(a.meta, a.job.Payment, a.job.N, a.job.Attempt, ordinal)
+		return a.minter.Call(a.job.Payment, a.job.N, a.job.Attempt, ordinal)
 	}
-	return engine.EffectUUID(a.meta, a.job.Payment, uint32(slices.Index(a.keys, key)), number)
+	return a.minter.Effect(a.job.Payment, uint32(slices.Index(a.keys, key)), number)
 }
 
 func (a *attempt) learnKey(key string) {

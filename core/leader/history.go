@@ -13,8 +13,10 @@ import (
 type history struct {
 	// begunMS is when the attempt was first taken up. The guest's clock begins
 	// there, so a later leader must begin there too: the first command carries it
-	// as an entry of ordinal 0, which the guest is not shown.
+	// as an entry of ordinal 0, which the guest is not shown. It has not done so yet
+	// while fresh.
 	begunMS int64
+	fresh   bool
 	entries []*sdkv1.Entry
 	state   []byte // of the last checkpoint
 	// since are answers of repeatable effects that no command has carried yet.
@@ -27,11 +29,8 @@ type history struct {
 }
 
 // load makes the history of a job's row; a job without one begins now.
-func load(job *enginev1.Job, nowMS int64) (*history, error) {
-	h := &history{begunMS: nowMS}
-	if len(job.History) == 0 {
-		h.since = []*enginev1.HistoryEntry{{TimeMs: nowMS, Answered: true}}
-	}
+func load(job *enginev1.Job, nowMS int64) (history, error) {
+	h := history{begunMS: nowMS, fresh: len(job.History) == 0}
 	for _, e := range job.History {
 		if e.Ordinal == 0 {
 			h.begunMS = e.TimeMs
@@ -39,7 +38,7 @@ func load(job *enginev1.Job, nowMS int64) (*history, error) {
 		}
 		if !e.Answered {
 			if e.Request == nil {
-				return nil, fmt.Errorf("the job sleeps at ordinal %d and is not ready", e.Ordinal)
+				return h, fmt.Errorf("the job sleeps at ordinal %d and is not ready", e.Ordinal)
 			}
 			h.doubt = e
 			continue
@@ -49,13 +48,13 @@ func load(job *enginev1.Job, nowMS int64) (*history, error) {
 		case e.Reply != nil:
 			reply := new(enginev1.Event)
 			if err := reply.UnmarshalVT(e.Reply); err != nil {
-				return nil, fmt.Errorf("the reply at ordinal %d: %w", e.Ordinal, err)
+				return h, fmt.Errorf("the reply at ordinal %d: %w", e.Ordinal, err)
 			}
 			answer = connector.ReplyAnswer(reply)
 		case e.Answer != nil:
 			answer = new(sdkv1.Answer)
 			if err := answer.UnmarshalVT(e.Answer); err != nil {
-				return nil, fmt.Errorf("the answer at ordinal %d: %w", e.Ordinal, err)
+				return h, fmt.Errorf("the answer at ordinal %d: %w", e.Ordinal, err)
 			}
 		case e.State != nil:
 			h.state = e.State
@@ -78,9 +77,17 @@ func (h *history) addSince(ordinal uint32, digest uint64, timeMS int64, answer *
 	})
 }
 
+// carry is what the next command has to carry.
+func (h *history) carry() []*enginev1.HistoryEntry {
+	if !h.fresh {
+		return h.since
+	}
+	return append([]*enginev1.HistoryEntry{{TimeMs: h.begunMS, Answered: true}}, h.since...)
+}
+
 // committed notes that a command has carried everything so far.
 func (h *history) committed() {
-	h.since, h.last = nil, nil
+	h.fresh, h.since, h.last = false, nil, nil
 }
 
 func (h *history) restart(ordinal uint32, digest uint64, timeMS int64, state []byte) {

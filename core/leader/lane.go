@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"runtime"
 	"sync"
 
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -22,121 +23,165 @@ type jobID struct {
 	n       uint32
 }
 
-// lanes decides which job runs next.
+// task is a job that has been taken from its lane.
+type task struct {
+	id   jobID
+	lane *lane
+}
+
+// lanes decides which job runs next. Whoever takes tasks releases them once they
+// need no worker any more, and forgets them once what they led to is known.
 type lanes struct {
 	mu      sync.Mutex
-	byKey   map[laneKey]*lane
-	turn    []laneKey // lanes with waiting jobs and free share, in order
-	known   map[jobID]*known
+	more    *sync.Cond         // there is something to take, or the lanes are closed
+	byKey   map[laneKey]*lane  // a lane stays, since there are few of them
+	turn    []*lane            // with waiting jobs and free share, in order
+	known   map[jobID]jobState // every job that was added and is not forgotten
+	waiting int                // jobs of all lanes
 	active  int
 	workers int // most jobs at once
 	share   int // most jobs of one lane at once
-	run     func(jobID, laneKey)
 	closed  bool
-	done    sync.WaitGroup
 }
 
-// known is a job that waits or runs. again remembers a hint that came while it
-// ran: the attempt that follows a failure is hinted before the failed one is out
-// of the way.
-type known struct {
-	running bool
-	again   bool
-}
+type jobState uint8
 
-func newLanes(workers, share int, run func(jobID, laneKey)) *lanes {
-	return &lanes{
-		byKey: make(map[laneKey]*lane), known: make(map[jobID]*known),
-		workers: workers, share: share, run: run,
+const (
+	jobWaits jobState = iota
+	jobTaken
+	// jobAgain was hinted while it was taken: the attempt that follows a failure is
+	// hinted before the failed one is out of the way.
+	jobAgain
+)
+
+func newLanes(workers, share int) *lanes {
+	l := &lanes{
+		byKey: make(map[laneKey]*lane), known: make(map[jobID]jobState),
+		workers: workers, share: share,
 	}
+	l.more = sync.NewCond(&l.mu)
+	return l
 }
 
-// add lines up a job, unless it is there already.
-func (l *lanes) add(job *enginev1.Job) {
+// add lines up jobs, but for those that are there already.
+func (l *lanes) add(jobs []*enginev1.Job) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	id := jobID{job.Payment, job.N}
-	if l.closed {
-		return
+	var key laneKey
+	var ln *lane
+	for _, job := range jobs {
+		id := jobID{job.Payment, job.N}
+		if state, known := l.known[id]; known {
+			if state == jobTaken {
+				l.known[id] = jobAgain
+			}
+			continue
+		}
+		if ln == nil || key.tenant != job.Tenant || key.connector != job.Connector {
+			key = laneKey{job.Tenant, job.Connector}
+			if ln = l.byKey[key]; ln == nil {
+				ln = &lane{}
+				l.byKey[key] = ln
+			}
+		}
+		l.push(id, ln)
 	}
-	if k := l.known[id]; k != nil {
-		k.again = k.running
-		return
-	}
-	l.known[id] = &known{}
-	l.push(id, laneKey{job.Tenant, job.Connector})
-	l.start()
+	l.wake()
 }
 
-func (l *lanes) push(id jobID, key laneKey) {
-	ln := l.byKey[key]
-	if ln == nil {
-		ln = &lane{}
-		l.byKey[key] = ln
-	}
+func (l *lanes) push(id jobID, ln *lane) {
+	l.known[id] = jobWaits
 	ln.waiting = append(ln.waiting, id)
-	l.enqueue(key, ln)
+	l.waiting++
+	l.enqueue(ln)
 }
 
-func (l *lanes) enqueue(key laneKey, ln *lane) {
+func (l *lanes) enqueue(ln *lane) {
 	if !ln.queued && len(ln.waiting) > 0 && ln.active < l.share {
 		ln.queued = true
-		l.turn = append(l.turn, key)
+		l.turn = append(l.turn, ln)
 	}
 }
 
-// start gives free workers to lanes in turn.
-func (l *lanes) start() {
-	for !l.closed && l.active < l.workers && len(l.turn) > 0 {
-		key := l.turn[0]
+// wake wakes one who waits in take; who takes wakes the next.
+func (l *lanes) wake() {
+	if len(l.turn) > 0 && l.active < l.workers {
+		l.more.Signal()
+	}
+}
+
+// tasksAtOnce bounds what one call of take gives, so that the jobs behind a slow
+// one do not wait for long.
+const tasksAtOnce = 32
+
+// take waits for jobs and appends to tasks those whose turn it is, leaving some to
+// others who take. It adds nothing once the lanes are closed.
+func (l *lanes) take(tasks []task) []task {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !l.closed && (len(l.turn) == 0 || l.active >= l.workers) {
+		l.more.Wait()
+	}
+	if l.closed {
+		return tasks
+	}
+	most := min(tasksAtOnce, 1+l.waiting/runtime.GOMAXPROCS(0))
+	for n := 0; n < most && len(l.turn) > 0 && l.active < l.workers; n++ {
+		ln := l.turn[0]
 		l.turn = l.turn[1:]
-		ln := l.byKey[key]
 		ln.queued = false
 		id := ln.waiting[0]
 		ln.waiting = ln.waiting[1:]
+		l.waiting--
 		ln.active++
 		l.active++
-		l.known[id].running = true
-		l.enqueue(key, ln)
-		l.done.Add(1)
-		go l.work(id, key)
+		l.known[id] = jobTaken
+		l.enqueue(ln)
+		tasks = append(tasks, task{id, ln})
 	}
+	l.wake()
+	return tasks
 }
 
-func (l *lanes) work(id jobID, key laneKey) {
-	defer l.done.Done()
-	l.run(id, key)
+// release gives the tasks' workers back.
+func (l *lanes) release(tasks ...task) {
+	if len(tasks) == 0 {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	ln := l.byKey[key]
-	ln.active--
-	l.active--
-	again := l.known[id].again
-	delete(l.known, id)
-	if again && !l.closed {
-		l.known[id] = &known{}
-		l.push(id, key)
+	for _, t := range tasks {
+		t.lane.active--
+		l.active--
+		l.enqueue(t.lane)
 	}
-	if len(ln.waiting) == 0 && ln.active == 0 {
-		delete(l.byKey, key)
-	} else {
-		l.enqueue(key, ln)
-	}
-	l.start()
+	l.wake()
 }
 
-// inFlight is how many jobs run and how many wait.
+// forget ends a task, or lines its job up again if it was hinted meanwhile.
+func (l *lanes) forget(t task) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	again := l.known[t.id] == jobAgain
+	delete(l.known, t.id)
+	if again && !l.closed {
+		l.push(t.id, t.lane)
+		l.wake()
+	}
+}
+
+// inFlight is how many jobs are worked on, until what they led to is known, and
+// how many wait.
 func (l *lanes) inFlight() (active, waiting int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.active, len(l.known) - l.active
+	return len(l.known) - l.waiting, l.waiting
 }
 
-// close starts no more jobs and waits for those that run; their context has
-// ended by then.
+// close wakes all who wait in take; nothing more is given out.
 func (l *lanes) close() {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.closed = true
-	l.mu.Unlock()
-	l.done.Wait()
+	l.more.Broadcast()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"math"
+	"runtime"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 // engine over memory in tests.
 type Log interface {
 	Propose(context.Context, *enginev1.Command) (*enginev1.Event, error)
+	// Enqueue proposes without waiting. Unless it returns an error, reply is called
+	// once, from another goroutine; what it does must be short.
+	Enqueue(cmd *enginev1.Command, reply func(*enginev1.Event, error)) error
 	View(func(engine.Tx) error) error
 	// Confirm fails when a later term than epoch may have begun since the time
 	// heard, at which a majority has listened to this node.
@@ -32,7 +36,8 @@ type Config struct {
 	Logger     *slog.Logger
 	Metrics    *Metrics
 	// Workers is how many jobs run at once; 0: 512. LaneShare is how many of them
-	// one connector of one tenant may hold; 0: half of them.
+	// one connector of one tenant may hold; 0: half of them. A job whose outcome is
+	// on its way into the log runs no more.
 	Workers, LaneShare int
 	// ExpireEvery is the pause between two runs of retention; 0: one minute.
 	ExpireEvery time.Duration
@@ -67,6 +72,8 @@ type term struct {
 	epoch uint64
 	log   *slog.Logger
 	lanes *lanes
+	// detached are the attempts that work in goroutines of their own.
+	detached sync.WaitGroup
 
 	mu      sync.Mutex
 	ready   []jobID       // hinted or due again, not yet read
@@ -117,7 +124,7 @@ func signal(ch chan struct{}) {
 	}
 }
 
-// InFlight is how many jobs run and how many wait for a worker.
+// InFlight is how many jobs are worked on and how many wait for a worker.
 func (l *Leader) InFlight() (active, waiting int) {
 	l.mu.Lock()
 	t := l.term
@@ -150,7 +157,7 @@ func (l *Leader) Lead(ctx context.Context) error {
 		return err
 	}
 	t.log = l.Logger.With("epoch", t.epoch)
-	t.lanes = newLanes(l.Workers, l.LaneShare, t.work)
+	t.lanes = newLanes(l.Workers, l.LaneShare)
 	l.setTerm(t)
 	defer l.setTerm(nil)
 
@@ -158,10 +165,14 @@ func (l *Leader) Lead(ctx context.Context) error {
 	running.Go(t.dispatch)
 	running.Go(t.fireTimers)
 	running.Go(t.expire)
+	for range runtime.GOMAXPROCS(0) {
+		running.Go((&stepper{term: t}).run)
+	}
 	t.log.Info("this node leads")
 	<-ctx.Done()
 	t.lanes.close()
 	running.Wait()
+	t.detached.Wait()
 	t.log.Info("this node has stopped leading")
 	return nil
 }
@@ -188,9 +199,7 @@ func (t *term) dispatch() {
 			t.log.Error("the jobs cannot be read", "err", err)
 			return
 		}
-		for _, job := range jobs {
-			t.lanes.add(job)
-		}
+		t.lanes.add(jobs)
 		select {
 		case <-t.wake:
 		case <-t.ctx.Done():

@@ -447,24 +447,44 @@ func TestASilentPeerDoesNotStopTheRest(t *testing.T) {
 	release := make(chan struct{})
 	var most, active atomic.Int32
 	var served sync.Map
-	l := newLanes(4, 2, func(id jobID, key laneKey) {
-		served.Store(id, true)
-		if key.connector == "silent" {
+	l := newLanes(4, 2)
+	silent := func(id jobID) bool { return id.n == 1 }
+	work := func(one task) {
+		served.Store(one.id, true)
+		if silent(one.id) {
 			if n := active.Add(1); n > most.Load() {
 				most.Store(n)
 			}
 			<-release
 			active.Add(-1)
 		}
-	})
+		l.release(one)
+		l.forget(one)
+	}
+	var taking sync.WaitGroup
+	for range 3 {
+		taking.Go(func() {
+			for {
+				tasks := l.take(nil)
+				if len(tasks) == 0 {
+					return
+				}
+				for _, one := range tasks {
+					go work(one)
+				}
+			}
+		})
+	}
 	for i := range 50 {
-		l.add(&enginev1.Job{Payment: uint64(i), N: 1, Tenant: "t", Connector: "silent"})
-		l.add(&enginev1.Job{Payment: uint64(i), N: 2, Tenant: "t", Connector: "quick"})
+		l.add([]*enginev1.Job{
+			{Payment: uint64(i), N: 1, Tenant: "t", Connector: "silent"},
+			{Payment: uint64(i), N: 2, Tenant: "t", Connector: "quick"},
+		})
 	}
 	until(t, "the quick jobs", func() bool {
 		n := 0
 		served.Range(func(id, _ any) bool {
-			if id.(jobID).n == 2 {
+			if !silent(id.(jobID)) {
 				n++
 			}
 			return true
@@ -477,4 +497,5 @@ func TestASilentPeerDoesNotStopTheRest(t *testing.T) {
 	close(release)
 	until(t, "the rest", func() bool { a, w := l.inFlight(); return a+w == 0 })
 	l.close()
+	taking.Wait()
 }

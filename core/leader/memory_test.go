@@ -30,6 +30,7 @@ type memoryLog struct {
 	events []*enginev1.Event
 	clock  *Clock
 	hints  func([]engine.Hint)
+	queue  []func() // enqueued and not applied
 	// intercept may answer a proposal in the log's place; apply false keeps it from
 	// being applied.
 	intercept func(*enginev1.Command) (apply bool, err error)
@@ -72,6 +73,36 @@ func (l *memoryLog) Propose(_ context.Context, cmd *enginev1.Command) (*enginev1
 		return nil, failure
 	}
 	return res.Reply, nil
+}
+
+// Enqueue applies commands one after the other, in a goroutine that lasts as long
+// as there are any.
+func (l *memoryLog) Enqueue(cmd *enginev1.Command, reply func(*enginev1.Event, error)) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(l.queue, func() { reply(l.Propose(context.Background(), cmd)) })
+	if len(l.queue) == 1 {
+		go l.drain()
+	}
+	return nil
+}
+
+func (l *memoryLog) drain() {
+	for {
+		l.mu.Lock()
+		queue := l.queue
+		l.mu.Unlock()
+		for _, apply := range queue {
+			apply()
+		}
+		l.mu.Lock()
+		l.queue = l.queue[len(queue):]
+		rest := len(l.queue)
+		l.mu.Unlock()
+		if rest == 0 {
+			return
+		}
+	}
 }
 
 func (l *memoryLog) View(read func(engine.Tx) error) error {
@@ -195,7 +226,7 @@ func (n *native) Step(_ context.Context, _ string, request *sdkv1.StepRequest) (
 
 // cluster is one node's worth of core without a network.
 type cluster struct {
-	t        *testing.T
+	t        testing.TB
 	log      *memoryLog
 	clock    *Clock
 	registry *connector.Registry
@@ -221,7 +252,7 @@ const oneTask = `<?xml version="1.0" encoding="UTF-8"?>
 
 // newCluster has a tenant with a one-task flow whose job the function serves, and
 // endpoints "ledger" of the mode, and "enquiry" which is safe, at url.
-func newCluster(t *testing.T, url, mode string, run func(*guest) *sdkv1.Outcome) *cluster {
+func newCluster(t testing.TB, url, mode string, run func(*guest) *sdkv1.Outcome) *cluster {
 	t.Helper()
 	manifest := &sdkv1.Manifest{
 		Name: "bank", Version: "1.0.0", Kind: "ams",
@@ -305,7 +336,7 @@ func (c *cluster) start(key string) uint64 {
 }
 
 // until polls a condition.
-func until(t *testing.T, what string, condition func() bool) {
+func until(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
