@@ -9,6 +9,12 @@ func (p *parser) jobTask(t *tag, e *Element) {
 	e.Kind = KindJob
 	p.extensions(t, e.ID, "taskDefinition", "taskHeaders", "ioMapping")
 	p.mappings(t, e)
+	p.job(t, e)
+}
+
+// job reads the type and the headers of an element that a connector does.
+func (p *parser) job(t *tag, e *Element) {
+	p.headers(t, e)
 	definition := t.extension("taskDefinition")
 	if definition == nil || strings.TrimSpace(definition.attr("type")) == "" {
 		p.failf(e.ID, "missing-job-type", "a %s needs zeebe:taskDefinition with a type", t.name)
@@ -21,17 +27,56 @@ func (p *parser) jobTask(t *tag, e *Element) {
 			p.failf(e.ID, "bad-retries", "retries %q is not a whole number up to 1000", clip(s))
 		}
 	}
-	if headers := t.extension("taskHeaders"); headers != nil {
-		for _, h := range headers.children {
-			if !h.is(nsZeebe, "header") {
-				continue
-			}
-			if h.attr("key") == "" {
-				p.failf(e.ID, "bad-header", "a task header has no key")
-				continue
-			}
-			e.Headers = append(e.Headers, Header{h.attr("key"), h.attr("value")})
+}
+
+func (p *parser) headers(t *tag, e *Element) {
+	headers := t.extension("taskHeaders")
+	if headers == nil {
+		return
+	}
+	for _, h := range headers.children {
+		if !h.is(nsZeebe, "header") {
+			continue
 		}
+		if h.attr("key") == "" {
+			p.failf(e.ID, "bad-header", "a task header has no key")
+			continue
+		}
+		e.Headers = append(e.Headers, Header{h.attr("key"), h.attr("value")})
+	}
+}
+
+// businessRuleTask is a job: this engine evaluates no decision tables.
+func (p *parser) businessRuleTask(t *tag, e *Element) {
+	if t.extension("calledDecision") != nil {
+		e.Kind = KindJob
+		p.failf(e.ID, "unsupported-decision", "this build does not evaluate DMN decisions: give the task a zeebe:taskDefinition, or write the rule as a script task")
+		return
+	}
+	p.jobTask(t, e)
+}
+
+// scriptTask is a FEEL expression, or a job for a connector that runs the script.
+func (p *parser) scriptTask(t *tag, e *Element) {
+	script := t.extension("script")
+	if script == nil && t.extension("taskDefinition") != nil {
+		p.jobTask(t, e)
+		return
+	}
+	e.Kind = KindScript
+	p.extensions(t, e.ID, "script", "taskHeaders", "ioMapping")
+	p.mappings(t, e)
+	p.headers(t, e)
+	if script == nil {
+		p.failf(e.ID, "missing-script", "a scriptTask needs zeebe:script with an expression and a resultVariable, or zeebe:taskDefinition")
+		return
+	}
+	e.Script = &Script{
+		Expression:     p.expression(e.ID, "bad-script", "the script", script.attr("expression")),
+		ResultVariable: script.attr("resultVariable"),
+	}
+	if !identifier(e.Script.ResultVariable) {
+		p.failf(e.ID, "bad-script", "the resultVariable %q is no name of a variable", clip(e.Script.ResultVariable))
 	}
 }
 
@@ -46,6 +91,7 @@ func (p *parser) receiveTask(t *tag, e *Element) {
 
 func (p *parser) passTask(t *tag, e *Element) {
 	e.Kind = KindPass
+	p.headers(t, e)
 	p.extensions(t, e.ID, "ioMapping", "taskHeaders")
 	p.mappings(t, e)
 }
@@ -64,13 +110,6 @@ func (p *parser) callActivity(t *tag, e *Element) {
 	e.PropagateChild = called.attr("propagateAllChildVariables") != "false"
 	if kind := called.attr("bindingType"); kind != "" && kind != "latest" {
 		p.failf(e.ID, "unsupported-attribute", "this build calls the latest version only, not bindingType=%q", clip(kind))
-	}
-}
-
-func gateway(kind Kind) func(*parser, *tag, *Element) {
-	return func(p *parser, t *tag, e *Element) {
-		e.Kind = kind
-		p.extensions(t, e.ID)
 	}
 }
 

@@ -41,6 +41,14 @@ func (p *parser) startEvent(t *tag, e *Element) {
 	p.extensions(t, e.ID, "ioMapping")
 	p.mappings(t, e)
 	definition, ok := p.definition(t, e)
+	if e.Parent >= 0 {
+		if ok {
+			p.subStart(t, definition, e)
+		} else {
+			process.Elements[e.Parent].SubStart = e.Index
+		}
+		return
+	}
 	switch {
 	case !ok:
 	case definition == nil:
@@ -54,6 +62,12 @@ func (p *parser) startEvent(t *tag, e *Element) {
 	case definition.name == "timerEventDefinition":
 		e.Timer = p.timer(definition, e.ID)
 		process.TimerStart = append(process.TimerStart, e.Index)
+	case definition.name == "signalEventDefinition":
+		e.Signal = p.signal(definition, e)
+		if e.Signal != nil && e.Signal.Name.Expr != nil {
+			p.failf(e.ID, "bad-signal-name", "the name of a signal that starts a process is plain text: nothing is there yet to work it out from")
+		}
+		process.SignalStart = append(process.SignalStart, e.Index)
 	default:
 		p.unsupported(t, definition, e)
 	}
@@ -61,15 +75,59 @@ func (p *parser) startEvent(t *tag, e *Element) {
 
 func (p *parser) endEvent(t *tag, e *Element) {
 	e.Kind = KindEnd
-	p.extensions(t, e.ID, "ioMapping")
+	p.throws(t, e)
+	p.result(t, e)
+}
+
+func (p *parser) throwEvent(t *tag, e *Element) {
+	e.Kind = KindThrow
+	p.throws(t, e)
+}
+
+// throws reads what an end event or an intermediate throw event does.
+func (p *parser) throws(t *tag, e *Element) {
 	p.mappings(t, e)
 	definition, ok := p.definition(t, e)
-	if ok && definition != nil {
-		if e.Terminate = definition.name == "terminateEventDefinition"; !e.Terminate {
-			p.unsupported(t, definition, e)
-		}
+	if ok && definition != nil && definition.name == "messageEventDefinition" {
+		p.sends(t, definition, e)
+		return
 	}
-	p.result(t, e)
+	p.extensions(t, e.ID, "ioMapping")
+	end := e.Kind == KindEnd
+	switch {
+	case !ok || definition == nil:
+	case definition.name == "signalEventDefinition":
+		e.Signal = p.signal(definition, e)
+	case definition.name == "escalationEventDefinition":
+		e.Escalation = p.code(definition, "escalation", e, true)
+	case definition.name == "compensateEventDefinition":
+		p.compensate(definition, e)
+	case end && definition.name == "errorEventDefinition":
+		e.Error = p.code(definition, "error", e, true)
+	case end && definition.name == "terminateEventDefinition":
+		e.Terminate = true
+	case !end && definition.name == "linkEventDefinition":
+		e.Kind, e.LinkName = KindLinkThrow, definition.attr("name")
+	default:
+		p.unsupported(t, definition, e)
+	}
+}
+
+// sends reads a message event that throws: a job, as with Zeebe, for a connector that
+// knows whom to tell.
+func (p *parser) sends(t, definition *tag, e *Element) {
+	if e.Kind == KindThrow {
+		e.Kind = KindJob
+	}
+	p.extensions(t, e.ID, "taskDefinition", "taskHeaders", "ioMapping")
+	if definition.extension("publishMessage") != nil {
+		p.failf(e.ID, "unsupported-extension", "this build does not execute zeebe:publishMessage: give the event a zeebe:taskDefinition, and let a connector publish")
+		return
+	}
+	p.job(t, e)
+	if m := p.roots[definition.attr("messageRef")]; m != nil && m.name == "message" && m.attr("name") != "" {
+		p.current.published = append(p.current.published, m.attr("name"))
+	}
 }
 
 // results are the values of the property railhead:result.
@@ -123,26 +181,14 @@ func (p *parser) catchEvent(t *tag, e *Element) {
 		p.failf(e.ID, "missing-event-definition", "an intermediateCatchEvent that waits for nothing")
 	case definition.name == "messageEventDefinition":
 		e.Message = p.message(definition.attr("messageRef"), e.ID, true)
+	case definition.name == "signalEventDefinition":
+		e.Signal = p.signal(definition, e)
 	case definition.name == "timerEventDefinition":
 		if e.Timer = p.timer(definition, e.ID); e.Timer != nil && e.Timer.Kind == TimerCycle {
 			p.failf(e.ID, "bad-timer", "a cycle at an intermediate catch event, which fires once")
 		}
 	case definition.name == "linkEventDefinition":
 		e.Kind, e.LinkName = KindLinkCatch, definition.attr("name")
-	default:
-		p.unsupported(t, definition, e)
-	}
-}
-
-func (p *parser) throwEvent(t *tag, e *Element) {
-	e.Kind = KindThrow
-	p.extensions(t, e.ID, "ioMapping")
-	p.mappings(t, e)
-	definition, ok := p.definition(t, e)
-	switch {
-	case !ok || definition == nil:
-	case definition.name == "linkEventDefinition":
-		e.Kind, e.LinkName = KindLinkThrow, definition.attr("name")
 	default:
 		p.unsupported(t, definition, e)
 	}
@@ -158,15 +204,83 @@ func (p *parser) boundaryEvent(t *tag, e *Element) {
 	case !ok:
 	case definition == nil:
 		p.failf(e.ID, "missing-event-definition", "a boundaryEvent that waits for nothing")
-	case definition.name == "messageEventDefinition":
+	case definition.name == "compensateEventDefinition":
+		e.Compensate = &Compensate{Activity: -1}
+		e.Interrupting = false // it waits for the activity to be done
+	default:
+		p.waitsFor(t, definition, e)
+	}
+}
+
+// waitsFor reads what a boundary event or the start event of an event sub-process
+// waits for.
+func (p *parser) waitsFor(t, definition *tag, e *Element) {
+	switch definition.name {
+	case "messageEventDefinition":
 		e.Message = p.message(definition.attr("messageRef"), e.ID, true)
-	case definition.name == "timerEventDefinition":
+	case "signalEventDefinition":
+		e.Signal = p.signal(definition, e)
+	case "timerEventDefinition":
 		if e.Timer = p.timer(definition, e.ID); e.Timer != nil && e.Timer.Kind == TimerCycle && e.Interrupting {
-			p.failf(e.ID, "bad-timer", "a cycle at an interrupting boundary event, which fires once")
+			p.failf(e.ID, "bad-timer", "a cycle at an interrupting event, which fires once")
 		}
+	case "errorEventDefinition":
+		e.Error = p.code(definition, "error", e, false)
+		if !e.Interrupting {
+			p.failf(e.ID, "error-not-interrupting", "an error always interrupts; a non-interrupting event can wait for an escalation")
+		}
+	case "escalationEventDefinition":
+		e.Escalation = p.code(definition, "escalation", e, false)
 	default:
 		p.unsupported(t, definition, e)
 	}
+}
+
+// signal resolves the signal of an event.
+func (p *parser) signal(definition *tag, e *Element) *Signal {
+	ref := definition.attr("signalRef")
+	if ref == "" {
+		p.failf(e.ID, "missing-signal", "no signalRef says which signal this is about")
+		return nil
+	}
+	t := p.roots[ref]
+	if t == nil || t.name != "signal" {
+		p.failf(e.ID, "unknown-signal", "signalRef %q is no signal of this file", clip(ref))
+		return nil
+	}
+	if strings.TrimSpace(t.attr("name")) == "" {
+		p.failf(e.ID, "missing-signal-name", "the signal %s has no name", clip(ref))
+		return nil
+	}
+	return &Signal{Name: p.textOr(e.ID, "bad-signal-name", "the name of signal "+clip(ref), t.attr("name"))}
+}
+
+// code resolves the code of an error or an escalation, which what says. What is
+// thrown has a code; what is waited for may have none, and its code is plain text.
+func (p *parser) code(definition *tag, what string, e *Element, thrown bool) *Code {
+	ref := definition.attr(what + "Ref")
+	if ref == "" {
+		if thrown {
+			p.failf(e.ID, "missing-"+what, "no %sRef says which %s this throws", what, what)
+			return nil
+		}
+		return &Code{}
+	}
+	t := p.roots[ref]
+	if t == nil || t.name != what {
+		p.failf(e.ID, "unknown-"+what, "%sRef %q is no %s of this file", what, clip(ref), what)
+		return nil
+	}
+	text := strings.TrimSpace(t.attr(what + "Code"))
+	switch {
+	case thrown && text == "":
+		p.failf(e.ID, "missing-"+what+"-code", "the %s %s has no %sCode", what, clip(ref), what)
+		return nil
+	case !thrown && strings.HasPrefix(text, "="):
+		p.failf(e.ID, "bad-"+what+"-code", "the code of an %s that is waited for is plain text, not an expression", what)
+		return nil
+	}
+	return &Code{p.textOr(e.ID, "bad-"+what+"-code", "the code of "+what+" "+clip(ref), text)}
 }
 
 // message resolves a reference to a message. keyed says whether it must have a
@@ -176,8 +290,8 @@ func (p *parser) message(ref, element string, keyed bool) *Message {
 		p.failf(element, "missing-message", "no messageRef says which message this waits for")
 		return nil
 	}
-	t, ok := p.messages[ref]
-	if !ok {
+	t := p.roots[ref]
+	if t == nil || t.name != "message" {
 		p.failf(element, "unknown-message", "messageRef %q is no message of this file", clip(ref))
 		return nil
 	}

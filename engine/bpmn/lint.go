@@ -18,10 +18,11 @@ func Lint(process *Process) []Problem {
 		}
 		switch {
 		case e.Kind == KindEnd:
-			if e.Result == enginev1.Result_RESULT_UNSPECIFIED {
+			if e.Parent < 0 && e.Error == nil && e.Result == enginev1.Result_RESULT_UNSPECIFIED {
 				warn(e, "no-result", "this end event does not say what became of the payment (railhead:result); it is reported as unknown")
 			}
-		case len(e.Outgoing) == 0 && e.Kind != KindLinkThrow:
+		case e.Kind == KindEventSub || e.ForCompensation || e.Compensate != nil && e.Kind == KindBoundary:
+		case len(e.Outgoing) == 0 && e.Kind != KindLinkThrow && e.Parent < 0:
 			warn(e, "no-way-out", "nothing follows this "+e.Kind.String()+"; a payment that comes here ends without a result")
 		}
 		if e.Kind == KindExclusive && len(e.Outgoing) > 1 && e.Default < 0 {
@@ -42,9 +43,12 @@ func (p *Process) reachable() []bool {
 		}
 	}
 	for i := range p.Elements {
-		if p.Elements[i].Kind == KindStart {
+		if e := &p.Elements[i]; e.Kind == KindStart && e.Parent < 0 {
 			visit(i)
 		}
+	}
+	for _, i := range p.EventSubs {
+		visit(i)
 	}
 	for len(open) > 0 {
 		e := &p.Elements[open[len(open)-1]]
@@ -55,8 +59,17 @@ func (p *Process) reachable() []bool {
 		for _, i := range e.Boundary {
 			visit(i)
 		}
-		if e.Kind == KindLinkThrow && e.LinkTo >= 0 {
+		if e.LinkTo >= 0 {
 			visit(e.LinkTo)
+		}
+		if e.CompensatedBy >= 0 {
+			visit(e.CompensatedBy)
+		}
+		if e.SubStart >= 0 {
+			visit(e.SubStart)
+		}
+		for _, i := range e.EventSubs {
+			visit(i)
 		}
 	}
 	return reached

@@ -14,7 +14,7 @@ func Parse(file []byte) ([]*Process, []Problem) {
 	if err != nil {
 		return nil, []Problem{{Error, "", "bad-xml", err.Error()}}
 	}
-	p := &parser{ids: map[string]bool{}, messages: map[string]*tag{}}
+	p := &parser{ids: map[string]bool{}, blamed: map[string]bool{}, roots: map[string]*tag{}}
 	if !root.is(nsModel, "definitions") {
 		p.failf("", "not-bpmn", "the root element is {%s}%s, not BPMN 2.0 definitions", clip(root.space), clip(root.name))
 		return nil, p.problems
@@ -26,8 +26,8 @@ func Parse(file []byte) ([]*Process, []Problem) {
 			continue
 		}
 		p.register(t)
-		if t.is(nsModel, "message") {
-			p.messages[t.attr("id")] = t
+		if t.space == nsModel {
+			p.roots[t.attr("id")] = t
 		}
 	}
 	var processes []*Process
@@ -52,17 +52,31 @@ type parser struct {
 	problems []Problem
 	count    [Warning + 1]int
 	ids      map[string]bool
-	messages map[string]*tag
+	blamed   map[string]bool // the elements and flows with an error
+	roots    map[string]*tag // messages, signals, errors and escalations by id
 
-	current *Process
-	tags    []*tag // of the current process's elements, by index
+	// Of the process that is read now.
+	current      *Process
+	tags         []*tag            // of its elements, by index
+	flows        []*tag            // its sequence flows
+	associations map[string]string // where the first association from an id leads
+	depth        int               // sub-processes around what is read now
+	tooLarge     bool
 }
+
+// Limits of a process.
+const (
+	maxElements = 10_000
+	maxNesting  = 50        // of sub-processes
+	maxUpstream = 2_000_000 // elements times inclusive gateways that wait for several flows
+)
 
 // maxProblems bounds the answer to a file that is wrong everywhere: so many errors,
 // and so many warnings.
 const maxProblems = 200
 
 func (p *parser) failf(element, code, format string, args ...any) {
+	p.blamed[element] = true
 	p.add(Problem{Error, element, code, fmt.Sprintf(format, args...)})
 }
 
@@ -108,12 +122,14 @@ func (p *parser) register(t *tag) {
 	}
 }
 
-// decoration is what may stand in a process without being executed.
+// decoration is what may stand in a process or sub-process without being executed
+// there; what is read with the element it belongs to is among it.
 var decoration = map[string]bool{
-	"association": true, "auditing": true, "correlationSubscription": true, "dataObject": true,
-	"dataObjectReference": true, "dataStoreReference": true, "documentation": true, "extensionElements": true,
-	"group": true, "ioSpecification": true, "laneSet": true, "monitoring": true, "property": true,
-	"supports": true, "textAnnotation": true,
+	"auditing": true, "correlationSubscription": true, "dataObject": true, "dataObjectReference": true,
+	"dataStoreReference": true, "documentation": true, "extensionElements": true, "group": true,
+	"incoming": true, "ioSpecification": true, "laneSet": true, "monitoring": true,
+	"multiInstanceLoopCharacteristics": true, "outgoing": true, "property": true,
+	"standardLoopCharacteristics": true, "supports": true, "textAnnotation": true,
 }
 
 func (p *parser) process(t *tag) *Process {
@@ -125,23 +141,39 @@ func (p *parser) process(t *tag) *Process {
 	if process.ID == "" {
 		p.failf("", "missing-id", "an executable process has no id")
 	}
-	p.current, p.tags = process, nil
+	p.current, p.tags, p.flows, p.associations, p.tooLarge = process, nil, nil, map[string]string{}, false
 	p.extensions(t, process.ID, "properties", "userTaskForm", "versionTag")
-	var flows []*tag
-	for _, c := range t.children {
-		switch {
-		case c.space != nsModel || decoration[c.name]:
-		case c.name == "sequenceFlow":
-			flows = append(flows, c)
-		default:
-			p.element(c)
-		}
+	p.content(t, -1)
+	if p.tooLarge {
+		return process
 	}
-	for _, c := range flows {
+	for _, c := range p.flows {
 		p.flow(c)
 	}
 	p.graph()
 	return process
+}
+
+// content reads what lies directly in a process, or in the sub-process of an index.
+func (p *parser) content(t *tag, parent int) {
+	for _, c := range t.children {
+		if c.space != nsModel {
+			continue
+		}
+		switch c.name {
+		case "sequenceFlow":
+			p.flows = append(p.flows, c)
+		case "association":
+			p.association(c)
+		default:
+			if !decoration[c.name] {
+				p.element(c, parent)
+			}
+		}
+		if p.tooLarge {
+			return
+		}
+	}
 }
 
 // flow reads one sequence flow, once all elements are known.
@@ -167,38 +199,51 @@ func (p *parser) flow(t *tag) {
 	if !sourceOK || !targetOK {
 		return
 	}
+	if process.Elements[source].Parent != process.Elements[target].Parent {
+		p.failf(id, "flow-across-border", "from %s to %s it crosses the border of a sub-process, which only events do",
+			process.Elements[source].ID, process.Elements[target].ID)
+		return
+	}
 	process.flows[id] = f.Index
 	process.Flows = append(process.Flows, f)
 	process.Elements[source].Outgoing = append(process.Elements[source].Outgoing, f.Index)
 	process.Elements[target].Incoming = append(process.Elements[target].Incoming, f.Index)
 }
 
-// element reads one flow node.
-func (p *parser) element(t *tag) {
+// element reads one flow node, and what lies in it.
+func (p *parser) element(t *tag, parent int) {
 	process := p.current
 	e := Element{
 		Index: len(process.Elements), ID: t.attr("id"), Name: t.attr("name"),
-		Default: -1, AttachedTo: -1, LinkTo: -1, Parent: -1, SubStart: -1, CompensatedBy: -1,
+		Default: -1, AttachedTo: -1, LinkTo: -1, Parent: parent, SubStart: -1, CompensatedBy: -1,
 	}
 	if e.ID == "" {
 		p.failf(process.ID, "missing-id", "a %s has no id", t.name)
 		return
 	}
-	read := elements[t.name]
-	if read == nil {
-		what := "this build does not execute a %s"
-		if t.name == "subProcess" && t.attr("triggeredByEvent") == "true" {
-			what = "this build does not execute an event %s"
+	if e.Index >= maxElements {
+		p.failf(process.ID, "too-large", "a process of more than %d elements; divide it and call the parts", maxElements)
+		p.tooLarge = true
+		return
+	}
+	process.elements[e.ID] = e.Index
+	process.Elements = append(process.Elements, Element{})
+	p.tags = append(p.tags, t)
+	if read := elements[t.name]; read == nil {
+		instead := replacements[t.name]
+		if instead == "" {
+			instead = "no such element is executed"
 		}
-		p.failf(e.ID, "unsupported-element", what, t.name)
+		p.failf(e.ID, "unsupported-element", "this build does not execute a %s: %s", clip(t.name), instead)
 		e.Kind = kindUnsupported
 	} else {
 		p.modifiers(t, &e)
 		read(p, t, &e)
 	}
-	process.elements[e.ID] = e.Index
-	process.Elements = append(process.Elements, e)
-	p.tags = append(p.tags, t)
+	process.Elements[e.Index] = e
+	if e.Kind == KindSub || e.Kind == KindEventSub {
+		p.inside(t, e.Index)
+	}
 }
 
 // elements are the readers of flow nodes by their BPMN name. What is missing here is
@@ -211,28 +256,46 @@ var elements = map[string]func(*parser, *tag, *Element){
 	"boundaryEvent":          (*parser).boundaryEvent,
 	"serviceTask":            (*parser).jobTask,
 	"sendTask":               (*parser).jobTask,
+	"businessRuleTask":       (*parser).businessRuleTask,
+	"scriptTask":             (*parser).scriptTask,
+	"userTask":               (*parser).userTask,
 	"receiveTask":            (*parser).receiveTask,
 	"task":                   (*parser).passTask,
 	"manualTask":             (*parser).passTask,
 	"callActivity":           (*parser).callActivity,
+	"subProcess":             (*parser).subProcess,
 	"exclusiveGateway":       gateway(KindExclusive),
 	"parallelGateway":        gateway(KindParallel),
+	"inclusiveGateway":       gateway(KindInclusive),
 	"eventBasedGateway":      gateway(KindEventBased),
 }
 
-// modifiers refuses attributes and children that change how any element executes.
+// replacements say what to draw instead of an element that is not executed.
+var replacements = map[string]string{
+	"transaction":      "use a sub-process, with compensation events for what must be undone",
+	"adHocSubProcess":  "draw the order of its activities as a sub-process",
+	"complexGateway":   "use an inclusive gateway, or an exclusive one behind a script task",
+	"choreographyTask": "it describes several participants; draw a process for each",
+}
+
+// activities are the flow nodes that may be repeated or undo another one.
+var activities = map[string]bool{
+	"serviceTask": true, "sendTask": true, "businessRuleTask": true, "scriptTask": true, "userTask": true,
+	"receiveTask": true, "task": true, "manualTask": true, "callActivity": true, "subProcess": true,
+}
+
+// modifiers reads the attributes and children that change how any element executes.
 func (p *parser) modifiers(t *tag, e *Element) {
 	for _, c := range t.children {
-		if c.space != nsModel {
-			continue
-		}
-		switch c.name {
-		case "multiInstanceLoopCharacteristics", "standardLoopCharacteristics":
-			p.failf(e.ID, "unsupported-loop", "this build does not execute %s", c.name)
+		switch {
+		case c.is(nsModel, "standardLoopCharacteristics"):
+			p.failf(e.ID, "unsupported-loop", "this build does not execute a standard loop: draw the loop with a gateway")
+		case c.is(nsModel, "multiInstanceLoopCharacteristics"):
+			p.loop(t, c, e)
 		}
 	}
 	if t.attr("isForCompensation") == "true" {
-		p.failf(e.ID, "unsupported-compensation", "this build does not execute compensation handlers")
+		p.handler(t, e)
 	}
 	for _, name := range []string{"startQuantity", "completionQuantity"} {
 		if t.has(name) && t.attr(name) != "1" {

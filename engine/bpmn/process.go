@@ -20,8 +20,9 @@ type Process struct {
 
 	EventSubs []int // event sub-processes of the process itself
 
-	elements map[string]int
-	flows    map[string]int
+	elements  map[string]int
+	flows     map[string]int
+	published []string // names of the messages its events throw, for the linter
 }
 
 // Element is the element of an id.

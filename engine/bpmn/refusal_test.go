@@ -1,6 +1,7 @@
 package bpmn
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -77,6 +78,16 @@ var shorthands = []struct {
 }{
 	{regexp.MustCompile(`\{job (\w+)\}`), `<serviceTask id="$1"><extensionElements><z:taskDefinition type="x"/></extensionElements></serviceTask>`},
 	{regexp.MustCompile(`\{timer (\w+)\}`), `<intermediateCatchEvent id="$1"><timerEventDefinition><timeDuration>PT1S</timeDuration></timerEventDefinition></intermediateCatchEvent>`},
+	{regexp.MustCompile(`\{timer\}`), `<timerEventDefinition><timeDuration>PT1S</timeDuration></timerEventDefinition>`},
+	{regexp.MustCompile(`\{task (\w+)\}`), `<task id="$1"/>`},
+	{regexp.MustCompile(`\{script (\w+)\}`), `<scriptTask id="$1"><extensionElements><z:script expression="=1" resultVariable="x"/></extensionElements></scriptTask>`},
+	{regexp.MustCompile(`\{call (\w+)\}`), `<callActivity id="$1"><extensionElements><z:calledElement processId="other"/></extensionElements></callActivity>`},
+	{regexp.MustCompile(`\{sub (\w+) (\w+) -> (\w+)\}`), `<subProcess id="$1"><startEvent id="$2"/><endEvent id="$3"/>{$2 -> $3}</subProcess>`},
+	{regexp.MustCompile(`\{on (\w+) (\w+) (\w+)\}`), `<subProcess id="$1" triggeredByEvent="true"><startEvent id="$2"><$3/></startEvent></subProcess>`},
+	{regexp.MustCompile(`\{undo (\w+) (\w+)\}`), `<boundaryEvent id="$1" attachedToRef="$2"><compensateEventDefinition/></boundaryEvent>`},
+	{regexp.MustCompile(`\{for (.+?)\}`), `<multiInstanceLoopCharacteristics><extensionElements><z:loopCharacteristics $1/></extensionElements></multiInstanceLoopCharacteristics>`},
+	{regexp.MustCompile(`\{if (\w+) (\w+) -> (\w+)\}`), `<sequenceFlow id="$1" sourceRef="$2" targetRef="$3"><conditionExpression>=$1</conditionExpression></sequenceFlow>`},
+	{regexp.MustCompile(`\{(\w+) ~ (\w+)\}`), `<association id="$1-$2" sourceRef="$1" targetRef="$2"/>`},
 	{regexp.MustCompile(`\{end (\w+)\}`), `<endEvent id="$1"/>`},
 	{regexp.MustCompile(`\{(\w+) -> (\w+)\}`), `<sequenceFlow id="$1-$2" sourceRef="$1" targetRef="$2"/>`},
 }
@@ -111,10 +122,37 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestLargeProcess: what is beyond the limits of a process is refused.
+func TestLargeProcess(t *testing.T) {
+	nested := strings.Repeat(`<subProcess id="%"><startEvent id="%"/>`, maxNesting+1) + strings.Repeat("</subProcess>", maxNesting+1)
+	var joins strings.Builder
+	for i := 1; i <= maxElements/2; i++ {
+		flow := fmt.Sprintf(`<sequenceFlow id="%%" sourceRef="s" targetRef="n%d"/>`, 3*i-2)
+		joins.WriteString(`<inclusiveGateway id="%"/>` + flow + flow)
+	}
+	for name, row := range map[string]struct{ body, want string }{
+		"too many elements": {strings.Repeat(`<task id="%"/>`, maxElements), "too-large@p"},
+		"nested too deep":   {nested, fmt.Sprintf("too-deep@n%d", 2*maxNesting+1)},
+		"too many joins":    {joins.String(), "too-large@"},
+	} {
+		var body strings.Builder
+		for i, part := range strings.Split(row.body, "%") {
+			if i > 0 {
+				fmt.Fprintf(&body, "n%d", i)
+			}
+			body.WriteString(part)
+		}
+		processes, problems := Parse(definitions(body.String()))
+		if got := summary(problems); len(processes) != 0 || !strings.Contains(got, row.want) {
+			t.Errorf("%s: %.200s", name, got)
+		}
+	}
+}
+
 // TestManyWarnings: however many warnings a file earns, its errors are reported.
 func TestManyWarnings(t *testing.T) {
 	body := strings.Repeat("<incoming>gone</incoming>", 3*maxProblems)
-	processes, problems := Parse(definitions(`<endEvent id="e">` + body + `</endEvent> {s -> e} <userTask id="u"/>`))
+	processes, problems := Parse(definitions(`<endEvent id="e">` + body + `</endEvent> {s -> e} <transaction id="u"/>`))
 	if len(processes) != 0 || !Refused(problems) || len(problems) > 2*maxProblems {
 		t.Errorf("%d processes, %d problems", len(processes), len(problems))
 	}
