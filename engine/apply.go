@@ -74,6 +74,8 @@ func (a *application) carryOut(cmd *enginev1.Command) *enginev1.Event {
 		return a.resolveIncident(v.ResolveIncident)
 	case *enginev1.Command_CancelPayment:
 		return a.cancelPayment(v.CancelPayment)
+	case *enginev1.Command_Broadcast:
+		return a.broadcast(v.Broadcast)
 	case *enginev1.Command_Deploy:
 		return a.deploy(v.Deploy)
 	case *enginev1.Command_InstallConnector:

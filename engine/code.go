@@ -24,6 +24,7 @@ const (
 	CodeTermsDiffer      = "terms-differ"      // the effect key was used with other terms
 	CodeEffectsHeld      = "effects-held"      // after a raise: an operator must release outside effects
 	CodeMoneyMoved       = "money-moved"       // cancelling would leave a money effect behind
+	CodeCancelling       = "cancelling"        // the payment is being cancelled already
 	CodeQuarantined      = "quarantined"       // the payment waits for an operator
 	CodeBufferFull       = "buffer-full"       // the tenant's message buffer is at its limit
 	CodeTooLarge         = "too-large"         // a limit below
@@ -59,7 +60,14 @@ const (
 	limitKey       = 4_000    // bytes of names in a row's key; a store takes no more
 	limitEffectKey = 200      // bytes of a money effect's key
 	limitEffects   = 1_000    // money effects of one payment
-	limitSleepMS   = 366 * 24 * 3600 * 1000
+	limitRounds    = 10_000   // items of a multi-instance activity
+	limitDone      = 1_000    // completed activities of one payment that could be undone
+	limitDelivered = 200      // waits that take a signal in one command
+
+	// A compensation handler that has used up its retries goes on at this pace.
+	compensationBackoffMS = 60_000
+
+	limitSleepMS = 366 * 24 * 3600 * 1000
 )
 
 // Audit reports whether events of the kind belong on the audit topic

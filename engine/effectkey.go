@@ -42,7 +42,7 @@ func (a *application) intend(c *enginev1.Intend) *enginev1.Event {
 	}
 	kind := enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED
 	if c.Key != "" {
-		kind = p.intendMoney(c, e)
+		kind = p.intendMoney(c, job.Element, e)
 	}
 	a.remember(job, e)
 	a.put(jobKey(job.Payment, job.N), job)
@@ -64,7 +64,7 @@ func (p *payment) intended(job *enginev1.Job, e *enginev1.HistoryEntry) *enginev
 }
 
 // intendMoney decides by the effect's row.
-func (p *payment) intendMoney(c *enginev1.Intend, e *enginev1.HistoryEntry) enginev1.EventKind {
+func (p *payment) intendMoney(c *enginev1.Intend, element string, e *enginev1.HistoryEntry) enginev1.EventKind {
 	a := p.a
 	k := effectKey(p.row.Payment, c.Key)
 	row, found := get[*enginev1.Effect](a, k)
@@ -76,7 +76,7 @@ func (p *payment) intendMoney(c *enginev1.Intend, e *enginev1.HistoryEntry) engi
 		e.Number = 1
 		a.put(k, &enginev1.Effect{
 			Payment: p.row.Payment, Key: c.Key, Number: 1, Terms: c.Terms, Request: c.Request,
-			State: enginev1.EffectState_EFFECT_STATE_OPEN, Mode: e.Mode, Endpoint: c.Endpoint,
+			State: enginev1.EffectState_EFFECT_STATE_OPEN, Mode: e.Mode, Endpoint: c.Endpoint, Element: element,
 		})
 		return enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED
 	}
@@ -92,7 +92,7 @@ func (p *payment) intendMoney(c *enginev1.Intend, e *enginev1.HistoryEntry) engi
 		next := copyOf(row)
 		next.Number++
 		next.Terms, next.Request, next.Answer = c.Terms, c.Request, nil
-		next.Mode, next.Endpoint = e.Mode, c.Endpoint
+		next.Mode, next.Endpoint, next.Element = e.Mode, c.Endpoint, element
 		next.State = enginev1.EffectState_EFFECT_STATE_OPEN
 		a.put(k, next)
 		e.Number = next.Number

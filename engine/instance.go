@@ -42,6 +42,12 @@ func (a *application) load(key uint64) *payment {
 		t.Waits = cloneAll(t.Waits) // a cycle's wait changes with each repetition
 	}
 	row.Scopes = cloneAll(row.Scopes)
+	for _, s := range row.Scopes {
+		s.Waits = cloneAll(s.Waits)
+		if s.Loop != nil {
+			s.Loop = copyOf(s.Loop)
+		}
+	}
 	row.Pins = slices.Clone(row.Pins)
 	row.EffectKeys = slices.Clone(row.EffectKeys)
 	row.Incidents = slices.Clone(row.Incidents)
@@ -51,6 +57,9 @@ func (a *application) load(key uint64) *payment {
 }
 
 func cloneAll[T any](rows []*T) []*T {
+	if len(rows) == 0 {
+		return nil
+	}
 	out := make([]*T, len(rows))
 	for i, r := range rows {
 		out[i] = copyOf(r)
@@ -217,41 +226,20 @@ func (p *payment) mustToken(n uint32) *enginev1.Token {
 	return t
 }
 
+// removeToken takes a token away, and the scopes that only held its variables.
 func (p *payment) removeToken(n uint32) {
 	p.row.Tokens = slices.DeleteFunc(p.row.Tokens, func(t *enginev1.Token) bool { return t.N == n })
-}
-
-func (p *payment) scope(n uint32) *enginev1.Scope {
-	for _, s := range p.row.Scopes {
-		if s.N == n {
-			return s
-		}
+	if len(p.row.Scopes) > 1 {
+		p.row.Scopes = slices.DeleteFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.Local && s.Token == n })
 	}
-	panic(&fault{code: IncidentQuarantined, text: "A row points at a scope that is not there.", payment: p.row.Payment})
-}
-
-// flowOf is the flow that a scope runs in.
-func (p *payment) flowOf(scope *enginev1.Scope) *flow {
-	f := p.a.flow(p.row.Tenant, scope.Flow, scope.FlowVersion)
-	if f == nil {
-		panic(&fault{code: IncidentQuarantined, text: "The payment's flow version is not there.", payment: p.row.Payment})
-	}
-	return f
-}
-
-// body is the scope of a flow itself: the scope, or the one above it when it only
-// holds an activity's local variables.
-func (p *payment) body(n uint32) *enginev1.Scope {
-	s := p.scope(n)
-	for s.Local {
-		s = p.scope(s.Parent)
-	}
-	return s
 }
 
 // run moves tokens until all of them wait or are gone.
 func (p *payment) run() {
-	for len(p.queue) > 0 && !p.ended {
+	for !p.ended && (len(p.queue) > 0 || p.joinInclusive()) {
+		if len(p.queue) == 0 {
+			continue // an inclusive gateway opened another incident, or ended the payment
+		}
 		m := p.queue[0]
 		p.queue = p.queue[1:]
 		token := p.token(m.token)
@@ -259,8 +247,7 @@ func (p *payment) run() {
 			continue // consumed by a terminate end or an interruption
 		}
 		if p.a.steps++; p.a.steps > limitSteps {
-			panic(&fault{code: IncidentLoop, payment: p.row.Payment,
-				text: "The flow went through 10,000 elements without waiting once."})
+			p.tooManySteps()
 		}
 		f := p.flowOf(p.body(token.Scope))
 		token.Element = uint32(m.element)
@@ -269,6 +256,11 @@ func (p *payment) run() {
 	if p.variablesSize() > limitVariables {
 		panic(&fault{code: IncidentTooLarge, payment: p.row.Payment, text: "The payment's variables are larger than 4 MiB."})
 	}
+}
+
+func (p *payment) tooManySteps() {
+	panic(&fault{code: IncidentLoop, payment: p.row.Payment,
+		text: "The flow went through 10,000 elements without waiting once."})
 }
 
 // leave sends a token along all outgoing flows of the element it stands on; with
@@ -293,26 +285,6 @@ func (p *payment) take(f *flow, token *enginev1.Token, flows []int) {
 		t.ArrivedBy = uint32(index) + 1
 		p.queue = append(p.queue, move{t.N, f.process.Flows[index].Target})
 	}
-}
-
-// consume ends a token; a scope without tokens is complete.
-func (p *payment) consume(token *enginev1.Token) {
-	scope := p.body(token.Scope)
-	p.removeToken(token.N)
-	for _, t := range p.row.Tokens {
-		if p.body(t.Scope).N == scope.N {
-			return
-		}
-	}
-	p.completeScope(scope)
-}
-
-func (p *payment) completeScope(scope *enginev1.Scope) {
-	if scope.Parent == 0 {
-		p.end()
-		return
-	}
-	p.returnCall(scope)
 }
 
 // end turns the payment into its receipt.
@@ -347,59 +319,84 @@ func (p *payment) end() {
 	}
 	a.delete(instanceKey(row.Payment))
 	a.put(receiptKey(row.Payment), receipt)
+	p.freeMessageStart()
 	p.ended = true
 	a.hint(Hint{Kind: HintEnded, Payment: row.Payment})
 }
 
-// cancelPayment ends a payment at an operator's word, unless money has moved or
-// may have.
+// cancelPayment ends a payment at an operator's word, unless money has moved or may
+// have. With compensation it first undoes what was completed.
 func (a *application) cancelPayment(c *enginev1.CancelPayment) *enginev1.Event {
 	p := a.load(c.Payment)
 	if p == nil {
 		p = a.mustLoad(c.Payment) // refuses with the right code
 	}
+	if p.row.Cancelling {
+		a.refuse(CodeCancelling, "The payment is being cancelled already; its compensation handlers run.")
+	}
 	for _, key := range p.row.EffectKeys {
 		effect, found := get[*enginev1.Effect](a, effectKey(c.Payment, key))
-		if found && effect.State != enginev1.EffectState_EFFECT_STATE_REFUSED {
-			a.refuse(CodeMoneyMoved, "The money effect "+quote(key)+" is done or in doubt; cancelling would leave it behind.")
+		switch {
+		case !found || effect.State == enginev1.EffectState_EFFECT_STATE_REFUSED:
+		case effect.State == enginev1.EffectState_EFFECT_STATE_OPEN:
+			a.refuse(CodeMoneyMoved, "The money effect "+quote(key)+" is in doubt; find out first whether it happened.")
+		case !c.Compensate:
+			a.refuse(CodeMoneyMoved, "The money effect "+quote(key)+" is done; cancelling would leave it behind. Cancel with compensation to undo it.")
+		case !p.undoable(effect.Element):
+			a.refuse(CodeMoneyMoved, "The money effect "+quote(key)+" of "+quote(effect.Element)+" is done, and no compensation handler would undo it.")
 		}
 	}
-	for len(p.row.Tokens) > 0 {
-		p.drop(p.row.Tokens[0])
+	if slices.ContainsFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.Compensation }) {
+		a.refuse(CodeCancelling, "Compensation handlers of the payment run; it can be cancelled when they are done.")
 	}
-	p.queue = nil
-	p.row.Result, p.row.Code, p.row.EndElement = enginev1.Result_RESULT_CANCELLED, "cancelled", ""
-	p.end()
-	a.tell(&enginev1.Event{
+	p.stop()
+	acted := a.tell(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: "cancel-payment",
 		Tenant: p.row.Tenant, Payment: c.Payment, Actor: c.Actor,
 	})
-	return a.events[len(a.events)-1]
-}
-
-// drop removes a token and everything it waits for.
-func (p *payment) drop(token *enginev1.Token) {
-	p.closeWaits(token)
-	p.cancelJob(token)
-	p.dropIncident(token)
-	p.removeToken(token.N)
-	// A called flow ends with the activity that called it.
-	for _, s := range slices.Clone(p.row.Scopes) {
-		if s.Token == token.N {
-			p.dropScope(s)
-		}
+	if c.Compensate {
+		p.row.Cancelling = true
+		p.tell(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_PAYMENT_CANCELLING, Actor: c.Actor})
+		p.undoNext()
+		p.run()
+		return acted
 	}
+	p.row.Result, p.row.Code, p.row.EndElement = enginev1.Result_RESULT_CANCELLED, "cancelled", ""
+	p.end()
+	return acted
 }
 
-// dropScope removes a scope with all its tokens and the scopes below it. A token
-// with local variables lies in a scope of its own, which belongs to the body.
-func (p *payment) dropScope(scope *enginev1.Scope) {
-	if !scope.Local {
-		for _, t := range slices.Clone(p.row.Tokens) {
-			if p.token(t.N) != nil && p.body(t.Scope).N == scope.N {
-				p.drop(t)
+// stop ends everything the payment does and waits for. Its scopes stay, with what
+// was completed in them.
+func (p *payment) stop() {
+	for _, t := range slices.Clone(p.row.Tokens) {
+		p.closeWaits(t)
+		p.cancelJob(t)
+		p.cancelUserTask(t)
+	}
+	for _, s := range p.row.Scopes {
+		p.closeScopeWaits(s)
+		s.Token = 0
+	}
+	for _, n := range slices.Clone(p.row.Incidents) {
+		p.closeIncident(n)
+	}
+	p.row.Tokens, p.queue = nil, nil
+	p.row.Quarantined = false
+}
+
+// undoable tells whether a compensation of everything completed would undo the
+// element's work.
+func (p *payment) undoable(element string) bool {
+	for _, s := range p.row.Scopes {
+		f := p.flowOf(s)
+		for _, c := range s.Done {
+			for _, h := range f.handlers(nil, c, nil) {
+				if f.process.Elements[h.Element].ID == element {
+					return true
+				}
 			}
 		}
 	}
-	p.removeScope(scope)
+	return false
 }

@@ -34,6 +34,7 @@ func (p *payment) createJob(f *flow, token *enginev1.Token) {
 		Payment: p.row.Payment, N: p.nextN(), Token: token.N, Type: jobType, Connector: connector,
 		Digest: digest, ConfigVersion: tenant.Version, Attempt: 1, Retries: retries - 1,
 		State: enginev1.JobState_JOB_STATE_READY, CreatedMs: a.stamp.TimeMS, Element: el.ID, Tenant: p.row.Tenant,
+		Compensating: p.compensating(token),
 	}
 	for _, h := range el.Headers {
 		job.Headers = append(job.Headers, &enginev1.Header{Key: h.Key, Value: h.Value})
@@ -176,10 +177,7 @@ func (p *payment) completeJob(job *enginev1.Job, o *enginev1.Complete) *enginev1
 	done.Variables = o.Variables
 	a.delete(jobKey(job.Payment, job.N))
 	token.Job = 0
-	f := p.flowOf(p.body(token.Scope))
-	p.closeWaits(token)
-	p.closeLocal(f, token, o.Variables)
-	p.leave(f, token)
+	p.finish(p.flowOf(p.body(token.Scope)), token, o.Variables, nil)
 	p.run()
 	return done
 }
@@ -197,13 +195,18 @@ func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
 	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_FAILED, job))
 	failed.Code, failed.Text = clip(o.Code), clip(o.Reason)
 	job.Reason = clip(o.Reason)
-	if !o.Retryable || job.Retries == 0 {
+	if !o.Retryable || job.Retries == 0 && !job.Compensating {
 		p.holdJob(job, IncidentJobFailed, failed.Text)
 		return failed
 	}
-	job.Retries--
+	backoff := min(max(o.BackoffMs, 0), limitSleepMS)
+	if job.Retries > 0 {
+		job.Retries--
+	} else {
+		backoff = max(backoff, compensationBackoffMS)
+	}
 	p.nextAttempt(job)
-	if backoff := min(max(o.BackoffMs, 0), limitSleepMS); backoff > 0 {
+	if backoff > 0 {
 		job.State = enginev1.JobState_JOB_STATE_WAITING
 		job.DueMs = p.a.stamp.TimeMS + backoff
 		failed.DueMs = job.DueMs
@@ -257,6 +260,15 @@ func (p *payment) holdJob(job *enginev1.Job, code, text string) {
 func (p *payment) jobError(job *enginev1.Job, o *enginev1.BpmnError) *enginev1.Event {
 	thrown := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_ERROR, job))
 	thrown.Code, thrown.Text, thrown.Variables = clip(o.Code), clip(o.Message), o.Variables
+	token := p.mustToken(job.Token)
+	if c, found := p.catch(p.flowOf(p.body(token.Scope)), token, o.Code, errorOf); found {
+		p.tellDoubts(job)
+		p.a.delete(jobKey(job.Payment, job.N))
+		token.Job = 0
+		p.caught(c, enginev1.EventKind_EVENT_KIND_ERROR_CAUGHT, clip(o.Code), o.Variables)
+		p.run()
+		return thrown
+	}
 	job.Reason = clip(o.Message)
 	p.holdJob(job, IncidentUncaughtError, "The error "+quote(o.Code)+" is caught by no event: "+clip(o.Message))
 	return thrown

@@ -82,9 +82,8 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 		msg.TakenBy = append(msg.TakenBy, s.Flow)
 	}
 	names, _ := get[*enginev1.MessageName](a, messageNameKey(tenant, c.Name))
-	if names != nil {
-		msg.TakenBy = append(msg.TakenBy, names.Starters...)
-	}
+	starters := a.starters(tenant, names, c.Key)
+	msg.TakenBy = append(msg.TakenBy, starters...)
 	if c.TtlMs > 0 && !a.exhausted(tenant, names, msg) {
 		full := a.counted(bufferedKey(tenant)) >= bufferedMax(t) || len(row.Messages) >= limitWaiting
 		if full && len(msg.TakenBy) == 0 {
@@ -110,10 +109,8 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 		}
 		a.tell(act)
 	}
-	if names != nil {
-		for _, id := range names.Starters {
-			a.startByMessage(tenant, id, c)
-		}
+	for _, id := range starters {
+		a.startByMessage(tenant, id, c.Name, c.Key, c.Variables)
 	}
 	return published
 }
@@ -167,7 +164,7 @@ func (a *application) exhausted(tenant string, names *enginev1.MessageName, msg 
 	if any, found := get[*enginev1.MessageName](a, messageNameKey(tenant, anyName)); found && !all(any.Catchers, taken) {
 		return false
 	}
-	return all(names.Catchers, taken)
+	return all(names.Catchers, taken) && all(names.Starters, taken)
 }
 
 func all(ids []string, is func(string) bool) bool {
@@ -202,15 +199,11 @@ func (a *application) correlate(s *enginev1.Subscription, name, key string, vars
 		if taken = !p.quarantined(); !taken {
 			return
 		}
-		token := p.token(s.Token)
-		if token == nil {
+		h, w := p.findWait(s.Wait)
+		if w == nil {
 			return
 		}
-		i := slices.IndexFunc(token.Waits, func(w *enginev1.Wait) bool { return w.N == s.Wait })
-		if i < 0 {
-			return
-		}
-		p.takeMessage(token, token.Waits[i], name, key, vars)
+		p.takeMessage(h, w, name, key, vars)
 		p.run()
 	})
 	if f != nil {
@@ -220,21 +213,21 @@ func (a *application) correlate(s *enginev1.Subscription, name, key string, vars
 	return taken && f == nil
 }
 
-func (p *payment) takeMessage(token *enginev1.Token, w *enginev1.Wait, name, key string, vars []*enginev1.Variable) {
-	f := p.flowOf(p.body(token.Scope))
+func (p *payment) takeMessage(h holder, w *enginev1.Wait, name, key string, vars []*enginev1.Variable) {
+	f := p.flowOf(p.body(h.from()))
 	el := &f.process.Elements[w.Element]
 	p.tell(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_MESSAGE_CORRELATED, Element: el.ID, Name: el.Name,
-		Token: token.N, Type: name, Key: key, Variables: vars,
+		Token: h.n(), Type: name, Key: key, Variables: vars,
 	})
-	p.trigger(f, token, w, vars)
+	p.trigger(f, h, w, vars)
 }
 
 // subscribe opens a subscription for a wait, after taking what came early. It
-// reports whether a message has moved the token on; a non-interrupting boundary
-// event takes all that are there and goes on waiting.
-func (p *payment) subscribe(f *flow, token *enginev1.Token, w *enginev1.Wait) (movedOn bool) {
-	if p.takeEarly(f, token, w) {
+// reports whether a message has moved the holder on; a non-interrupting event takes
+// all that are there and goes on waiting.
+func (p *payment) subscribe(f *flow, h holder, w *enginev1.Wait) (movedOn bool) {
+	if p.takeEarly(f, h, w) {
 		return true
 	}
 	a := p.a
@@ -249,26 +242,26 @@ func (p *payment) subscribe(f *flow, token *enginev1.Token, w *enginev1.Wait) (m
 			text: "More than 1,000 payments wait for message " + quote(w.Name) + " under one key."})
 	}
 	row.Subscriptions = append(slices.Clip(row.Subscriptions), &enginev1.Subscription{
-		Payment: p.row.Payment, Token: token.N, Wait: w.N, Flow: f.process.ID,
+		Payment: p.row.Payment, Token: h.n(), Wait: w.N, Flow: f.process.ID,
 	})
 	a.put(k, row)
 	p.tell(&enginev1.Event{
-		Kind: enginev1.EventKind_EVENT_KIND_SUBSCRIBED, Element: el.ID, Name: el.Name, Token: token.N,
+		Kind: enginev1.EventKind_EVENT_KIND_SUBSCRIBED, Element: el.ID, Name: el.Name, Token: h.n(),
 		Type: w.Name, Key: w.Key,
 	})
 	return false
 }
 
 // takeEarly lets a wait take what the buffer holds for it.
-func (p *payment) takeEarly(f *flow, token *enginev1.Token, w *enginev1.Wait) (movedOn bool) {
+func (p *payment) takeEarly(f *flow, h holder, w *enginev1.Wait) (movedOn bool) {
 	k := correlationKey(p.row.Tenant, w.Name, w.Key)
 	for {
 		m := p.a.takeBuffered(k, p.row.Tenant, w.Name, f.process.ID)
 		if m == nil {
 			return false
 		}
-		p.takeMessage(token, w, w.Name, w.Key, m.Variables)
-		if !slices.Contains(token.Waits, w) {
+		p.takeMessage(h, w, w.Name, w.Key, m.Variables)
+		if !slices.Contains(*h.waits(), w) {
 			return true
 		}
 	}
@@ -277,11 +270,23 @@ func (p *payment) takeEarly(f *flow, token *enginev1.Token, w *enginev1.Wait) (m
 // takeWaiting lets every open subscription take what came while the payment was
 // in quarantine.
 func (p *payment) takeWaiting() {
-	for _, token := range slices.Clone(p.row.Tokens) {
-		for _, w := range slices.Clone(token.Waits) {
-			if w.Name != "" && p.token(token.N) != nil && slices.Contains(token.Waits, w) {
-				p.takeEarly(p.flowOf(p.body(token.Scope)), token, w)
+	var open []uint32
+	note := func(waits []*enginev1.Wait) {
+		for _, w := range waits {
+			if w.Name != "" {
+				open = append(open, w.N)
 			}
+		}
+	}
+	for _, t := range p.row.Tokens {
+		note(t.Waits)
+	}
+	for _, s := range p.row.Scopes {
+		note(s.Waits)
+	}
+	for _, n := range open {
+		if h, w := p.findWait(n); w != nil {
+			p.takeEarly(p.flowOf(p.body(h.from())), h, w)
 		}
 	}
 	p.run()
@@ -395,25 +400,29 @@ func (a *application) registerMessages(tenant string, p *bpmn.Process) {
 	}
 	if version, found := get[*enginev1.FlowLatest](a, latestKey(tenant, p.ID)); found && version.Version > 1 {
 		if old := a.flow(tenant, p.ID, version.Version-1); old != nil {
+			leave := func(row *enginev1.MessageName) {
+				row.Starters = slices.DeleteFunc(slices.Clone(row.Starters), func(id string) bool { return id == p.ID })
+			}
 			for _, i := range old.process.MessageStart {
-				note(old.process.Elements[i].Message.Name.Static, func(row *enginev1.MessageName) {
-					row.Starters = slices.DeleteFunc(slices.Clone(row.Starters), func(id string) bool { return id == p.ID })
-				})
+				note(old.process.Elements[i].Message.Name.Static, leave)
+			}
+			for _, i := range old.process.SignalStart {
+				note(signalStarts(old.process.Elements[i].Signal.Name.Static), leave)
 			}
 		}
 	}
-	for _, el := range p.Elements {
-		if el.Message == nil {
-			continue
+	join := func(row *enginev1.MessageName) { row.Starters = withName(row.Starters, p.ID) }
+	for _, i := range p.MessageStart {
+		note(p.Elements[i].Message.Name.Static, join)
+	}
+	for _, i := range p.SignalStart {
+		note(signalStarts(p.Elements[i].Signal.Name.Static), join)
+	}
+	for i := range p.Elements {
+		if el := &p.Elements[i]; el.Message != nil && !slices.Contains(p.MessageStart, i) {
+			// A name that is an expression has no static text: anyName.
+			note(el.Message.Name.Static, func(row *enginev1.MessageName) { row.Catchers = withName(row.Catchers, p.ID) })
 		}
-		// A name that is an expression has no static text: anyName.
-		note(el.Message.Name.Static, func(row *enginev1.MessageName) {
-			if el.Kind == bpmn.KindStart {
-				row.Starters = withName(row.Starters, p.ID)
-			} else {
-				row.Catchers = withName(row.Catchers, p.ID)
-			}
-		})
 	}
 }
 
@@ -422,32 +431,4 @@ func withName(names []string, name string) []string {
 		return names
 	}
 	return append(slices.Clip(names), name)
-}
-
-// startByMessage starts a flow by its message start event.
-func (a *application) startByMessage(tenant, id string, c *enginev1.Publish) {
-	f := a.flow(tenant, id, 0)
-	if f == nil {
-		return
-	}
-	for _, i := range f.process.MessageStart {
-		if f.process.Elements[i].Message.Name.Static == c.Name {
-			a.startFrom(f, tenant, i, c.Variables)
-		}
-	}
-}
-
-// startFrom starts a flow at a start event that is not the none start event; a
-// payment that cannot be started leaves no trace but its refusal.
-func (a *application) startFrom(f *flow, tenant string, start int, vars []*enginev1.Variable) {
-	fault := a.guard(func() {
-		p := a.begin(f, tenant, start, vars, func(*enginev1.Instance) {})
-		p.run()
-	})
-	if fault != nil {
-		a.tell(&enginev1.Event{
-			Kind: enginev1.EventKind_EVENT_KIND_REJECTED, Tenant: tenant, Type: f.process.ID,
-			Code: fault.code, Text: fault.text,
-		})
-	}
 }

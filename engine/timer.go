@@ -95,6 +95,10 @@ func (a *application) fire(k Key, d *enginev1.Due) {
 			a.expireMessage(d)
 		case enginev1.TimerKind_TIMER_KIND_START:
 			a.startByTimer(d)
+		case enginev1.TimerKind_TIMER_KIND_SIGNAL:
+			a.deliverSignal(d.Message)
+		case enginev1.TimerKind_TIMER_KIND_MESSAGE_START:
+			a.startHeldBack(d)
 		}
 	})
 	if f != nil && k.B < dueOfMessages {
@@ -112,40 +116,35 @@ func (a *application) wakeWait(payment uint64, n uint32) {
 	if p == nil {
 		return
 	}
-	for _, token := range p.row.Tokens {
-		i := slices.IndexFunc(token.Waits, func(w *enginev1.Wait) bool { return w.N == n })
-		if i < 0 {
-			continue
-		}
-		w := token.Waits[i]
-		if p.quarantined() {
-			// Look again when an operator may have resolved the incident.
-			p.rearm(w, a.stamp.TimeMS+60_000)
-			return
-		}
-		f := p.flowOf(p.body(token.Scope))
-		el := &f.process.Elements[w.Element]
-		p.tell(&enginev1.Event{
-			Kind: enginev1.EventKind_EVENT_KIND_TIMER_FIRED, Element: el.ID, Name: el.Name,
-			Token: token.N, DueMs: w.DueMs,
-		})
-		p.trigger(f, token, w, nil)
-		p.run()
+	h, w := p.findWait(n)
+	if w == nil {
 		return
 	}
+	if p.quarantined() {
+		// Look again when an operator may have resolved the incident.
+		p.rearm(w, a.stamp.TimeMS+60_000)
+		return
+	}
+	f := p.flowOf(p.body(h.from()))
+	el := &f.process.Elements[w.Element]
+	p.tell(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_TIMER_FIRED, Element: el.ID, Name: el.Name,
+		Token: h.n(), DueMs: w.DueMs,
+	})
+	p.trigger(f, h, w, nil)
+	p.run()
 }
 
 // waitUntil works out when a timer event is due and sets its timer.
-func (p *payment) waitUntil(f *flow, token *enginev1.Token, w *enginev1.Wait) error {
-	el := &f.process.Elements[w.Element]
-	at, err := el.Timer.Schedule(sight{p: p, from: token.Scope}, p.a.stamp.TimeMS)
+func (p *payment) waitUntil(h holder, el *bpmn.Element, w *enginev1.Wait) error {
+	at, err := el.Timer.Schedule(sight{p: p, from: h.from()}, p.a.stamp.TimeMS)
 	if err != nil {
 		return err
 	}
 	w.Repetitions = repetitions(at)
 	p.rearm(w, at.DueMS)
 	p.tell(&enginev1.Event{
-		Kind: enginev1.EventKind_EVENT_KIND_TIMER_SET, Element: el.ID, Name: el.Name, Token: token.N, DueMs: at.DueMS,
+		Kind: enginev1.EventKind_EVENT_KIND_TIMER_SET, Element: el.ID, Name: el.Name, Token: h.n(), DueMs: at.DueMS,
 	})
 	return nil
 }
@@ -216,7 +215,7 @@ func (a *application) startByTimer(d *enginev1.Due) {
 			a.addTimer(max(at.Period.After(now), now+1), dueOfStarts, next)
 		}
 	}
-	a.startFrom(f, tenant, el.Index, nil)
+	a.startFrom(f, tenant, el.Index, nil, "")
 }
 
 // splitCorrelation takes a three-part name apart.

@@ -49,6 +49,17 @@ func (p *payment) variablesSize() int {
 	n := 0
 	for _, s := range p.row.Scopes {
 		n += variablesSize(s.Variables)
+		if s.Loop != nil {
+			for _, item := range s.Loop.Items {
+				n += len(item)
+			}
+			for _, output := range s.Loop.Outputs {
+				n += len(output)
+			}
+		}
+		for _, d := range s.Done {
+			n += variablesSize(d.Variables)
+		}
 	}
 	return n
 }
@@ -59,7 +70,7 @@ func (p *payment) variablesSize() int {
 func (p *payment) setVariables(from uint32, vars []*enginev1.Variable) {
 	for _, v := range vars {
 		s := p.scope(from)
-		for s.Local {
+		for s.Flow == "" {
 			if _, here := findVariable(s.Variables, v.Name); here {
 				break
 			}
@@ -73,7 +84,7 @@ func (p *payment) setVariables(from uint32, vars []*enginev1.Variable) {
 // winning.
 func (p *payment) visible(from uint32) []*enginev1.Variable {
 	s := p.scope(from)
-	if !s.Local {
+	if s.Flow != "" {
 		return s.Variables
 	}
 	return mergeVariables(p.visible(s.Parent), s.Variables)
@@ -94,7 +105,7 @@ func (s sight) Lookup(name string) (feel.Value, bool) {
 		if i, found := findVariable(scope.Variables, name); found {
 			return decodeVariable(scope.Variables[i])
 		}
-		if !scope.Local {
+		if scope.Flow != "" {
 			return feel.Null, false
 		}
 		scope = s.p.scope(scope.Parent)
@@ -118,8 +129,7 @@ func (p *payment) openLocal(f *flow, token *enginev1.Token) {
 	if len(el.Inputs) == 0 && len(el.Outputs) == 0 {
 		return
 	}
-	local := &enginev1.Scope{N: p.nextN(), Parent: token.Scope, Token: token.N, Local: true}
-	p.row.Scopes = append(p.row.Scopes, local)
+	local := p.newScope(&enginev1.Scope{Parent: token.Scope, Token: token.N, Local: true, Element: token.Element + 1})
 	token.Scope = local.N
 	for _, m := range el.Inputs {
 		value := m.Source.Value(sight{p: p, from: local.N})
@@ -130,8 +140,8 @@ func (p *payment) openLocal(f *flow, token *enginev1.Token) {
 // closeLocal ends an activity's scope: its results go up, through the output
 // mappings where there are some.
 func (p *payment) closeLocal(f *flow, token *enginev1.Token, results []*enginev1.Variable) {
-	local := p.scope(token.Scope)
-	if !local.Local {
+	local := p.mappings(token)
+	if local == nil {
 		p.setVariables(token.Scope, results)
 		return
 	}
@@ -150,16 +160,30 @@ func (p *payment) closeLocal(f *flow, token *enginev1.Token, results []*enginev1
 	p.removeScope(local)
 }
 
+// mappings is the scope that holds an activity's mapped variables, if it has one. A
+// round of a loop and a compensation handler have local variables besides.
+func (p *payment) mappings(token *enginev1.Token) *enginev1.Scope {
+	if s := p.scope(token.Scope); s.Local && s.Element != 0 {
+		return s
+	}
+	return nil
+}
+
 // dropLocal ends an activity's scope without results.
 func (p *payment) dropLocal(token *enginev1.Token) {
-	if local := p.scope(token.Scope); local.Local {
+	if local := p.mappings(token); local != nil {
 		token.Scope = local.Parent
 		p.removeScope(local)
 	}
 }
 
-func (p *payment) removeScope(scope *enginev1.Scope) {
-	p.row.Scopes = slices.DeleteFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.N == scope.N })
+// locals are the variables that only a token's activity sees.
+func (p *payment) locals(token *enginev1.Token) []*enginev1.Variable {
+	var vars []*enginev1.Variable
+	for s := p.scope(token.Scope); s.Local; s = p.scope(s.Parent) {
+		vars = mergeVariables(s.Variables, vars)
+	}
+	return vars
 }
 
 // assign sets a mapping's target, a.b.c writing into the context a, and returns

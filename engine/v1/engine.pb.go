@@ -3587,7 +3587,7 @@ type Scope struct {
 	FlowVersion   uint32      `protobuf:"varint,5,opt,name=flow_version,json=flowVersion,proto3" json:"flowVersion,omitempty"`
 	Variables     []*Variable `protobuf:"bytes,6,rep,name=variables,proto3" json:"variables,omitempty"` // ascending by name
 	Local         bool        `protobuf:"varint,7,opt,name=local,proto3" json:"local,omitempty"`
-	// Of the inside of a sub-process or a loop: the activity's index + 1.
+	// The index + 1 of the activity whose inside, loop or mappings these are.
 	Element uint32 `protobuf:"varint,8,opt,name=element,proto3" json:"element,omitempty"`
 	// Of event sub-processes directly inside.
 	Waits []*Wait `protobuf:"bytes,9,rep,name=waits,proto3" json:"waits,omitempty"`
@@ -3599,6 +3599,8 @@ type Scope struct {
 	// Of a compensation: what is still to be undone, the next one last.
 	Undo         []*Compensable `protobuf:"bytes,13,rep,name=undo,proto3" json:"undo,omitempty"`
 	Compensation bool           `protobuf:"varint,14,opt,name=compensation,proto3" json:"compensation,omitempty"`
+	// An interrupting event sub-process has begun here; no other will.
+	Interrupted bool `protobuf:"varint,15,opt,name=interrupted,proto3" json:"interrupted,omitempty"`
 }
 
 func (x *Scope) Reset() {
@@ -3701,6 +3703,13 @@ func (x *Scope) GetUndo() []*Compensable {
 func (x *Scope) GetCompensation() bool {
 	if x != nil {
 		return x.Compensation
+	}
+	return false
+}
+
+func (x *Scope) GetInterrupted() bool {
+	if x != nil {
+		return x.Interrupted
 	}
 	return false
 }
@@ -4240,9 +4249,9 @@ func (x *UserTask) GetHeaders() []*Header {
 // wait).
 type SignalWait struct {
 	unknownFields []byte
-	Token         uint32 `protobuf:"varint,1,opt,name=token,proto3" json:"token,omitempty"` // 0: an event sub-process of scope
-	Scope         uint32 `protobuf:"varint,2,opt,name=scope,proto3" json:"scope,omitempty"`
-	Since         uint64 `protobuf:"varint,3,opt,name=since,proto3" json:"since,omitempty"` // log index: a broadcast reaches only what waited before it
+	// Position of the event that opened it, log index << 16 | n: a broadcast reaches
+	// only what waited before it.
+	Since uint64 `protobuf:"varint,1,opt,name=since,proto3" json:"since,omitempty"`
 }
 
 func (x *SignalWait) Reset() {
@@ -4251,20 +4260,6 @@ func (x *SignalWait) Reset() {
 
 func (*SignalWait) ProtoMessage() {}
 
-func (x *SignalWait) GetToken() uint32 {
-	if x != nil {
-		return x.Token
-	}
-	return 0
-}
-
-func (x *SignalWait) GetScope() uint32 {
-	if x != nil {
-		return x.Scope
-	}
-	return 0
-}
-
 func (x *SignalWait) GetSince() uint64 {
 	if x != nil {
 		return x.Since
@@ -4272,17 +4267,17 @@ func (x *SignalWait) GetSince() uint64 {
 	return 0
 }
 
-// SignalDelivery is a broadcast on its way: its number is its key.
+// SignalDelivery is a broadcast on its way. Its key is the position of the event
+// that told it.
 type SignalDelivery struct {
 	unknownFields []byte
 	Tenant        string      `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	Name          string      `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	Variables     []*Variable `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
-	Index         uint64      `protobuf:"varint,4,opt,name=index,proto3" json:"index,omitempty"` // log index of the broadcast
 	// Where delivery goes on: the last payment and wait that were looked at.
-	Payment uint64 `protobuf:"varint,5,opt,name=payment,proto3" json:"payment,omitempty"`
-	Wait    uint32 `protobuf:"varint,6,opt,name=wait,proto3" json:"wait,omitempty"`
-	Started bool   `protobuf:"varint,7,opt,name=started,proto3" json:"started,omitempty"` // the flows it starts have been started
+	Payment uint64 `protobuf:"varint,4,opt,name=payment,proto3" json:"payment,omitempty"`
+	Wait    uint32 `protobuf:"varint,5,opt,name=wait,proto3" json:"wait,omitempty"`
+	Started bool   `protobuf:"varint,6,opt,name=started,proto3" json:"started,omitempty"` // the flows it starts have been started
 }
 
 func (x *SignalDelivery) Reset() {
@@ -4310,13 +4305,6 @@ func (x *SignalDelivery) GetVariables() []*Variable {
 		return x.Variables
 	}
 	return nil
-}
-
-func (x *SignalDelivery) GetIndex() uint64 {
-	if x != nil {
-		return x.Index
-	}
-	return 0
 }
 
 func (x *SignalDelivery) GetPayment() uint64 {
@@ -10007,6 +9995,16 @@ func (m *Scope) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Interrupted {
+		i--
+		if m.Interrupted {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x78
+	}
 	if m.Compensation {
 		i--
 		if m.Compensation {
@@ -10754,16 +10752,6 @@ func (m *SignalWait) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.Since != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Since))
 		i--
-		dAtA[i] = 0x18
-	}
-	if m.Scope != 0 {
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Scope))
-		i--
-		dAtA[i] = 0x10
-	}
-	if m.Token != 0 {
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Token))
-		i--
 		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
@@ -10807,20 +10795,15 @@ func (m *SignalDelivery) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) 
 			dAtA[i] = 0
 		}
 		i--
-		dAtA[i] = 0x38
+		dAtA[i] = 0x30
 	}
 	if m.Wait != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Wait))
 		i--
-		dAtA[i] = 0x30
+		dAtA[i] = 0x28
 	}
 	if m.Payment != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
-		i--
-		dAtA[i] = 0x28
-	}
-	if m.Index != 0 {
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Index))
 		i--
 		dAtA[i] = 0x20
 	}
@@ -13971,6 +13954,9 @@ func (m *Scope) SizeVT() (n int) {
 	if m.Compensation {
 		n += 2
 	}
+	if m.Interrupted {
+		n += 2
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -14262,12 +14248,6 @@ func (m *SignalWait) SizeVT() (n int) {
 	}
 	var l int
 	_ = l
-	if m.Token != 0 {
-		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Token))
-	}
-	if m.Scope != 0 {
-		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Scope))
-	}
 	if m.Since != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Since))
 	}
@@ -14294,9 +14274,6 @@ func (m *SignalDelivery) SizeVT() (n int) {
 			l = e.SizeVT()
 			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 		}
-	}
-	if m.Index != 0 {
-		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Index))
 	}
 	if m.Payment != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
@@ -23169,6 +23146,18 @@ func (m *Scope) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			m.Compensation = bool(v != 0)
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Interrupted", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Interrupted = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -24352,24 +24341,6 @@ func (m *SignalWait) UnmarshalVT(dAtA []byte) error {
 		switch fieldNum {
 		case 1:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Token", wireType)
-			}
-			m.Token = 0
-			m.Token, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
-			if err != nil {
-				return err
-			}
-		case 2:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Scope", wireType)
-			}
-			m.Scope = 0
-			m.Scope, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
-			if err != nil {
-				return err
-			}
-		case 3:
-			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Since", wireType)
 			}
 			m.Since = 0
@@ -24491,15 +24462,6 @@ func (m *SignalDelivery) UnmarshalVT(dAtA []byte) error {
 			iNdEx = postIndex
 		case 4:
 			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Index", wireType)
-			}
-			m.Index = 0
-			m.Index, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
-			if err != nil {
-				return err
-			}
-		case 5:
-			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
 			}
 			m.Payment = 0
@@ -24507,7 +24469,7 @@ func (m *SignalDelivery) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
-		case 6:
+		case 5:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Wait", wireType)
 			}
@@ -24516,7 +24478,7 @@ func (m *SignalDelivery) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
-		case 7:
+		case 6:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Started", wireType)
 			}
