@@ -28,12 +28,11 @@ type Setup struct {
 
 // Report is what the search found.
 type Report struct {
-	Flow      string
-	Ends      []End   // of the flow and its sub-processes, in document order
-	Calls     []Call  // the flows it calls
-	Stands    []Stand // where a token may stand for ever, in document order
-	Standings int     // looked at
-	Bounded   bool    // the search was stopped at its limit
+	Flow    string
+	Ends    []End   // of the flow and its sub-processes, in document order
+	Calls   []Call  // the flows it calls
+	Stands  []Stand // where a token may stand for ever, in document order
+	Bounded bool    // the search was stopped at its limit: Stands may lack some
 }
 
 // End is an end event. Why says why it was not reached, Path how it was. Helped: it

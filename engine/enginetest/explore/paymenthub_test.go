@@ -81,13 +81,12 @@ func TestPaymentHubFlows(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "\n%s %s", name, r)
 		reached, ends = reached+r.Reached(), ends+len(r.Ends)
-		t.Logf("%s: %d standings, cut short: %v", name, r.Standings, r.Bounded)
 	}
 	fmt.Fprintf(&table, "\n%d flows, %d of %d end events\n", len(names), reached, ends)
-	compare(t, "testdata/paymenthub.txt", table.String())
 	if testing.Verbose() {
-		fmt.Print(table.String())
+		fmt.Print(strings.TrimPrefix(table.String(), paymentHubHeader))
 	}
+	compare(t, "testdata/paymenthub.txt", table.String())
 }
 
 // calls are the flows that a file's processes call.

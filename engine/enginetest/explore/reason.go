@@ -32,6 +32,9 @@ func (r *Report) String() string {
 	for _, s := range r.Stands {
 		fmt.Fprintf(&b, "  %s %s\n", s.Element, s.Why)
 	}
+	if r.Bounded {
+		b.WriteString("  there is no end to where its tokens can stand, and not all of it was looked at\n")
+	}
 	return b.String()
 }
 
@@ -44,7 +47,7 @@ func (e *End) label() string {
 
 // report says what was reached and why the rest was not.
 func (x *explorer) report() *Report {
-	r := &Report{Flow: x.Flow, Standings: x.looked, Bounded: len(x.queue) > 0}
+	r := &Report{Flow: x.Flow, Bounded: len(x.queue) > 0}
 	if stand, stands := x.stands[x.Flow]; stands {
 		r.Stands = append(r.Stands, stand)
 	}
