@@ -76,6 +76,18 @@ func (a *application) carryOut(cmd *enginev1.Command) *enginev1.Event {
 		return a.cancelPayment(v.CancelPayment)
 	case *enginev1.Command_Broadcast:
 		return a.broadcast(v.Broadcast)
+	case *enginev1.Command_SetVariables:
+		return a.setPaymentVariables(v.SetVariables)
+	case *enginev1.Command_RetryJob:
+		return a.retryNow(v.RetryJob)
+	case *enginev1.Command_MoveToken:
+		return a.moveToken(v.MoveToken)
+	case *enginev1.Command_ClaimUserTask:
+		return a.claimUserTask(v.ClaimUserTask)
+	case *enginev1.Command_UpdateUserTask:
+		return a.updateUserTask(v.UpdateUserTask)
+	case *enginev1.Command_CompleteUserTask:
+		return a.completeUserTask(v.CompleteUserTask)
 	case *enginev1.Command_Deploy:
 		return a.deploy(v.Deploy)
 	case *enginev1.Command_InstallConnector:

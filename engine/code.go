@@ -21,6 +21,16 @@ const (
 	CodePaymentUnknown   = "payment-unknown"   // never started, or past retention
 	CodePaymentEnded     = "payment-ended"     //
 	CodeIncidentUnknown  = "incident-unknown"  //
+	CodeTokenUnknown     = "token-unknown"     // a repair names a token that is not there
+	CodeElementUnknown   = "element-unknown"   // a repair names an element the flow does not have
+	CodeJobUnknown       = "job-unknown"       //
+	CodeTaskUnknown      = "task-unknown"      // no such open user task
+	CodeTaskTaken        = "task-taken"        // somebody else has the user task
+	CodeActorMissing     = "actor-missing"     // an act on a payment says who, a repair also why
+	CodeJobBusy          = "job-busy"          // an attempt is under way and cannot be retried
+	CodeInDoubt          = "in-doubt"          // the repair would leave a money effect in doubt behind
+	CodeMoveRefused      = "move-refused"      // the token cannot leave, or cannot enter there
+	CodeMigrationRefused = "migration-refused" // the faults of the mapping, named in the text
 	CodeTermsDiffer      = "terms-differ"      // the effect key was used with other terms
 	CodeEffectsHeld      = "effects-held"      // after a raise: an operator must release outside effects
 	CodeMoneyMoved       = "money-moved"       // cancelling would leave a money effect behind
@@ -48,21 +58,23 @@ const (
 // The limits that keep a command and a payment bounded whatever a flow or a
 // connector asks for.
 const (
-	limitSteps     = 10_000   // elements entered by one command
-	limitTokens    = 1_000    // tokens of one payment
-	limitDepth     = 32       // flows calling flows
-	limitVariables = 4 << 20  // bytes of variables of one payment
-	limitHistory   = 64       // entries between checkpoints
-	limitState     = 64 << 10 // bytes of a checkpoint's state
-	limitWaiting   = 1_000    // subscriptions and messages under one correlation
-	limitNames     = 2_000    // bytes of a message's name, key and id, or of a channel and client key
-	limitDigest    = 64       // bytes of a request's digest
-	limitKey       = 4_000    // bytes of names in a row's key; a store takes no more
-	limitEffectKey = 200      // bytes of a money effect's key
-	limitEffects   = 1_000    // money effects of one payment
-	limitRounds    = 10_000   // items of a multi-instance activity
-	limitDone      = 1_000    // completed activities of one payment that could be undone
-	limitDelivered = 200      // waits that take a signal in one command
+	limitSteps      = 10_000   // elements entered by one command
+	limitTokens     = 1_000    // tokens of one payment
+	limitDepth      = 32       // flows calling flows
+	limitVariables  = 4 << 20  // bytes of variables of one payment
+	limitHistory    = 64       // entries between checkpoints
+	limitState      = 64 << 10 // bytes of a checkpoint's state
+	limitWaiting    = 1_000    // subscriptions and messages under one correlation
+	limitNames      = 2_000    // bytes of a message's name, key and id, or of a channel and client key
+	limitDigest     = 64       // bytes of a request's digest
+	limitTaskName   = 255      // bytes of a user's or a group's name
+	limitCandidates = 100      // groups or users of a user task
+	limitKey        = 4_000    // bytes of names in a row's key; a store takes no more
+	limitEffectKey  = 200      // bytes of a money effect's key
+	limitEffects    = 1_000    // money effects of one payment
+	limitRounds     = 10_000   // items of a multi-instance activity
+	limitDone       = 1_000    // completed activities of one payment that could be undone
+	limitDelivered  = 200      // waits that take a signal in one command
 
 	// A compensation handler that has used up its retries goes on at this pace.
 	compensationBackoffMS = 60_000

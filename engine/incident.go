@@ -14,7 +14,7 @@ func incidentKey(payment uint64, n uint32) Key {
 func (p *payment) openIncident(token *enginev1.Token, code, text string) {
 	row := &enginev1.Incident{
 		Payment: p.row.Payment, N: p.nextN(), Code: code, Text: clip(text),
-		OpenedMs: p.a.stamp.TimeMS, Repairs: []string{"resolve", "cancel"}, Tenant: p.row.Tenant,
+		OpenedMs: p.a.stamp.TimeMS, Repairs: p.repairs(code, token), Tenant: p.row.Tenant,
 	}
 	if token != nil {
 		f := p.flowOf(p.body(token.Scope))
@@ -71,22 +71,18 @@ func (p *payment) quarantined() bool { return p.row.Quarantined }
 // resolveIncident lets a payment go on where it stands: a job gets a new attempt,
 // an element is entered again.
 func (a *application) resolveIncident(c *enginev1.ResolveIncident) *enginev1.Event {
-	p := a.load(c.Payment)
-	if p == nil {
-		p = a.mustLoad(c.Payment) // refuses with the right code
-	}
+	a.mustBeExplained(c.Actor)
+	p := a.mustRun(c.Payment)
 	row, found := get[*enginev1.Incident](a, incidentKey(c.Payment, c.Incident))
 	if !found {
 		a.refuse(CodeIncidentUnknown, "The payment has no such open incident.")
 	}
-	if variablesSize(c.Variables) > limitVariables {
-		a.refuse(CodeTooLarge, "The variables are larger than 4 MiB.")
-	}
+	a.mustFit(c.Variables)
 	if p.quarantined() && row.Token != 0 {
 		a.refuse(CodeQuarantined, "The payment is in quarantine; resolve that incident first.")
 	}
 	a.tell(&enginev1.Event{
-		Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: "resolve-incident", Tenant: p.row.Tenant,
+		Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: actResolve, Tenant: p.row.Tenant,
 		Payment: c.Payment, Number: c.Incident, Actor: c.Actor, Variables: c.Variables,
 	})
 	p.closeIncident(row.N)

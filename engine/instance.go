@@ -327,10 +327,8 @@ func (p *payment) end() {
 // cancelPayment ends a payment at an operator's word, unless money has moved or may
 // have. With compensation it first undoes what was completed.
 func (a *application) cancelPayment(c *enginev1.CancelPayment) *enginev1.Event {
-	p := a.load(c.Payment)
-	if p == nil {
-		p = a.mustLoad(c.Payment) // refuses with the right code
-	}
+	a.mustBeExplained(c.Actor)
+	p := a.mustRun(c.Payment)
 	if p.row.Cancelling {
 		a.refuse(CodeCancelling, "The payment is being cancelled already; its compensation handlers run.")
 	}
@@ -351,7 +349,7 @@ func (a *application) cancelPayment(c *enginev1.CancelPayment) *enginev1.Event {
 	}
 	p.stop()
 	acted := a.tell(&enginev1.Event{
-		Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: "cancel-payment",
+		Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: actCancel,
 		Tenant: p.row.Tenant, Payment: c.Payment, Actor: c.Actor,
 	})
 	if c.Compensate {

@@ -181,13 +181,13 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 		// Example: resolve payment=p1 incident=5 retries=2
 		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_ResolveIncident{ResolveIncident: &enginev1.ResolveIncident{
 			Payment: e.payment(arg(d, "payment")), Incident: uint32(integer(t, d, "incident")),
-			Retries: uint32(integer(t, d, "retries")), Variables: variables(t, d), Actor: &enginev1.Actor{Name: "script"},
+			Retries: uint32(integer(t, d, "retries")), Variables: variables(t, d), Actor: actor(d),
 		}}}))
 	case "cancel":
 		// Cancels a payment.
 		// Example: cancel payment=p1
 		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_CancelPayment{CancelPayment: &enginev1.CancelPayment{
-			Payment: e.payment(arg(d, "payment")), Actor: &enginev1.Actor{Name: "script"},
+			Payment: e.payment(arg(d, "payment")), Compensate: d.HasArg("compensate"), Actor: actor(d),
 		}}}))
 	case "time":
 		// Moves the clock and fires what is due.
@@ -225,10 +225,21 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 		job := row.(*enginev1.Job)
 		return fmt.Sprintf("%s attempt %d history %d prior %v",
 			strings.ToLower(strings.TrimPrefix(job.State.String(), "JOB_STATE_")), job.Attempt, len(job.History), job.Prior)
+	case "task":
+		// Shows a user task.
+		// Example: task payment=p1 task=4
+		return e.task(e.payment(arg(d, "payment")), integer(t, d, "task"))
+	case "repairs":
+		// Shows what an incident says may be done.
+		// Example: repairs payment=p1 incident=4
+		return e.incident(e.payment(arg(d, "payment")), integer(t, d, "incident"))
 	case "payment":
 		// Shows where a payment stands.
 		// Example: payment p1
 		return e.standing(e.payment(d.CmdArgs[0].Key))
+	}
+	if cmd := e.act(t, d); cmd != nil {
+		return e.show(e.Apply(cmd))
 	}
 	d.Fatalf(t, "there is no verb %q", d.Cmd)
 	return ""

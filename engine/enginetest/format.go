@@ -36,6 +36,9 @@ func (e *Env) Format(ev *enginev1.Event) string {
 		b.WriteByte(' ')
 		b.WriteString(ev.Element)
 	}
+	if ev.Kind == enginev1.EventKind_EVENT_KIND_TOKEN_MOVED {
+		word("from", ev.Name)
+	}
 	number("job", uint64(ev.Job))
 	number("attempt", uint64(ev.Attempt))
 	word("type", ev.Type)
@@ -68,7 +71,7 @@ func (e *Env) Format(ev *enginev1.Event) string {
 		fmt.Fprintf(&b, " %s:%s", v.Name, e.rename(string(v.Json)))
 	}
 	if ev.Text != "" && (ev.Kind == enginev1.EventKind_EVENT_KIND_REJECTED || ev.Kind == enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED ||
-		ev.Kind == enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED) {
+		ev.Kind == enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED || ev.Kind == enginev1.EventKind_EVENT_KIND_USER_TASK_CHANGED) {
 		fmt.Fprintf(&b, " (%s)", ev.Text)
 	}
 	return b.String()

@@ -162,7 +162,7 @@ func (w *Workload) Step() engine.Result {
 		if row := w.someRow(engine.TableIncident); row != nil {
 			in := row.(*enginev1.Incident)
 			return w.Apply(&enginev1.Command{Verb: &enginev1.Command_ResolveIncident{ResolveIncident: &enginev1.ResolveIncident{
-				Payment: in.Payment, Incident: in.N, Variables: w.someVariables(""),
+				Payment: in.Payment, Incident: in.N, Variables: w.someVariables(""), Actor: operator,
 			}}})
 		}
 	case n < 96:

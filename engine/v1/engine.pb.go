@@ -169,6 +169,7 @@ const (
 	EventKind_EVENT_KIND_TOKEN_MOVED          EventKind = 58 // element is where to, name where from
 	EventKind_EVENT_KIND_PAYMENT_MIGRATED     EventKind = 59 // number is the new version
 	EventKind_EVENT_KIND_PAYMENT_CANCELLING   EventKind = 60 // compensation handlers run before it ends
+	EventKind_EVENT_KIND_JOB_RETRIED          EventKind = 61 // an operator gave the job that attempt
 )
 
 // Enum value maps for EventKind.
@@ -235,6 +236,7 @@ var (
 		58: "EVENT_KIND_TOKEN_MOVED",
 		59: "EVENT_KIND_PAYMENT_MIGRATED",
 		60: "EVENT_KIND_PAYMENT_CANCELLING",
+		61: "EVENT_KIND_JOB_RETRIED",
 	}
 	EventKind_value = map[string]int32{
 		"EVENT_KIND_UNSPECIFIED":          0,
@@ -298,6 +300,7 @@ var (
 		"EVENT_KIND_TOKEN_MOVED":          58,
 		"EVENT_KIND_PAYMENT_MIGRATED":     59,
 		"EVENT_KIND_PAYMENT_CANCELLING":   60,
+		"EVENT_KIND_JOB_RETRIED":          61,
 	}
 )
 
