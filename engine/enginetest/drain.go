@@ -183,11 +183,11 @@ func (w *Workload) process(id string, version uint32) *bpmn.Process {
 	if !found {
 		return nil
 	}
-	processes, _ := bpmn.Parse(row.(*enginev1.Flow).Xml)
-	for _, p := range processes {
-		if p.ID == id {
-			return p
-		}
+	flow := row.(*enginev1.Flow)
+	if p := w.parsed[string(flow.Digest)]; p != nil {
+		return p
 	}
-	return nil
+	processes, _ := bpmn.Parse(flow.Xml)
+	w.parsed[string(flow.Digest)] = processes[0] // each in a file of its own
+	return processes[0]
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/railhead-hub/railhead/engine"
+	"github.com/railhead-hub/railhead/engine/bpmn"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
@@ -17,6 +18,8 @@ type Workload struct {
 	rand  dice
 	flows []string        // to start
 	moved map[uint64]bool // payments whose tokens an operator has moved
+
+	parsed map[string]*bpmn.Process // by the digest of the file
 }
 
 // workloadFlows use between them every element and every way to wait.
@@ -122,7 +125,7 @@ func NewRandomWorkload(tx engine.Tx, seed uint64, shape Shape) *Workload {
 }
 
 func prepare(tx engine.Tx, seed uint64) *Workload {
-	w := &Workload{Env: NewEnv(tx), rand: dice(seed), moved: make(map[uint64]bool)}
+	w := &Workload{Env: NewEnv(tx), rand: dice(seed), moved: make(map[uint64]bool), parsed: make(map[string]*bpmn.Process)}
 	w.Apply(&enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{
 		Tenant: &enginev1.Tenant{Id: "t", RetentionMs: 120_000, BufferedMax: 50},
 	}}})
