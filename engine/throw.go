@@ -55,11 +55,8 @@ func (p *payment) throws(f *flow, token *enginev1.Token, el *bpmn.Element) bool 
 func (p *payment) endToken(f *flow, token *enginev1.Token) {
 	el := &f.process.Elements[token.Element]
 	scope := p.body(token.Scope)
-	if result, code := f.endResult(el); p.decides(f, scope, result) {
-		// One good end does not hide a bad one reached before it.
-		if p.row.Result == enginev1.Result_RESULT_UNSPECIFIED || p.row.Result == enginev1.Result_RESULT_COMPLETED {
-			p.row.Result, p.row.Code, p.row.EndElement = result, code, el.ID
-		}
+	if result, code := f.endResult(el); p.decides(f, scope, result) && outweighs(result, p.row.Result) {
+		p.row.Result, p.row.Code, p.row.EndElement = result, code, el.ID
 	}
 	if el.Terminate {
 		p.dropTokens(scope, token.N)
@@ -71,6 +68,19 @@ func (p *payment) endToken(f *flow, token *enginev1.Token) {
 		p.entered(el, token, "")
 	}
 	p.consume(token)
+}
+
+// outweighs tells whether a payment that has reached an end before takes the result
+// of this one: a good end does not hide a bad one, nor an unknown one anything but a
+// good one.
+func outweighs(result, before enginev1.Result) bool {
+	switch before {
+	case enginev1.Result_RESULT_UNSPECIFIED, enginev1.Result_RESULT_COMPLETED:
+		return true
+	case enginev1.Result_RESULT_UNKNOWN:
+		return result != enginev1.Result_RESULT_COMPLETED && result != enginev1.Result_RESULT_UNKNOWN
+	}
+	return false
 }
 
 // decides tells whether an end event in a scope says what became of the payment: one

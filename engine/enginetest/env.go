@@ -184,10 +184,16 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 			Retries: uint32(integer(t, d, "retries")), Variables: variables(t, d), Actor: actor(d),
 		}}}))
 	case "cancel":
-		// Cancels a payment.
-		// Example: cancel payment=p1
+		// Cancels a payment, perhaps with compensation.
+		// Example: cancel payment=p1 compensate
 		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_CancelPayment{CancelPayment: &enginev1.CancelPayment{
 			Payment: e.payment(arg(d, "payment")), Compensate: d.HasArg("compensate"), Actor: actor(d),
+		}}}))
+	case "signal":
+		// Broadcasts a signal; time +0s delivers it.
+		// Example: signal tenant=greenbank name=halt
+		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_Broadcast{Broadcast: &enginev1.Broadcast{
+			Tenant: arg(d, "tenant"), Name: arg(d, "name"), Variables: variables(t, d), Actor: actor(d),
 		}}}))
 	case "time":
 		// Moves the clock and fires what is due.

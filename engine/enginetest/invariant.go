@@ -21,6 +21,8 @@ func Check(tx engine.Tx) error {
 	c.jobs()
 	c.timers()
 	c.subscriptions()
+	c.signals()
+	c.userTasks()
 	c.messages()
 	c.starts()
 	c.incidents()
@@ -55,9 +57,10 @@ func (c *checker) token(payment uint64, matches func(*enginev1.Token) bool) bool
 }
 
 func (c *checker) wait(payment uint64, n uint32) bool {
-	return c.token(payment, func(t *enginev1.Token) bool {
-		return slices.ContainsFunc(t.Waits, func(w *enginev1.Wait) bool { return w.N == n })
-	})
+	is := func(w *enginev1.Wait) bool { return w.N == n }
+	in := c.instances[payment]
+	return in != nil && (slices.ContainsFunc(in.Tokens, func(t *enginev1.Token) bool { return slices.ContainsFunc(t.Waits, is) }) ||
+		slices.ContainsFunc(in.Scopes, func(s *enginev1.Scope) bool { return slices.ContainsFunc(s.Waits, is) }))
 }
 
 func (c *checker) jobs() {
@@ -97,6 +100,34 @@ func (c *checker) subscriptions() {
 			if !c.wait(s.Payment, s.Wait) {
 				c.fail("a subscription of payment %x has no wait %d", s.Payment, s.Wait)
 			}
+		}
+	})
+}
+
+func (c *checker) signals() {
+	c.each(engine.TableSignal, func(k engine.Key, _ engine.Row) {
+		if !c.wait(k.A, uint32(k.B)) {
+			c.fail("a signal subscription of payment %x has no wait %d", k.A, k.B)
+		}
+	})
+	c.each(engine.TableDelivery, func(k engine.Key, _ engine.Row) {
+		found := false
+		c.each(engine.TableTimer, func(_ engine.Key, row engine.Row) {
+			found = found || slices.ContainsFunc(row.(*enginev1.Timer).Due, func(d *enginev1.Due) bool {
+				return d.Kind == enginev1.TimerKind_TIMER_KIND_SIGNAL && d.Message == k.A
+			})
+		})
+		if !found {
+			c.fail("nothing delivers signal %x", k.A)
+		}
+	})
+}
+
+func (c *checker) userTasks() {
+	c.each(engine.TableUserTask, func(k engine.Key, row engine.Row) {
+		task := row.(*enginev1.UserTask)
+		if !c.token(k.A, func(t *enginev1.Token) bool { return t.UserTask == task.N && t.N == task.Token }) {
+			c.fail("user task %d of payment %x belongs to no token", task.N, k.A)
 		}
 	})
 }
@@ -185,13 +216,21 @@ func (c *checker) tokens() {
 					c.fail("token %d of payment %x has no job %d", t.N, payment, t.Job)
 				}
 			}
-			c.waits(in, t)
+			if t.UserTask != 0 {
+				if _, found := c.tx.Get(engine.Key{Table: engine.TableUserTask, A: payment, B: uint64(t.UserTask)}); !found {
+					c.fail("token %d of payment %x has no user task %d", t.N, payment, t.UserTask)
+				}
+			}
+			c.waits(in, t.Waits)
+		}
+		for _, s := range in.Scopes {
+			c.waits(in, s.Waits)
 		}
 	}
 }
 
-func (c *checker) waits(in *enginev1.Instance, t *enginev1.Token) {
-	for _, w := range t.Waits {
+func (c *checker) waits(in *enginev1.Instance, waits []*enginev1.Wait) {
+	for _, w := range waits {
 		switch {
 		case w.DueMs != 0:
 			row, found := c.tx.Get(engine.Key{Table: engine.TableTimer, A: uint64(w.DueMs), B: in.Payment})
@@ -206,6 +245,10 @@ func (c *checker) waits(in *enginev1.Instance, t *enginev1.Token) {
 				return s.Payment == in.Payment && s.Wait == w.N
 			}) {
 				c.fail("wait %d of payment %x has no subscription", w.N, in.Payment)
+			}
+		case w.Signal != "":
+			if _, found := c.tx.Get(engine.Key{Table: engine.TableSignal, S: in.Tenant + "\x00" + w.Signal, A: in.Payment, B: uint64(w.N)}); !found {
+				c.fail("wait %d of payment %x has no signal subscription", w.N, in.Payment)
 			}
 		default:
 			c.fail("wait %d of payment %x waits for nothing", w.N, in.Payment)

@@ -3,6 +3,7 @@ package enginetest
 import (
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -21,13 +22,27 @@ import (
 //	call sub flow=other
 //	end done result=completed code=paid
 //	terminate stop
+//	inclusive any default=no
+//	script add result=sum expr="a + b"
+//	user approve assignee=ada groups=tellers
+//	sub inner
+//	task work of=inner type=book-funds error…
+//	eventsub rescue
+//	start late of=rescue error=E1 interrupting=false
+//	throw note escalation=ESC
+//	boundary caught on=inner error=E1
+//	task refund undoes=work type=release-block
+//	task each type=pay loop=items:item collect=results:result until="ok = false" sequential=true
+//	end failed error=E1
 //	s -> hold -> ok
 //	ok -> done if transferPrepareFailed = false as yes
 //
 // A flow is called after its ends (ok-done) unless "as" names it. Values with
-// spaces are written in double quotes.
+// spaces are written in double quotes. Any element may lie in a sub-process (of),
+// any event have a message, timer, cycle, date, signal, error, escalation or
+// compensate (the activity, or all), any activity undo another.
 func Model(id, notation string) (string, error) {
-	m := &model{messages: make(map[string]string), defaults: make(map[string]string)}
+	m := &model{messages: make(map[string]string), defaults: make(map[string]string), parents: make(map[string]string)}
 	for i, line := range strings.Split(notation, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
@@ -41,7 +56,10 @@ func Model(id, notation string) (string, error) {
 }
 
 type model struct {
-	body     strings.Builder
+	tags     []tag
+	parents  map[string]string // id → sub-process
+	shared   []string          // errors, escalations and signals
+	undo     []undo
 	flows    []sequence
 	messages map[string]string // id → correlation key
 	order    []string
@@ -49,6 +67,12 @@ type model struct {
 }
 
 type sequence struct{ id, from, to, condition string }
+
+// tag is one element; what lies inside a sub-process comes between its own tags.
+type tag struct{ name, id, parent, attributes, inner string }
+
+// undo says that a handler compensates an activity.
+type undo struct{ handler, activity string }
 
 func (m *model) line(line string) error {
 	if strings.Contains(line, "->") {
@@ -74,52 +98,110 @@ func (m *model) element(kind, id string, args map[string]string) error {
 	if d := args["default"]; d != "" {
 		m.defaults[id] = d
 	}
-	inner := m.mappings(args)
+	m.parents[id] = args["of"]
+	extensions := m.mappings(args)
+	attributes := ""
+	if args["undoes"] != "" {
+		attributes = ` isForCompensation="true"`
+		m.undo = append(m.undo, undo{id, args["undoes"]})
+	}
+	loop := m.loop(args)
+	put := func(name, attributes, inner string) { m.put(tag{name, id, args["of"], attributes, inner}) }
 	switch kind {
 	case "start":
-		m.tag("startEvent", id, "", wrap(inner)+m.events(args))
+		if args["interrupting"] == "false" {
+			attributes = ` isInterrupting="false"`
+		}
+		put("startEvent", attributes, wrap(extensions)+m.events(args))
 	case "task":
 		retries := ""
 		if r := args["retries"]; r != "" {
 			retries = ` retries="` + escape(r) + `"`
 		}
-		m.tag("serviceTask", id, "", `<extensionElements><zeebe:taskDefinition type="`+escape(args["type"])+`"`+retries+`/>`+inner+`</extensionElements>`)
+		put("serviceTask", attributes, wrap(`<zeebe:taskDefinition type="`+escape(args["type"])+`"`+retries+`/>`+extensions)+loop)
+	case "script":
+		put("scriptTask", attributes, wrap(`<zeebe:script expression="=`+escape(args["expr"])+`" resultVariable="`+args["result"]+`"/>`+extensions)+loop)
+	case "user":
+		if args["assignee"] != "" || args["groups"] != "" {
+			extensions += `<zeebe:assignmentDefinition assignee="` + escape(args["assignee"]) + `" candidateGroups="` + escape(args["groups"]) + `"/>`
+		}
+		if args["due"] != "" {
+			extensions += `<zeebe:taskSchedule dueDate="` + escape(args["due"]) + `"/>`
+		}
+		put("userTask", attributes, wrap(`<zeebe:userTask/>`+extensions)+loop)
 	case "pass":
-		m.tag("task", id, "", wrap(inner))
+		put("task", attributes, wrap(extensions)+loop)
 	case "receive":
-		m.tag("receiveTask", id, ` messageRef="`+m.message(args)+`"`, wrap(inner))
+		put("receiveTask", attributes+` messageRef="`+m.message(args)+`"`, wrap(extensions)+loop)
 	case "catch":
-		m.tag("intermediateCatchEvent", id, "", wrap(inner)+m.events(args))
+		put("intermediateCatchEvent", "", wrap(extensions)+m.events(args))
+	case "throw":
+		put("intermediateThrowEvent", "", wrap(extensions)+m.events(args))
 	case "boundary":
+		m.parents[id] = m.parents[args["on"]]
 		attributes := ` attachedToRef="` + args["on"] + `"`
 		if args["interrupting"] == "false" {
 			attributes += ` cancelActivity="false"`
 		}
-		m.tag("boundaryEvent", id, attributes, wrap(inner)+m.events(args))
-	case "exclusive", "parallel":
-		attributes := ""
+		m.put(tag{"boundaryEvent", id, m.parents[id], attributes, wrap(extensions) + m.events(args)})
+	case "exclusive", "parallel", "inclusive":
 		if d := args["default"]; d != "" {
 			attributes = ` default="` + d + `"`
 		}
-		m.tag(kind+"Gateway", id, attributes, "")
+		put(kind+"Gateway", attributes, "")
 	case "event":
-		m.tag("eventBasedGateway", id, "", "")
+		put("eventBasedGateway", "", "")
+	case "sub":
+		put("subProcess", attributes, wrap(extensions)+loop)
+	case "eventsub":
+		put("subProcess", ` triggeredByEvent="true"`, "")
 	case "call":
-		m.tag("callActivity", id, "", `<extensionElements><zeebe:calledElement processId="`+escape(args["flow"])+`"/>`+inner+`</extensionElements>`)
+		put("callActivity", attributes, wrap(`<zeebe:calledElement processId="`+escape(args["flow"])+`"/>`+extensions)+loop)
 	case "end", "terminate":
 		if r := args["result"]; r != "" {
-			inner += `<zeebe:properties><zeebe:property name="railhead:result" value="` + r +
+			extensions += `<zeebe:properties><zeebe:property name="railhead:result" value="` + r +
 				`"/><zeebe:property name="railhead:code" value="` + args["code"] + `"/></zeebe:properties>`
 		}
-		inner = wrap(inner)
-		if kind == "terminate" {
-			inner += "<terminateEventDefinition/>"
+		if args["type"] != "" { // a message end event
+			extensions += `<zeebe:taskDefinition type="` + escape(args["type"]) + `"/>`
 		}
-		m.tag("endEvent", id, "", inner)
+		inner := wrap(extensions) + m.events(args)
+		switch {
+		case kind == "terminate":
+			inner += "<terminateEventDefinition/>"
+		case args["type"] != "":
+			inner += "<messageEventDefinition/>"
+		}
+		put("endEvent", "", inner)
 	default:
 		return fmt.Errorf("there is no element kind %q", kind)
 	}
 	return nil
+}
+
+// loop reads loop=collection:item, collect=variable:expression, until and sequential.
+func (m *model) loop(args map[string]string) string {
+	if args["loop"] == "" {
+		return ""
+	}
+	collection, item, _ := strings.Cut(args["loop"], ":")
+	attributes := ` inputCollection="=` + escape(collection) + `"`
+	if item != "" {
+		attributes += ` inputElement="` + item + `"`
+	}
+	if variable, expression, ok := strings.Cut(args["collect"], ":"); ok {
+		attributes += ` outputCollection="` + variable + `" outputElement="=` + escape(expression) + `"`
+	}
+	until := ""
+	if args["until"] != "" {
+		until = `<completionCondition xsi:type="tFormalExpression">=` + escape(args["until"]) + `</completionCondition>`
+	}
+	sequential := ""
+	if args["sequential"] != "" {
+		sequential = ` isSequential="true"`
+	}
+	return "<multiInstanceLoopCharacteristics" + sequential + "><extensionElements><zeebe:loopCharacteristics" + attributes +
+		"/></extensionElements>" + until + "</multiInstanceLoopCharacteristics>"
 }
 
 func wrap(extensions string) string {
@@ -153,8 +235,35 @@ func (m *model) events(args map[string]string) string {
 		return "<timerEventDefinition><timeDate>" + escape(args["date"]) + "</timeDate></timerEventDefinition>"
 	case args["message"] != "":
 		return `<messageEventDefinition messageRef="` + m.message(args) + `"/>`
+	case args["compensate"] == "all":
+		return "<compensateEventDefinition/>"
+	case args["compensate"] != "":
+		return `<compensateEventDefinition activityRef="` + args["compensate"] + `"/>`
+	}
+	for _, d := range [][2]string{{"error", "errorCode"}, {"escalation", "escalationCode"}, {"signal", "name"}} {
+		if code, given := args[d[0]]; given {
+			return m.definition(d[0], d[1], code)
+		}
 	}
 	return ""
+}
+
+// definition refers to an error, an escalation or a signal; any stands for no code.
+func (m *model) definition(kind, attribute, code string) string {
+	if code == "any" {
+		return "<" + kind + "EventDefinition/>"
+	}
+	id := kind + "_" + strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '_'
+	}, code)
+	element := fmt.Sprintf("<%s id=%q %s=%q/>\n", kind, id, attribute, escape(code))
+	if !slices.Contains(m.shared, element) {
+		m.shared = append(m.shared, element)
+	}
+	return fmt.Sprintf(`<%sEventDefinition %sRef=%q/>`, kind, kind, id)
 }
 
 func (m *model) message(args map[string]string) string {
@@ -191,8 +300,37 @@ func (m *model) sequence(line string) error {
 	return nil
 }
 
-func (m *model) tag(name, id, attributes, inner string) {
-	fmt.Fprintf(&m.body, "<%s id=%q name=%q%s>%s</%s>\n", name, id, id, attributes, inner, name)
+func (m *model) put(t tag) { m.tags = append(m.tags, t) }
+
+// inside writes what lies in a sub-process, or in the process itself.
+func (m *model) inside(b *strings.Builder, parent string) {
+	for _, t := range m.tags {
+		if t.parent != parent {
+			continue
+		}
+		fmt.Fprintf(b, "<%s id=%q name=%q%s>%s", t.name, t.id, t.id, t.attributes, t.inner)
+		if t.name == "subProcess" {
+			b.WriteByte('\n')
+			m.inside(b, t.id)
+		}
+		fmt.Fprintf(b, "</%s>\n", t.name)
+	}
+	for _, f := range m.flows {
+		if m.parents[f.from] != parent {
+			continue
+		}
+		fmt.Fprintf(b, "<sequenceFlow id=%q sourceRef=%q targetRef=%q>", f.id, f.from, f.to)
+		if f.condition != "" {
+			fmt.Fprintf(b, `<conditionExpression xsi:type="tFormalExpression">=%s</conditionExpression>`, escape(f.condition))
+		}
+		b.WriteString("</sequenceFlow>\n")
+	}
+	for _, u := range m.undo {
+		if m.parents[u.handler] == parent {
+			fmt.Fprintf(b, "<boundaryEvent id=\"undo-%[1]s\" attachedToRef=%[1]q><compensateEventDefinition/></boundaryEvent>\n", u.activity)
+			fmt.Fprintf(b, "<association id=\"a-%s\" associationDirection=\"One\" sourceRef=\"undo-%s\" targetRef=%q/>\n", u.activity, u.activity, u.handler)
+		}
+	}
 }
 
 func (m *model) xml(id string) string {
@@ -207,14 +345,11 @@ func (m *model) xml(id string) string {
 		}
 		b.WriteString("</message>\n")
 	}
-	fmt.Fprintf(&b, "<process id=%q isExecutable=\"true\">\n%s", id, m.body.String())
-	for _, f := range m.flows {
-		fmt.Fprintf(&b, "<sequenceFlow id=%q sourceRef=%q targetRef=%q>", f.id, f.from, f.to)
-		if f.condition != "" {
-			fmt.Fprintf(&b, `<conditionExpression xsi:type="tFormalExpression">=%s</conditionExpression>`, escape(f.condition))
-		}
-		b.WriteString("</sequenceFlow>\n")
+	for _, element := range m.shared {
+		b.WriteString(element)
 	}
+	fmt.Fprintf(&b, "<process id=%q isExecutable=\"true\">\n", id)
+	m.inside(&b, "")
 	b.WriteString("</process></definitions>\n")
 	return b.String()
 }
