@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
@@ -62,14 +63,34 @@ type attempt struct {
 	history      history
 	trigger      *sdkv1.Trigger
 
-	// What every attempt needs lies here, so that it is one object.
-	seedRoom   [abi.SeedBytes]byte
-	triggerJob struct {
-		trigger sdkv1.Trigger
-		kind    sdkv1.Trigger_Job
-		job     sdkv1.Job
-	}
-	request sdkv1.StepRequest
+	room room
+}
+
+// room is where what every attempt needs lies, so that it is one object. Attempts
+// that end as most do are used again.
+type room struct {
+	seed      [abi.SeedBytes]byte
+	request   sdkv1.StepRequest
+	trigger   sdkv1.Trigger
+	kind      sdkv1.Trigger_Job
+	job       sdkv1.Job
+	inputs    [4]sdkv1.Variable
+	variables [4]*sdkv1.Variable
+
+	command  enginev1.Command
+	verb     enginev1.Command_FinishJob
+	finish   enginev1.FinishJob
+	origin   enginev1.Origin
+	outcome  enginev1.FinishJob_Complete
+	complete enginev1.Complete
+}
+
+var attempts = sync.Pool{New: func() any { return new(attempt) }}
+
+// recycle gives an attempt back to which nothing leads any more.
+func (a *attempt) recycle() {
+	*a = attempt{}
+	attempts.Put(a)
 }
 
 // logger names the attempt in every line. It is made when there is something to
@@ -169,44 +190,44 @@ func (a *attempt) conclude(err error) error {
 // makeTrigger takes down what the job's manifest wants to be told.
 func (a *attempt) makeTrigger(jobType *sdkv1.JobType) {
 	variables, flow := visible(a.instance, a.job.Token)
-	t := &a.triggerJob
-	t.job = sdkv1.Job{
+	r := &a.room
+	r.job = sdkv1.Job{
 		Type: jobType.Type, Payment: a.uuid,
 		Attempt: a.job.Attempt, Retries: a.job.Retries,
-		Variables: inputs(variables, jobType.Inputs), Element: a.job.Element, Flow: flow,
+		Variables: a.inputs(variables, jobType.Inputs), Element: a.job.Element, Flow: flow,
 		PaymentStartedMs: a.instance.StartedMs,
 	}
 	for _, h := range a.job.Headers {
-		t.job.Headers = append(t.job.Headers, &sdkv1.Header{Key: h.Key, Value: h.Value})
+		r.job.Headers = append(r.job.Headers, &sdkv1.Header{Key: h.Key, Value: h.Value})
 	}
 	for i, key := range a.job.Prior {
-		t.job.Prior = append(t.job.Prior, &sdkv1.PriorEffect{
+		r.job.Prior = append(r.job.Prior, &sdkv1.PriorEffect{
 			Key: key, IdempotencyKey: a.effectUUID(key, a.priorNumbers[i], 0),
 		})
 	}
-	t.kind.Job = &t.job
-	t.trigger = sdkv1.Trigger{TimeMs: a.history.begunMS, Tenant: a.job.Tenant, Kind: &t.kind}
-	a.trigger = &t.trigger
+	r.kind.Job = &r.job
+	r.trigger = sdkv1.Trigger{TimeMs: a.history.begunMS, Tenant: a.job.Tenant, Kind: &r.kind}
+	a.trigger = &r.trigger
 }
 
-// inputs are the variables of the names, in the variables' order; without names
-// all of them.
-func inputs(variables []*enginev1.Variable, names []string) []*sdkv1.Variable {
-	n := 0
-	for _, v := range variables {
-		if len(names) == 0 || slices.Contains(names, v.Name) {
-			n++
-		}
+// inputs are the variables of the names, in the names' order; without names they
+// are all of them. The variables ascend by name.
+func (a *attempt) inputs(variables []*enginev1.Variable, names []string) []*sdkv1.Variable {
+	if len(names) == 0 {
+		return connector.FromEngine(variables)
 	}
-	if n == 0 {
-		return nil
+	block, out := a.room.inputs[:], a.room.variables[:0]
+	if len(names) > len(block) {
+		block, out = make([]sdkv1.Variable, len(names)), make([]*sdkv1.Variable, 0, len(names))
 	}
-	block, out := make([]sdkv1.Variable, n), make([]*sdkv1.Variable, 0, n)
-	for _, v := range variables {
-		if len(names) == 0 || slices.Contains(names, v.Name) {
-			next := &block[len(out)]
-			next.Name, next.Json = v.Name, v.Json
-			out = append(out, next)
+	for _, name := range names {
+		i, found := slices.BinarySearchFunc(variables, name, func(v *enginev1.Variable, name string) int {
+			return strings.Compare(v.Name, name)
+		})
+		if found {
+			v := &block[len(out)]
+			v.Name, v.Json = name, variables[i].Json
+			out = append(out, v)
 		}
 	}
 	return out
@@ -250,12 +271,12 @@ func scope(instance *enginev1.Instance, n uint32) *enginev1.Scope {
 
 // step asks the guest what is next.
 func (a *attempt) step() (*sdkv1.StepReply, error) {
-	a.request = sdkv1.StepRequest{
+	a.room.request = sdkv1.StepRequest{
 		Config: a.binding.Config, Trigger: a.trigger, History: a.history.entries,
 		Seed: a.seed, State: a.history.state,
 	}
 	begun := time.Now()
-	reply, err := a.binding.Module.Step(a.ctx, a.job.Tenant, &a.request)
+	reply, err := a.binding.Module.Step(a.ctx, a.job.Tenant, &a.room.request)
 	a.Metrics.stepped(a.job.Connector, time.Since(begun))
 	switch {
 	case err != nil && a.ctx.Err() != nil:
@@ -299,11 +320,11 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 	if err != nil {
 		return a.conclude(err)
 	}
-	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_FinishJob{FinishJob: cmd}})
+	reply, err := a.propose(cmd)
 	if err != nil {
 		return err
 	}
-	return a.finished(cmd, reply)
+	return a.finished(cmd.GetFinishJob(), reply)
 }
 
 // finished deals with what the engine made of the outcome.
@@ -321,15 +342,21 @@ func (a *attempt) finished(cmd *enginev1.FinishJob, reply *enginev1.Event) error
 
 // result is the outcome as a command, together with the last answer. Its error is
 // a *failure.
-func (a *attempt) result(outcome *sdkv1.Outcome) (*enginev1.FinishJob, error) {
-	cmd := &enginev1.FinishJob{LastAnswer: a.history.last}
+func (a *attempt) result(outcome *sdkv1.Outcome) (*enginev1.Command, error) {
+	r := &a.room
+	// The history ends here, so what is only in memory need not go into the log.
+	r.origin = a.place(uint32(len(a.history.entries))+1, 0)
+	r.finish = enginev1.FinishJob{Origin: &r.origin, LastAnswer: a.history.last}
+	cmd := &r.finish
 	switch o := outcome.Kind.(type) {
 	case *sdkv1.Outcome_Complete:
 		vars, err := connector.CheckVariables(o.Complete.GetVariables())
 		if err != nil {
 			return nil, &failure{codeBadOutcome, err.Error(), false}
 		}
-		cmd.Outcome = &enginev1.FinishJob_Complete{Complete: &enginev1.Complete{Variables: vars}}
+		r.complete = enginev1.Complete{Variables: vars}
+		r.outcome.Complete = &r.complete
+		cmd.Outcome = &r.outcome
 	case *sdkv1.Outcome_Fail:
 		cmd.Outcome = &enginev1.FinishJob_Fail{Fail: &enginev1.Fail{
 			Retryable: o.Fail.GetRetryable(), BackoffMs: o.Fail.GetBackoffMs(),
@@ -358,10 +385,9 @@ func (a *attempt) result(outcome *sdkv1.Outcome) (*enginev1.FinishJob, error) {
 		}
 		cmd.Settlements = append(cmd.Settlements, settled)
 	}
-	// The history ends here, so what is only in memory need not go into the log.
-	cmd.Origin = a.origin(uint32(len(a.history.entries))+1, 0)
-	cmd.Origin.Since = nil
-	return cmd, nil
+	r.verb.FinishJob = cmd
+	r.command = enginev1.Command{Verb: &r.verb}
+	return &r.command, nil
 }
 
 // settledAnswer is what a job gets that asks again for a money effect which a
@@ -396,9 +422,15 @@ func outcomeName(cmd *enginev1.FinishJob) string {
 // origin names an effect of this attempt and carries the answers that no command
 // has carried yet.
 func (a *attempt) origin(ordinal uint32, digest uint64) *enginev1.Origin {
-	return &enginev1.Origin{
+	o := a.place(ordinal, digest)
+	o.Since = a.history.carry()
+	return &o
+}
+
+func (a *attempt) place(ordinal uint32, digest uint64) enginev1.Origin {
+	return enginev1.Origin{
 		Payment: a.job.Payment, Job: a.job.N, Attempt: a.job.Attempt, Epoch: a.epoch,
-		Ordinal: ordinal, Digest: digest, Since: a.history.carry(),
+		Ordinal: ordinal, Digest: digest,
 	}
 }
 

@@ -20,7 +20,8 @@ import (
 type Log interface {
 	Propose(context.Context, *enginev1.Command) (*enginev1.Event, error)
 	// Enqueue proposes without waiting. Unless it returns an error, reply is called
-	// once, from another goroutine; what it does must be short.
+	// once, from another goroutine; what it does must be short. The command is the
+	// caller's again when reply is called or an error returned.
 	Enqueue(cmd *enginev1.Command, reply func(*enginev1.Event, error)) error
 	View(func(engine.Tx) error) error
 	// Confirm fails when a later term than epoch may have begun since the time

@@ -88,12 +88,13 @@ func (t *term) attempt(tx engine.Tx, of task) *attempt {
 	if !found || row.(*enginev1.Job).State != enginev1.JobState_JOB_STATE_READY {
 		return nil
 	}
-	a := &attempt{term: t, task: of, job: row.(*enginev1.Job)}
+	job := row.(*enginev1.Job)
 	row, found = tx.Get(engine.Key{Table: engine.TableInstance, A: of.id.payment})
 	if !found || row.(*enginev1.Instance).Quarantined {
 		return nil
 	}
-	a.instance = row.(*enginev1.Instance)
+	a := attempts.Get().(*attempt)
+	a.term, a.task, a.job, a.instance = t, of, job, row.(*enginev1.Instance)
 	a.keys = a.instance.EffectKeys
 	row, _ = tx.Get(engine.Key{Table: engine.TableMeta})
 	a.meta = row.(*enginev1.Meta)
@@ -110,11 +111,13 @@ func (t *term) attempt(tx engine.Tx, of task) *attempt {
 // begin gives an attempt its first step, and sees to it that whatever comes of
 // that is done.
 func (s *stepper) begin(a *attempt, nowMS int64) {
+	task := a.task // the attempt may be another's before the step is over
 	// A fault of this host's takes one job's attempt with it, not the node.
 	defer func() {
 		if p := recover(); p != nil {
-			s.panicked(a.task, p)
-			s.end(a.task)
+			s.panicked(task, p)
+			s.lanes.forget(task)
+			s.ended = append(s.ended, task)
 		}
 	}()
 	if !bytes.Equal(s.secret, a.meta.Secret) {
@@ -122,7 +125,7 @@ func (s *stepper) begin(a *attempt, nowMS int64) {
 	}
 	a.minter = s.minter
 	a.uuid = a.minter.Payment(a.id.payment)
-	a.seed = appendSeed(a.seedRoom[:0], s.mac, a.id, a.job.Attempt)
+	a.seed = appendSeed(a.room.seed[:0], s.mac, a.id, a.job.Attempt)
 	if !s.bind(a) {
 		// A module is fetched and compiled, or a configuration read, for the first
 		// time: the other jobs need not wait for it.
@@ -163,12 +166,14 @@ func (s *stepper) bind(a *attempt) bool {
 // propose proposes the outcome of an attempt's first step. The worker is free as
 // soon as the command is on its way.
 func (s *stepper) propose(a *attempt, outcome *sdkv1.Outcome) {
+	task := a.task // the attempt may be another's before Enqueue returns
 	cmd, err := a.result(outcome)
 	if err == nil {
-		err = s.Log.Enqueue(&enginev1.Command{Verb: &enginev1.Command_FinishJob{FinishJob: cmd}}, func(reply *enginev1.Event, err error) {
+		err = s.Log.Enqueue(cmd, func(reply *enginev1.Event, err error) {
 			if err == nil && reply.Kind != enginev1.EventKind_EVENT_KIND_REJECTED {
-				a.Metrics.finished(a.job.Connector, outcomeName(cmd))
+				a.Metrics.finished(a.job.Connector, outcomeName(cmd.GetFinishJob()))
 				a.lanes.forget(a.task)
+				a.recycle()
 				return
 			}
 			// Whoever calls back must not be held up, and this is rare.
@@ -176,7 +181,7 @@ func (s *stepper) propose(a *attempt, outcome *sdkv1.Outcome) {
 				if err != nil {
 					return err
 				}
-				return a.finished(cmd, reply)
+				return a.finished(cmd.GetFinishJob(), reply)
 			})
 		})
 	}
@@ -184,13 +189,7 @@ func (s *stepper) propose(a *attempt, outcome *sdkv1.Outcome) {
 		s.detach(a, func() error { return a.conclude(a.finish(outcome)) })
 		return
 	}
-	s.ended = append(s.ended, a.task)
-}
-
-// end is for an attempt that nothing more is done for.
-func (s *stepper) end(t task) {
-	s.ended = append(s.ended, t)
-	s.lanes.forget(t)
+	s.ended = append(s.ended, task)
 }
 
 // detach goes on with an attempt in a goroutine, which holds the job's worker
