@@ -15,6 +15,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/railhead-hub/railhead/core/ingress"
 )
 
 // server is one listening address. Its handler is set when the node has built
@@ -22,6 +24,7 @@ import (
 type server struct {
 	name     string
 	listener net.Listener
+	front    *ingress.Front // of the connectors' routes, else nil; is the listener then
 	http     *http.Server
 	handler  atomic.Pointer[http.Handler]
 }
@@ -54,10 +57,19 @@ func listen(name, address string, certificates *tls.Config, log *slog.Logger) (*
 		// Streams of the control API last; requests on the other addresses do not.
 		s.http.ReadTimeout, s.http.WriteTimeout = time.Minute, ingressTimeoutMax+30*time.Second
 	}
+	if name == "ingress" {
+		s.front = ingress.NewFront(l, certificates)
+		s.listener, s.http.TLSConfig = s.front, nil
+	}
 	return s, nil
 }
 
-func (s *server) handle(h http.Handler) { s.handler.Store(&h) }
+func (s *server) handle(h http.Handler) {
+	s.handler.Store(&h)
+	if routes, ok := h.(*ingress.Handler); ok {
+		s.front.Handle(routes)
+	}
+}
 
 func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	if h := s.handler.Load(); h != nil {
@@ -66,6 +78,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Retry-After", "1")
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Connection", "close") // the next one is the front's
 	w.WriteHeader(http.StatusServiceUnavailable)
 	_, _ = io.WriteString(w, `{"code":"STARTING","text":"The node is starting; try again shortly."}`)
 }
@@ -80,6 +93,9 @@ func (s *server) shutdown(ctx context.Context) error {
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		err = s.http.Close()
+	}
+	if s.front != nil {
+		s.front.Shutdown(ctx)
 	}
 	// A listener that was never served is not the server's to close.
 	if closed := s.listener.Close(); err == nil && !errors.Is(closed, net.ErrClosed) {

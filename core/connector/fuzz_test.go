@@ -30,7 +30,7 @@ func FuzzRoute(f *testing.F) {
 	}
 	r := testRoutes()
 	f.Fuzz(func(t *testing.T, method, path, value string) {
-		target, problem := r.find(method, path, http.Header{"Fspiop-Destination": {value}, "Platform-Tenantid": {value}})
+		target, problem := r.find(method, path, headerOf(http.Header{"Fspiop-Destination": {value}, "Platform-Tenantid": {value}}))
 		if (target == nil) == (problem == nil) {
 			t.Fatalf("%v and %v", target, problem)
 		}

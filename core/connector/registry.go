@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,7 +139,7 @@ func (r *Registry) manifest(row *enginev1.Connector) *sdkv1.Manifest {
 }
 
 // Find says which module serves an HTTP request, and for which tenant.
-func (r *Registry) Find(method, escapedPath string, header http.Header) (*Target, *RouteError) {
+func (r *Registry) Find(method, escapedPath string, header Header) (*Target, *RouteError) {
 	return r.table.Load().find(method, escapedPath, header)
 }
 

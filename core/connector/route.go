@@ -149,9 +149,13 @@ func (p *pattern) params(segments []string) ([]*sdkv1.Header, bool) {
 	return params, true
 }
 
+// Header is a request's header: the first line of that name, in whatever case,
+// and how many lines have it.
+type Header func(name string) (value string, lines int)
+
 // find picks the route of a request. The path decides which patterns come into
 // question, the tenant that the request names decides between them.
-func (r *routes) find(method, escapedPath string, header http.Header) (*Target, *RouteError) {
+func (r *routes) find(method, escapedPath string, header Header) (*Target, *RouteError) {
 	segments := strings.Split(strings.TrimPrefix(escapedPath, "/"), "/")
 	missing := &RouteError{Status: http.StatusNotFound, Code: "NO_SUCH_ROUTE", Text: "No connector serves this path."}
 	for _, p := range r.patterns {
@@ -184,7 +188,7 @@ func (r *routes) find(method, escapedPath string, header http.Header) (*Target, 
 
 // tenant finds out for whom a request is. An unknown tenant and one that does
 // not have the connector are answered alike, so that strangers cannot list them.
-func (r *routes) tenant(p *pattern, header http.Header) (string, *RouteError) {
+func (r *routes) tenant(p *pattern, header Header) (string, *RouteError) {
 	if p.header == "" {
 		if len(p.active) != 1 {
 			return "", &RouteError{Status: http.StatusNotFound, Code: "NO_SUCH_TENANT", Text: "The path does not say which tenant is meant."}
@@ -193,11 +197,10 @@ func (r *routes) tenant(p *pattern, header http.Header) (string, *RouteError) {
 			return tenant, nil
 		}
 	}
-	values := header.Values(p.header)
-	if len(values) != 1 || values[0] == "" {
+	tenant, lines := header(p.header)
+	if lines != 1 || tenant == "" {
 		return "", &RouteError{Status: http.StatusBadRequest, Code: "TENANT_MISSING", Text: "The header " + p.header + " must name the tenant once."}
 	}
-	tenant := values[0]
 	if p.alias != "" {
 		tenant = r.aliases[[2]string{p.alias, tenant}]
 	}

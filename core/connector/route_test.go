@@ -40,6 +40,10 @@ func testRoutes() *routes {
 	)
 }
 
+func headerOf(h http.Header) Header {
+	return func(name string) (string, int) { return h.Get(name), len(h.Values(name)) }
+}
+
 func TestRoutes(t *testing.T) {
 	r := testRoutes()
 	for _, c := range []struct {
@@ -71,7 +75,7 @@ func TestRoutes(t *testing.T) {
 		if c.header != "" {
 			header.Set(c.header, c.value)
 		}
-		target, problem := r.find(c.method, c.path, header)
+		target, problem := r.find(c.method, c.path, headerOf(header))
 		if c.code != "" {
 			if problem == nil || problem.Code != c.code {
 				t.Errorf("%s %s: %v, want %s", c.method, c.path, problem, c.code)
@@ -92,7 +96,7 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	two := http.Header{"Platform-Tenantid": {"green", "blue"}}
-	if _, problem := r.find("POST", "/channel/transfer", two); problem == nil || problem.Code != "TENANT_MISSING" {
+	if _, problem := r.find("POST", "/channel/transfer", headerOf(two)); problem == nil || problem.Code != "TENANT_MISSING" {
 		t.Errorf("two tenants at once: %v", problem)
 	}
 	if !r.modules[Digest{5}] {

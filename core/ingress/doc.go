@@ -9,6 +9,9 @@
 // same key.
 //
 // It does not know what a request means and does not authenticate customers;
-// connectors do the first, whoever stands before the hub the second. Begin with
-// Handler.ServeHTTP.
+// connectors do the first, whoever stands before the hub the second.
+//
+// Begin with Handler.answer. Requests come to it from two servers: Front reads the
+// plain ones itself, which are nearly all, and leaves every other to net/http
+// (parse.go says which is which).
 package ingress

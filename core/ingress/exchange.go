@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"net/url"
 	"strings"
 	"time"
 
@@ -179,25 +178,4 @@ func (e *exchange) payment(uuid string) (payment uint64, ok bool, err error) {
 		return nil
 	})
 	return payment, ok, err
-}
-
-// parseQuery keeps the parameters in the order they were sent.
-func parseQuery(raw string) ([]*sdkv1.Header, error) {
-	var out []*sdkv1.Header
-	for pair := range strings.SplitSeq(raw, "&") {
-		if pair == "" {
-			continue
-		}
-		key, value, _ := strings.Cut(pair, "=")
-		k, err := url.QueryUnescape(key)
-		if err != nil {
-			return nil, err
-		}
-		v, err := url.QueryUnescape(value)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, &sdkv1.Header{Key: k, Value: v})
-	}
-	return out, nil
 }

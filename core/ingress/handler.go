@@ -2,16 +2,13 @@ package ingress
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
-	"slices"
-	"strconv"
-	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
@@ -61,10 +58,11 @@ const (
 // catchUpMax bounds the wait for this node to be as far as the leader.
 const catchUpMax = 2 * time.Second
 
-// Handler serves connectors' routes.
+// Handler serves connectors' routes: to net/http as an http.Handler, to Front
+// through answer.
 type Handler struct {
 	Config
-	places chan struct{}
+	serving atomic.Int64
 }
 
 // New returns a Handler.
@@ -78,57 +76,70 @@ func New(c Config) *Handler {
 	if c.AwaitMax <= 0 {
 		c.AwaitMax = 20 * time.Second
 	}
-	return &Handler{Config: c, places: make(chan struct{}, c.Concurrent)}
+	return &Handler{Config: c}
 }
 
-// problem is an answer of the host's own; its code is stable, its text is for
-// people.
-type problem struct {
-	status int
-	Code   string `json:"code"`
-	Text   string `json:"text"`
-}
-
-func (p *problem) Error() string { return p.Code + ": " + p.Text }
-
-var (
-	overloaded  = &problem{http.StatusServiceUnavailable, "OVERLOADED", "The hub is busy; try again shortly."}
-	unavailable = &problem{http.StatusServiceUnavailable, "UNAVAILABLE", "The hub cannot take requests now; try again shortly."}
-	unknown     = &problem{http.StatusServiceUnavailable, "UNKNOWN_RESULT", "The request may or may not have been taken; send it again with the same key."}
-	tooLarge    = &problem{http.StatusRequestEntityTooLarge, "TOO_LARGE", "The body is larger than this route takes."}
-	unreadable  = &problem{http.StatusBadRequest, "BAD_REQUEST", "The request could not be read."}
-	slow        = &problem{http.StatusRequestTimeout, "TIMEOUT", "The body did not arrive in time."}
-	failed      = &problem{http.StatusInternalServerError, "CONNECTOR_FAILED", "The connector could not serve the request."}
-	late        = &problem{http.StatusGatewayTimeout, "TIMEOUT", "The connector took too long."}
-)
-
-// ServeHTTP finds the route, steps its connector to a reply and writes it.
+// ServeHTTP serves a request that net/http has read.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
+	defer cancel()
+	// A body that trickles in holds a place, so it has no more time than the whole.
+	// Once it is there, the server's own deadline must not end a request that is
+	// served. A writer that knows no deadlines is a test's.
+	reading := http.NewResponseController(w)
+	in := &incoming{
+		method: r.Method, path: r.URL.EscapedPath(), query: r.URL.RawQuery, lines: linesOf(r.Header),
+		body: func(most int) ([]byte, error) {
+			_ = reading.SetReadDeadline(time.Now().Add(h.Timeout))
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
+			if err == nil {
+				_ = reading.SetReadDeadline(time.Time{})
+			}
+			return body, bodyProblem(err)
+		},
+	}
+	send(w, h.answer(ctx, in))
+}
+
+// bodyProblem says why a body was not read; nil when it was.
+func bodyProblem(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, new(*http.MaxBytesError)):
+		return tooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return slow
+	}
+	return unreadable
+}
+
+// answer finds the route and steps its connector to a reply. What it returns is
+// fit to be written.
+func (h *Handler) answer(ctx context.Context, in *incoming) (reply *sdkv1.Reply) {
 	begun := time.Now()
-	name, status := "none", 0
+	name := "none"
 	defer func() {
 		// A fault of this host's is the request's misfortune, not the node's.
 		if p := recover(); p != nil {
 			h.Logger.Error("serving a request panicked", "connector", name, "panic", p, "stack", string(debug.Stack()))
-			status = write(w, failed)
+			reply = failed.reply()
 		}
-		h.Metrics.served(name, status, time.Since(begun))
+		h.serving.Add(-1)
+		h.Metrics.served(name, int(reply.Status), time.Since(begun))
 	}()
-
-	select {
-	case h.places <- struct{}{}:
-		defer func() { <-h.places }()
-	default:
-		status = write(w, overloaded)
-		return
+	if h.serving.Add(1) > int64(h.Concurrent) {
+		return overloaded.reply()
 	}
-	target, missing := h.find(r)
+	target, missing := h.find(ctx, in)
 	if missing != nil {
-		status = write(w, missing)
-		return
+		return missing.reply()
 	}
 	name = target.Connector
-	reply, err := h.serve(w, r, target)
+	reply, err := h.serve(ctx, in, target)
+	if err == nil {
+		err = fit(reply)
+	}
 	if err != nil {
 		var p *problem
 		if !errors.As(err, &p) {
@@ -136,25 +147,23 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				"route", target.Route.Name, "tenant", target.Tenant, "err", err)
 			p = failed
 		}
-		status = write(w, p)
-		return
+		return p.reply()
 	}
-	status = send(w, reply)
+	return reply
 }
 
 // find looks for the route, and once more in fresh rows before it says that there
 // is none: this node may not have heard yet of what was just activated.
-func (h *Handler) find(r *http.Request) (*connector.Target, *problem) {
-	asked := time.Now()
-	target, missing := h.Connectors.Find(r.Method, r.URL.EscapedPath(), r.Header)
+func (h *Handler) find(ctx context.Context, in *incoming) (*connector.Target, *problem) {
+	target, missing := h.Connectors.Find(in.method, in.path, in.header)
 	if missing != nil && missing.Status == http.StatusNotFound {
-		ctx, cancel := context.WithTimeout(r.Context(), catchUpMax)
+		ctx, cancel := context.WithTimeout(ctx, catchUpMax)
 		defer cancel()
 		if err := h.Log.CatchUp(ctx); err != nil {
 			return nil, unavailable
 		}
-		h.Connectors.RefreshSince(asked)
-		target, missing = h.Connectors.Find(r.Method, r.URL.EscapedPath(), r.Header)
+		h.Connectors.RefreshSince(time.Now())
+		target, missing = h.Connectors.Find(in.method, in.path, in.header)
 	}
 	if missing != nil {
 		return nil, &problem{missing.Status, missing.Code, missing.Text}
@@ -162,19 +171,11 @@ func (h *Handler) find(r *http.Request) (*connector.Target, *problem) {
 	return target, nil
 }
 
-func (h *Handler) serve(w http.ResponseWriter, r *http.Request, target *connector.Target) (*sdkv1.Reply, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
-	defer cancel()
-	// A body that trickles in holds a place, so it has no more time than the whole.
-	// Once it is there, the server's own deadline must not end a request that is
-	// served. A writer that knows no deadlines is a test's.
-	reading := http.NewResponseController(w)
-	_ = reading.SetReadDeadline(time.Now().Add(h.Timeout))
-	request, err := read(w, r, target)
+func (h *Handler) serve(ctx context.Context, in *incoming, target *connector.Target) (*sdkv1.Reply, error) {
+	request, err := read(in, target)
 	if err != nil {
 		return nil, err
 	}
-	_ = reading.SetReadDeadline(time.Time{})
 	module, err := h.Connectors.Module(ctx, target.Digest)
 	if err != nil {
 		h.Logger.Warn("a request found its module missing", "connector", target.Connector, "err", err)
@@ -204,80 +205,24 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, target *connecto
 }
 
 // read takes the request in, within its limits.
-func read(w http.ResponseWriter, r *http.Request, target *connector.Target) (*sdkv1.HttpRequest, error) {
+func read(in *incoming, target *connector.Target) (*sdkv1.HttpRequest, error) {
 	most := int64(target.Route.BodyMax)
 	if most == 0 {
 		most = bodyDefault
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, min(most, bodyMax)))
+	body, err := in.body(int(min(most, bodyMax)))
 	if err != nil {
-		if over := new(http.MaxBytesError); errors.As(err, &over) {
-			return nil, tooLarge
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return nil, slow
-		}
-		return nil, unreadable
+		return nil, err
 	}
-	request := &sdkv1.HttpRequest{
-		Route: target.Route.Name, Method: r.Method, Path: r.URL.EscapedPath(),
-		PathParams: target.Params, Body: body,
-	}
-	for name, values := range r.Header {
-		// Field lines of one name are one list (RFC 9110 section 5.3). A connector that
-		// looks at the first of two ids would otherwise never know of the second.
-		request.Headers = append(request.Headers, &sdkv1.Header{Key: strings.ToLower(name), Value: strings.Join(values, ", ")})
-	}
-	query, err := parseQuery(r.URL.RawQuery)
+	query, err := parseQuery(in.query)
 	if err != nil {
 		return nil, unreadable
 	}
-	request.Query = query
-	if len(request.Headers) > headersMax || len(query) > headersMax {
+	if len(in.lines) > headersMax || len(query) > headersMax {
 		return nil, &problem{http.StatusRequestHeaderFieldsTooLarge, "TOO_LARGE", "The request has more than 100 headers or query parameters."}
 	}
-	// The guest sees no map order.
-	slices.SortStableFunc(request.Headers, func(a, b *sdkv1.Header) int { return strings.Compare(a.Key, b.Key) })
-	return request, nil
-}
-
-func write(w http.ResponseWriter, p *problem) int {
-	body, err := json.Marshal(p)
-	if err != nil {
-		panic(err) // two strings always encode
-	}
-	w.Header().Set("Content-Type", "application/json")
-	if p.status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	w.WriteHeader(p.status)
-	_, _ = w.Write(body) // the peer may be gone, and then nobody is to be told
-	return p.status
-}
-
-// send writes a connector's reply. Headers that frame the message are the
-// server's, and a value cannot break out of its line.
-func send(w http.ResponseWriter, reply *sdkv1.Reply) int {
-	status := int(reply.Status)
-	if status < 200 || status > 599 {
-		return write(w, failed)
-	}
-	for _, header := range reply.Headers {
-		name := http.CanonicalHeaderKey(header.Key)
-		switch name {
-		case "Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Upgrade", "Keep-Alive", "Date", "":
-			continue
-		}
-		if !strings.ContainsFunc(header.Key+header.Value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-			w.Header().Add(name, header.Value)
-		}
-	}
-	if len(reply.Body) > 0 && status != http.StatusNoContent && status != http.StatusNotModified {
-		w.Header().Set("Content-Length", strconv.Itoa(len(reply.Body)))
-		w.WriteHeader(status)
-		_, _ = w.Write(reply.Body) // as in write
-		return status
-	}
-	w.WriteHeader(status)
-	return status
+	return &sdkv1.HttpRequest{
+		Route: target.Route.Name, Method: in.method, Path: in.path,
+		PathParams: target.Params, Query: query, Headers: in.headers(), Body: body,
+	}, nil
 }

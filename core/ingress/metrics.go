@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,21 +11,44 @@ import (
 // Metrics counts requests by connector and status. A nil Metrics counts nothing.
 type Metrics struct {
 	seconds *prometheus.HistogramVec
+	// known spares looking a histogram up by its labels.
+	mu    sync.RWMutex
+	known map[served]prometheus.Observer
+}
+
+// served is what requests are told apart by.
+type served struct {
+	connector string
+	status    int
 }
 
 // NewMetrics registers the metrics.
 func NewMetrics(r prometheus.Registerer) *Metrics {
-	m := &Metrics{seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "railhead_ingress_request_seconds",
-		Help:    "Time of requests to connectors' routes, by connector and status.",
-		Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 11),
-	}, []string{"connector", "status"})}
+	m := &Metrics{
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "railhead_ingress_request_seconds",
+			Help:    "Time of requests to connectors' routes, by connector and status.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 11),
+		}, []string{"connector", "status"}),
+		known: make(map[served]prometheus.Observer),
+	}
 	r.MustRegister(m.seconds)
 	return m
 }
 
 func (m *Metrics) served(connector string, status int, took time.Duration) {
-	if m != nil {
-		m.seconds.WithLabelValues(connector, strconv.Itoa(status)).Observe(took.Seconds())
+	if m == nil {
+		return
 	}
+	key := served{connector, status}
+	m.mu.RLock()
+	seconds := m.known[key]
+	m.mu.RUnlock()
+	if seconds == nil {
+		seconds = m.seconds.WithLabelValues(connector, strconv.Itoa(status))
+		m.mu.Lock()
+		m.known[key] = seconds
+		m.mu.Unlock()
+	}
+	seconds.Observe(took.Seconds())
 }
