@@ -82,6 +82,8 @@ func (a *application) carryOut(cmd *enginev1.Command) *enginev1.Event {
 		return a.retryNow(v.RetryJob)
 	case *enginev1.Command_MoveToken:
 		return a.moveToken(v.MoveToken)
+	case *enginev1.Command_MigratePayment:
+		return a.migratePayment(v.MigratePayment)
 	case *enginev1.Command_ClaimUserTask:
 		return a.claimUserTask(v.ClaimUserTask)
 	case *enginev1.Command_UpdateUserTask:

@@ -227,7 +227,8 @@ func (p *payment) takeMessage(h holder, w *enginev1.Wait, name, key string, vars
 // reports whether a message has moved the holder on; a non-interrupting event takes
 // all that are there and goes on waiting.
 func (p *payment) subscribe(f *flow, h holder, w *enginev1.Wait) (movedOn bool) {
-	if p.takeEarly(f, h, w) {
+	// A payment in quarantine takes what waits for it when it is resolved.
+	if !p.quarantined() && p.takeEarly(f, h, w) {
 		return true
 	}
 	a := p.a

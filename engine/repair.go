@@ -204,7 +204,7 @@ func (p *payment) immovable(token *enginev1.Token) string {
 		return "The token runs a compensation handler, which ends only when it is done."
 	case scope.Loop != nil:
 		return "The token is one round of a multi-instance activity, which counts its rounds."
-	case slices.ContainsFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.Token == token.N && !s.Local }):
+	case p.holds(token):
 		return "The token waits for what is open inside its activity; move the tokens there."
 	}
 	return ""
