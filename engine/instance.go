@@ -353,6 +353,7 @@ func (a *application) cancelPayment(c *enginev1.CancelPayment) *enginev1.Event {
 		Tenant: p.row.Tenant, Payment: c.Payment, Actor: c.Actor,
 	})
 	if c.Compensate {
+		acted.Text = "with compensation"
 		p.row.Cancelling = true
 		p.tell(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_PAYMENT_CANCELLING, Actor: c.Actor})
 		p.undoNext()

@@ -153,7 +153,7 @@ func (m *migration) sameParent(from, to *bpmn.Element) bool {
 // nothing.
 func (m *migration) check() {
 	for _, s := range m.scopes {
-		if s.Element != 0 && !s.Local {
+		if s.Element != 0 && !s.Local && s.Token == 0 { // else its token is asked
 			m.place(s.Element-1, "it is open")
 		}
 		m.checkDone(s.Done)

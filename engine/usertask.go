@@ -36,8 +36,8 @@ func (p *payment) createUserTask(f *flow, token *enginev1.Token) {
 		Payment: p.row.Payment, Token: token.N, Element: el.ID, Name: el.Name, Tenant: p.row.Tenant,
 		Priority: defaultPriority, CreatedMs: p.a.stamp.TimeMS,
 	}
-	if wrong := describeTask(task, el.User, sight{p: p, from: token.Scope}); wrong != "" {
-		p.openIncident(token, IncidentExpression, "The "+wrong+" of "+quote(el.ID)+".")
+	if what, wrong := describeTask(task, el.User, sight{p: p, from: token.Scope}); wrong != "" {
+		p.openIncident(token, IncidentExpression, "The "+what+" of "+quote(el.ID)+" did not evaluate to "+wrong+".")
 		return
 	}
 	for _, h := range el.Headers {
@@ -50,11 +50,11 @@ func (p *payment) createUserTask(f *flow, token *enginev1.Token) {
 	created.Type, created.DueMs = task.FormKey, task.DueMs
 }
 
-// describeTask works out who a task is for and by when; the text says what could
-// not be worked out.
-func describeTask(task *enginev1.UserTask, user *bpmn.User, in feel.Scope) (wrong string) {
+// describeTask works out who a task is for and by when. What could not be worked out
+// is named, with what it should have been.
+func describeTask(task *enginev1.UserTask, user *bpmn.User, in feel.Scope) (what, wrong string) {
 	if user == nil {
-		return ""
+		return "", ""
 	}
 	for _, text := range []struct {
 		what string
@@ -63,7 +63,7 @@ func describeTask(task *enginev1.UserTask, user *bpmn.User, in feel.Scope) (wron
 	}{{"assignee", user.Assignee, &task.Assignee}, {"form key", user.FormKey, &task.FormKey}} {
 		var ok bool
 		if *text.to, ok = optionalText(text.from, in); !ok {
-			return text.what + " did not evaluate to a text of at most 2,000 bytes"
+			return text.what, "a text of at most 2,000 bytes"
 		}
 	}
 	for _, list := range []struct {
@@ -73,7 +73,7 @@ func describeTask(task *enginev1.UserTask, user *bpmn.User, in feel.Scope) (wron
 	}{{"candidate groups", user.CandidateGroups, &task.CandidateGroups}, {"candidate users", user.CandidateUsers, &task.CandidateUsers}} {
 		var ok bool
 		if *list.to, ok = names(list.from, in); !ok {
-			return list.what + " did not evaluate to a list of at most 100 names"
+			return list.what, "a list of at most 100 names"
 		}
 	}
 	for _, date := range []struct {
@@ -90,7 +90,7 @@ func describeTask(task *enginev1.UserTask, user *bpmn.User, in feel.Scope) (wron
 		}
 		at, ok := feel.InstantOf(value)
 		if !ok {
-			return date.what + " did not evaluate to a date and time"
+			return date.what, "a date and time"
 		}
 		*date.to = max(at, 1) // 0 is none
 	}
@@ -101,11 +101,11 @@ func describeTask(task *enginev1.UserTask, user *bpmn.User, in feel.Scope) (wron
 		}
 		n, ok := value.Int64()
 		if !ok || n < 0 || n > 100 {
-			return "priority did not evaluate to a number from 0 to 100"
+			return "priority", "a number from 0 to 100"
 		}
 		task.Priority = uint32(n)
 	}
-	return ""
+	return "", ""
 }
 
 // optionalText is a text that may be left out: null counts as empty.

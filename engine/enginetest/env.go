@@ -119,7 +119,7 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 		// Example: start tenant=greenbank flow=transfer key=abc digest=x uuid=transactionId
 		return e.show(e.Apply(&enginev1.Command{Verb: &enginev1.Command_StartPayment{StartPayment: &enginev1.StartPayment{
 			Tenant: arg(d, "tenant"), Flow: arg(d, "flow"), Channel: "script", ClientKey: arg(d, "key"),
-			RequestDigest: []byte(arg(d, "digest")), Variables: variables(t, d), UuidVariable: arg(d, "uuid"),
+			RequestDigest: []byte(arg(d, "digest")), Variables: variables(t, d), UuidVariable: arg(d, "uuid"), Version: uint32(integer(t, d, "version")),
 			Origin: e.optionalOrigin(t, d),
 		}}}))
 	case "publish":
