@@ -208,11 +208,13 @@ func (a *application) startByTimer(d *enginev1.Due) {
 	}
 	if now := a.stamp.TimeMS; d.Repetitions > 0 {
 		if at, err := el.Timer.Schedule(stampOnly(now), now); err == nil {
-			next := copyOf(d)
-			if next.Repetitions != unlimited {
-				next.Repetitions--
+			if due, ok := at.Next(now); ok {
+				next := copyOf(d)
+				if next.Repetitions != unlimited {
+					next.Repetitions--
+				}
+				a.addTimer(due, dueOfStarts, next)
 			}
-			a.addTimer(max(at.Period.After(now), now+1), dueOfStarts, next)
 		}
 	}
 	a.startFrom(f, tenant, el.Index, nil, "")

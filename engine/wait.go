@@ -180,12 +180,14 @@ func (p *payment) repeatWait(h holder, w *enginev1.Wait, el *bpmn.Element) {
 	w.DueMs = 0
 	if w.Repetitions > 0 {
 		now := p.a.stamp.TimeMS
-		if next, err := el.Timer.Schedule(sight{p: p, from: h.from()}, now); err == nil {
-			if w.Repetitions != unlimited {
-				w.Repetitions--
+		if at, err := el.Timer.Schedule(sight{p: p, from: h.from()}, now); err == nil {
+			if due, ok := at.Next(now); ok {
+				if w.Repetitions != unlimited {
+					w.Repetitions--
+				}
+				p.rearm(w, due)
+				return
 			}
-			p.rearm(w, max(next.Period.After(now), now+1))
-			return
 		}
 	}
 	*h.waits() = slices.DeleteFunc(slices.Clone(*h.waits()), func(x *enginev1.Wait) bool { return x.N == w.N })

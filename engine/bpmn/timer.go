@@ -17,7 +17,7 @@ type TimerKind uint8
 const (
 	TimerDuration TimerKind = iota + 1 // PT60S, or a FEEL duration
 	TimerDate                          // 2026-11-20T07:00:00Z, or a FEEL date and time
-	TimerCycle                         // R3/PT1H or R3/2026-11-20T07:00:00Z/PT1H
+	TimerCycle                         // R3/PT1H, R3/2026-11-20T07:00:00Z/PT1H or a cron expression
 )
 
 // Timer is when an event fires.
@@ -30,7 +30,16 @@ type Timer struct {
 type Schedule struct {
 	DueMS  int64       // the first firing, milliseconds since 1970; may be past: fire at once
 	Repeat int64       // firings after the first; -1 without end
-	Period feel.Period // between firings; positive if Repeat is not 0
+	Period feel.Period // between firings; positive if Repeat is not 0 and there is no Cron
+	Cron   *Cron
+}
+
+// Next is the firing after one at nowMS, if Repeat allows another.
+func (s *Schedule) Next(nowMS int64) (dueMS int64, ok bool) {
+	if s.Cron != nil {
+		return s.Cron.Next(nowMS)
+	}
+	return max(s.Period.After(nowMS), nowMS+1), true
 }
 
 // Schedule evaluates the timer at a moment. The error is for an incident.
@@ -54,6 +63,17 @@ func (t *Timer) Schedule(scope feel.Scope, nowMS int64) (Schedule, error) {
 	if !ok {
 		return Schedule{}, fmt.Errorf("%s gives a %s that is no cycle such as R3/PT1H", t.Text, v.Kind())
 	}
+	if !strings.HasPrefix(text, "R") {
+		cron, err := ParseCron(text)
+		if err != nil {
+			return Schedule{}, err
+		}
+		due, ok := cron.Next(nowMS)
+		if !ok {
+			return Schedule{}, errNeverAgain
+		}
+		return Schedule{DueMS: due, Repeat: -1, Cron: cron}, nil
+	}
 	c, err := ParseCycle(text)
 	if err != nil {
 		return Schedule{}, err
@@ -69,7 +89,7 @@ type Cycle struct {
 	Period   feel.Period
 }
 
-// ParseCycle reads R[n]/[start/]period. Cron expressions are not supported.
+// ParseCycle reads R[n]/[start/]period.
 func ParseCycle(s string) (Cycle, error) {
 	parts := strings.Split(s, "/")
 	if !strings.HasPrefix(s, "R") || len(parts) < 2 || len(parts) > 3 {
@@ -122,7 +142,11 @@ func checkTimer(kind TimerKind, text string) error {
 	case TimerDate:
 		_, err = feel.ParseDateTime(text)
 	case TimerCycle:
-		_, err = ParseCycle(text)
+		if strings.HasPrefix(text, "R") {
+			_, err = ParseCycle(text)
+		} else {
+			_, err = ParseCron(text)
+		}
 	}
 	return err
 }

@@ -44,6 +44,13 @@ func leap(year int64) bool {
 	return year%4 == 0 && (year%100 != 0 || year%400 == 0)
 }
 
+// Civil is the date of a day counted from 1970-01-01, and how many days its month
+// has.
+func Civil(days int64) (year int64, month, day, length int) {
+	year, month, day = civilFromDays(days)
+	return year, month, day, daysInMonth(year, month)
+}
+
 func daysInMonth(year int64, month int) int {
 	switch month {
 	case 2:
