@@ -9,9 +9,12 @@ import (
 type Expr struct {
 	src       string
 	run       code
+	test      plainTest  // not nil: tried before run
+	value     plainValue // likewise
 	variables []string
 	unknown   []string
 	literals  []Value
+	repeats   bool // a variable may be read more than once
 }
 
 // code is one compiled node: it computes a value in an environment.
@@ -25,6 +28,26 @@ func Compile(src string) (*Expr, error) { return CompileWith(src) }
 // hold symbols, such as "monthly rate"; without that they are read as FEEL reads
 // unknown names, word by word.
 func CompileWith(src string, names ...string) (*Expr, error) {
+	root, err := parse(src, names)
+	if err != nil {
+		return nil, err
+	}
+	return compile(src, root, foldBudget), nil
+}
+
+// compile makes closures of a syntax tree; spare is what computing its constants may
+// cost, and below 0 none is computed.
+func compile(src string, root node, spare int32) *Expr {
+	c := &compiler{spare: spare}
+	x := &Expr{src: src, run: c.code(root)}
+	x.variables, x.unknown, x.literals, x.repeats = c.variables, c.unknown, c.literals, c.repeats()
+	if x.test = c.plainTest(root); x.test == nil {
+		x.value = c.plainValue(root)
+	}
+	return x
+}
+
+func parse(src string, names []string) (node, error) {
 	if len(src) > maxSource {
 		return nil, &SyntaxError{Text: "an expression of more than 64 KiB"}
 	}
@@ -39,9 +62,7 @@ func CompileWith(src string, names ...string) (*Expr, error) {
 	if p.err != nil {
 		return nil, p.err
 	}
-	c := &compiler{}
-	run := root.compile(c)
-	return &Expr{src: src, run: run, variables: c.variables, unknown: c.unknown, literals: c.literals}, nil
+	return root, nil
 }
 
 // String is the source text.
@@ -65,6 +86,14 @@ type Scope interface {
 	Lookup(name string) (v Value, ok bool)
 }
 
+// Texts is a Scope that has its variables as JSON texts. A condition that only
+// compares one with a string then reads it in place, which saves an allocation.
+type Texts interface {
+	// LookupJSON is the text of a variable, which is only read; ok is false if there is
+	// none, or none that is a text.
+	LookupJSON(name string) (text []byte, ok bool)
+}
+
 // Clock is a Scope that also knows the time. Without it now() and today() are null:
 // the package itself has no clock.
 type Clock interface {
@@ -84,24 +113,49 @@ func (v Variables) Lookup(name string) (Value, bool) {
 // Eval computes the expression. What goes wrong on the way gives null, as DMN has
 // it: a missing variable, a division by zero, operands of different types.
 func (x *Expr) Eval(scope Scope) Value {
-	r := run{scope: scope, budget: maxBudget}
-	r.root.run = &r
-	return x.run(&r.root)
+	if scope != nil && x.test != nil {
+		if v := x.test(scope); v != unsure {
+			return v.value()
+		}
+	}
+	if scope != nil && x.value != nil {
+		if v, ok := x.value(scope); ok {
+			return v
+		}
+	}
+	return x.evaluate(scope, nil)
 }
 
 // EvalBool computes a condition. isBool is false if the answer was not a boolean:
 // then the condition does not hold, but the flow's author should hear of it.
 func (x *Expr) EvalBool(scope Scope) (value, isBool bool) {
-	return x.Eval(scope).Bool()
+	if x.test != nil && scope != nil {
+		if v := x.test(scope); v != unsure {
+			return v == yes, v != null
+		}
+	}
+	if scope != nil && x.value != nil {
+		if v, ok := x.value(scope); ok {
+			return v.Bool()
+		}
+	}
+	return x.evaluate(scope, nil).Bool()
 }
 
 // EvalWithWarnings also says why parts of the expression gave null: at most eight
 // texts for an incident. They name variables and types, never values.
 func (x *Expr) EvalWithWarnings(scope Scope) (Value, []string) {
 	var warnings []string
-	r := run{scope: scope, budget: maxBudget, warnings: &warnings}
+	return x.evaluate(scope, &warnings), warnings
+}
+
+func (x *Expr) evaluate(scope Scope, warnings *[]string) Value {
+	r := run{scope: scope, budget: maxBudget, warnings: warnings}
+	if x.repeats {
+		r.read = make([]reading, len(x.variables))
+	}
 	r.root.run = &r
-	return x.run(&r.root), warnings
+	return x.run(&r.root)
 }
 
 // Limits of one evaluation.
@@ -111,21 +165,47 @@ const (
 	maxWarnings = 8
 )
 
-// run is one evaluation. Its root environment is inside it, so that evaluating a
-// plain condition allocates once.
+// tooMuch warns of an evaluation beyond its budget.
+const tooMuch = "the expression takes too much work or memory"
+
+// run is one evaluation. Its root environment is inside it, which saves an
+// allocation.
 type run struct {
 	scope    Scope
 	budget   int32
 	calls    int32
 	warnings *[]string // nil: nobody asks
+	read     []reading // by the expression's variables; nil: none is read twice
 	root     env
+}
+
+// reading is a variable that was read from the scope.
+type reading struct {
+	value     Value
+	done, has bool
+}
+
+// variable reads a variable from the scope, once.
+func (r *run) variable(name string, slot int) (Value, bool) {
+	if r.scope == nil {
+		return Null, false
+	}
+	if slot < 0 || r.read == nil {
+		return r.scope.Lookup(name)
+	}
+	was := &r.read[slot]
+	if !was.done {
+		was.value, was.has = r.scope.Lookup(name)
+		was.done = true
+	}
+	return was.value, was.has
 }
 
 // spend takes from the budget. Once it is used up everything gives null.
 func (r *run) spend(n int) bool {
 	if int(r.budget) < n {
 		if r.budget >= 0 {
-			r.warn("the expression takes too much work or memory")
+			r.warn(tooMuch)
 		}
 		r.budget = -1
 		return false
@@ -154,7 +234,9 @@ func (e *env) bind(name string, v Value) *env {
 	return &env{run: e.run, parent: e, name: name, value: v}
 }
 
-func (e *env) lookup(name string) (Value, bool) {
+// lookup finds a name in the environment or, as a variable with its slot, in the
+// scope.
+func (e *env) lookup(name string, slot int) (Value, bool) {
 	for ; e.parent != nil; e = e.parent {
 		if e.fields && e.run.spend(len(e.value.Entries())/8) {
 			if v, ok := e.value.Get(name); ok {
@@ -165,37 +247,104 @@ func (e *env) lookup(name string) (Value, bool) {
 			return e.value, true
 		}
 	}
-	if e.run.scope == nil {
-		return Null, false
-	}
-	return e.run.scope.Lookup(name)
+	return e.run.variable(name, slot)
 }
 
 // compiler turns nodes into closures and collects the free names.
 type compiler struct {
 	locals    []string
 	filters   int  // depth of filters, where any name may be a field
+	loops     int  // depth of what is evaluated more than once
 	partial   bool // the name "partial" was read
 	variables []string
+	reads     []int // by variable: how often it may be read, 2 standing for more
 	unknown   []string
 	literals  []Value
+	varies    int            // counts what has no value before the evaluation
+	constants map[node]Value // the nodes that have, if they are no literals
+	spare     int32          // budget left for computing constants
+}
+
+// foldBudget is what computing the constants of one expression may cost.
+const foldBudget = 1 << 14
+
+// code compiles a node. One that reads no name is computed now, unless it takes too
+// long, gives null (the evaluation will say why) or gives what holds a function,
+// which would keep this evaluation's environment.
+func (c *compiler) code(n node) code {
+	before := c.varies
+	compiled := n.compile(c)
+	if _, literal := n.(*literalNode); literal || c.varies != before || c.spare < 0 {
+		return compiled
+	}
+	var warnings []string
+	r := run{budget: c.spare, warnings: &warnings}
+	r.root.run = &r
+	value := compiled(&r.root)
+	c.spare = max(r.budget, 0)
+	if len(warnings) > 0 || !value.constant() {
+		c.varies++
+		return compiled
+	}
+	if c.constants == nil {
+		c.constants = map[node]Value{}
+	}
+	c.constants[n] = value
+	return func(*env) Value { return value }
+}
+
+// constant tells whether a value may stand for the node that gave it.
+func (v Value) constant() bool {
+	switch v.kind {
+	case KindNull, KindFunction:
+		return false
+	case KindList:
+		for _, item := range v.Items() {
+			if !item.constant() && !item.IsNull() {
+				return false
+			}
+		}
+	case KindContext:
+		for _, entry := range v.Entries() {
+			if !entry.Value.constant() && !entry.Value.IsNull() {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func (c *compiler) local(name string) bool {
 	return slices.Contains(c.locals, name)
 }
 
-// with compiles n where the names are bound.
+// with compiles n where the names are bound, as what is evaluated more than once.
 func (c *compiler) with(n node, names ...string) code {
 	mark := len(c.locals)
 	c.locals = append(c.locals, names...)
-	compiled := n.compile(c)
+	c.loops++
+	compiled := c.code(n)
+	c.loops--
 	c.locals = c.locals[:mark]
 	return compiled
 }
 
-func (c *compiler) free(name string) {
-	if !slices.Contains(c.variables, name) {
+// free is the slot of a name that the expression takes from outside.
+func (c *compiler) free(name string) int {
+	slot := slices.Index(c.variables, name)
+	if slot < 0 {
+		slot = len(c.variables)
 		c.variables = append(c.variables, name)
+		c.reads = append(c.reads, 0)
 	}
+	c.reads[slot]++
+	if c.loops > 0 {
+		c.reads[slot]++
+	}
+	return slot
+}
+
+// repeats tells whether a variable may be read more than once.
+func (c *compiler) repeats() bool {
+	return slices.ContainsFunc(c.reads, func(reads int) bool { return reads > 1 })
 }

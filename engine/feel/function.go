@@ -31,7 +31,7 @@ func (n *callNode) compile(c *compiler) code {
 	if outer {
 		c.unknown = append(c.unknown, name.name)
 	}
-	callee := n.callee.compile(c)
+	callee := c.code(n.callee)
 	args, names := n.arguments(c), n.names
 	return func(e *env) Value {
 		f, ok := callee(e).ref.(*function)
@@ -49,7 +49,7 @@ func (n *callNode) compile(c *compiler) code {
 func (n *callNode) arguments(c *compiler) []code {
 	args := make([]code, len(n.args))
 	for i := range n.args {
-		args[i] = n.args[i].compile(c)
+		args[i] = c.code(n.args[i])
 	}
 	return args
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,8 +47,18 @@ func FuzzCompile(f *testing.F) {
 		if again := back.AppendJSON(nil); string(again) != string(text) {
 			t.Fatalf("%q gives %s, read back as %s", src, clip(string(text)), clip(string(again)))
 		}
-		if v2 := x.Eval(testScope); string(v2.AppendJSON(nil)) != string(text) {
-			t.Fatalf("%q gives two values", src)
+		if got := x.Eval(testScope).AppendJSON(nil); string(got) != string(text) {
+			t.Fatalf("%q gives %s, and plainly %s", src, clip(string(text)), clip(string(got)))
+		}
+		// Without computing constants beforehand it gives the same, unless that exceeds
+		// the budget.
+		root, _ := parse(src, nil)
+		slow, warnings := compile(src, root, -1).EvalWithWarnings(testScope)
+		if slices.Contains(warnings, tooMuch) {
+			return
+		}
+		if got := slow.AppendJSON(nil); string(got) != string(text) {
+			t.Fatalf("%q gives %s, and with its constants computed late %s", src, clip(string(text)), clip(string(got)))
 		}
 	})
 }

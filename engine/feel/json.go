@@ -39,18 +39,28 @@ func scalar(text []byte) (Value, bool) {
 		return Null, false
 	}
 	if text[0] == '"' {
-		last := len(text) - 1
-		if last < 1 || last > maxWeight || text[last] != '"' {
+		s, ok := plainText(text)
+		if !ok {
 			return Null, false
 		}
-		for _, c := range text[1:last] {
-			if c < 0x20 || c >= utf8.RuneSelf || c == '\\' || c == '"' {
-				return Null, false
-			}
-		}
-		return String(string(text[1:last])), true
+		return String(string(s)), true
 	}
 	return smallInteger(text)
+}
+
+// plainText is what stands between the quotes of a JSON string of ASCII without
+// escapes.
+func plainText(text []byte) ([]byte, bool) {
+	last := len(text) - 1
+	if last < 1 || last > maxWeight || text[0] != '"' || text[last] != '"' {
+		return nil, false
+	}
+	for _, c := range text[1:last] {
+		if c < 0x20 || c >= utf8.RuneSelf || c == '\\' || c == '"' {
+			return nil, false
+		}
+	}
+	return text[1:last], true
 }
 
 func smallInteger(text []byte) (Value, bool) {

@@ -10,12 +10,16 @@ type source struct {
 func compileIterators(c *compiler, iterators []iterator) []source {
 	all := make([]source, len(iterators))
 	for i, it := range iterators {
-		all[i] = source{name: it.name, values: it.source.compile(c)}
+		if i > 0 {
+			c.loops++ // once for each turn of the one before
+		}
+		all[i] = source{name: it.name, values: c.code(it.source)}
 		if it.end != nil {
-			all[i].end = it.end.compile(c)
+			all[i].end = c.code(it.end)
 		}
 		c.locals = append(c.locals, it.name)
 	}
+	c.loops -= max(len(iterators)-1, 0)
 	return all
 }
 
@@ -121,7 +125,7 @@ func (n *forNode) compile(c *compiler) code {
 func (n *quantifiedNode) compile(c *compiler) code {
 	mark := len(c.locals)
 	sources := compileIterators(c, n.iterators)
-	body := n.body.compile(c)
+	body := c.with(n.body)
 	c.locals = c.locals[:mark]
 	every := n.every
 	return func(e *env) Value {

@@ -88,26 +88,34 @@ func (n *literalNode) compile(c *compiler) code {
 
 func (n *nameNode) compile(c *compiler) code {
 	name := n.name
+	c.varies++
 	if name == "partial" {
 		c.partial = true
 	}
-	if c.local(name) || c.filters > 0 {
-		if !c.local(name) {
-			c.free(name)
-		}
+	local := c.local(name)
+	if local && c.filters == 0 {
 		return func(e *env) Value {
-			if v, ok := e.lookup(name); ok {
+			if v, ok := e.lookup(name, -1); ok {
 				return v
 			}
 			return absent(e, name)
 		}
 	}
-	c.free(name)
-	return func(e *env) Value {
-		if e.run.scope != nil {
-			if v, ok := e.run.scope.Lookup(name); ok {
+	slot := -1
+	if !local {
+		slot = c.free(name)
+	}
+	if c.filters > 0 {
+		return func(e *env) Value {
+			if v, ok := e.lookup(name, slot); ok {
 				return v
 			}
+			return absent(e, name)
+		}
+	}
+	return func(e *env) Value {
+		if v, ok := e.run.variable(name, slot); ok {
+			return v
 		}
 		return absent(e, name)
 	}
@@ -121,7 +129,7 @@ func absent(e *env, name string) Value {
 }
 
 func (n *logicNode) compile(c *compiler) code {
-	left, right, decides := n.left.compile(c), n.right.compile(c), n.or
+	left, right, decides := c.code(n.left), c.code(n.right), n.or
 	return func(e *env) Value {
 		a, aOK := left(e).Bool()
 		if aOK && a == decides {
@@ -139,7 +147,7 @@ func (n *logicNode) compile(c *compiler) code {
 }
 
 func (n *ifNode) compile(c *compiler) code {
-	condition, then, otherwise := n.condition.compile(c), n.then.compile(c), n.otherwise.compile(c)
+	condition, then, otherwise := c.code(n.condition), c.code(n.then), c.code(n.otherwise)
 	return func(e *env) Value {
 		if holds, _ := condition(e).Bool(); holds {
 			return then(e)
@@ -149,12 +157,12 @@ func (n *ifNode) compile(c *compiler) code {
 }
 
 func (n *arithmeticNode) compile(c *compiler) code {
-	left, right, op := n.left.compile(c), n.right.compile(c), n.op
+	left, right, op := c.code(n.left), c.code(n.right), n.op
 	return func(e *env) Value { return arithmetic(e.run, op, left(e), right(e)) }
 }
 
 func (n *negateNode) compile(c *compiler) code {
-	operand := n.operand.compile(c)
+	operand := c.code(n.operand)
 	return func(e *env) Value {
 		switch v := operand(e); v.kind {
 		case KindNumber:
@@ -170,13 +178,13 @@ func (n *negateNode) compile(c *compiler) code {
 }
 
 func (n *compareNode) compile(c *compiler) code {
-	left, right := n.left.compile(c), n.right.compile(c)
+	left, right := c.code(n.left), c.code(n.right)
 	holds := comparison(n.op)
 	return func(e *env) Value { return holds(e.run, left(e), right(e)) }
 }
 
 func (n *betweenNode) compile(c *compiler) code {
-	value, low, high := n.value.compile(c), n.low.compile(c), n.high.compile(c)
+	value, low, high := c.code(n.value), c.code(n.low), c.code(n.high)
 	return func(e *env) Value {
 		v := value(e)
 		return both(atLeast(e.run, v, low(e)), atMost(e.run, v, high(e)))
@@ -184,7 +192,7 @@ func (n *betweenNode) compile(c *compiler) code {
 }
 
 func (n *inNode) compile(c *compiler) code {
-	value, tests := n.value.compile(c), compileTests(c, n.tests)
+	value, tests := c.code(n.value), compileTests(c, n.tests)
 	return func(e *env) Value { return tests(e.bind("?", value(e))) }
 }
 
@@ -218,7 +226,9 @@ func compileTest(c *compiler, t *test) code {
 			return Null
 		}
 	}
-	value := c.with(t.value, "?")
+	c.locals = append(c.locals, "?")
+	value := c.code(t.value)
+	c.locals = c.locals[:len(c.locals)-1]
 	switch {
 	case t.op != "":
 		holds := comparison(t.op)
@@ -232,7 +242,7 @@ func compileTest(c *compiler, t *test) code {
 func (n *listNode) compile(c *compiler) code {
 	items := make([]code, len(n.items))
 	for i := range n.items {
-		items[i] = n.items[i].compile(c)
+		items[i] = c.code(n.items[i])
 	}
 	return func(e *env) Value {
 		values := make([]Value, len(items))
@@ -249,7 +259,7 @@ func (n *contextNode) compile(c *compiler) code {
 	values := make([]code, len(n.values))
 	repeated := false
 	for i := range n.values {
-		values[i] = n.values[i].compile(c)
+		values[i] = c.code(n.values[i])
 		for _, earlier := range keys[:i] {
 			repeated = repeated || earlier == keys[i]
 		}
@@ -271,24 +281,24 @@ func (n *contextNode) compile(c *compiler) code {
 }
 
 func (n *rangeNode) compile(c *compiler) code {
-	low := n.low.compile(c)
+	low := c.code(n.low)
 	if n.op != "" {
 		op := n.op
 		return func(e *env) Value { return oneSided(e.run, op, low(e)) }
 	}
-	high := n.high.compile(c)
+	high := c.code(n.high)
 	return func(e *env) Value {
 		return makeRange(e.run, interval{low: low(e), high: high(e), lowClosed: n.lowClosed, highClosed: n.highClosed})
 	}
 }
 
 func (n *pathNode) compile(c *compiler) code {
-	value, name := n.value.compile(c), n.name
+	value, name := c.code(n.value), n.name
 	return func(e *env) Value { return property(e.run, value(e), name) }
 }
 
 func (n *filterNode) compile(c *compiler) code {
-	value := n.value.compile(c)
+	value := c.code(n.value)
 	c.filters++
 	filter := c.with(n.filter, "item")
 	c.filters--
@@ -334,7 +344,7 @@ func at(items []Value, index Value) Value {
 }
 
 func (n *instanceNode) compile(c *compiler) code {
-	value, of := n.value.compile(c), n.of
+	value, of := c.code(n.value), n.of
 	return func(e *env) Value {
 		if of.kind == typeUnknown {
 			return e.run.warn("there is no type ", of.name)
