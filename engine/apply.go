@@ -12,6 +12,8 @@ type Engine struct {
 	flows  map[flowKey]*flow
 	minter minter
 	secret string
+	// The command being applied, kept so that its slices need not be made anew.
+	working application
 }
 
 // New returns an engine with empty caches.
@@ -22,7 +24,9 @@ func New() *Engine {
 // Apply carries out one command. It never fails: a refusal is a Reply of kind
 // REJECTED whose code says why, and then nothing has changed.
 func (e *Engine) Apply(tx Tx, stamp Stamp, cmd *enginev1.Command) (res Result) {
-	a := &application{engine: e, tx: tx, stamp: stamp}
+	a := &e.working
+	*a = application{engine: e, tx: tx, stamp: stamp, undo: a.undo[:0], open: a.open[:0], events: make([]*enginev1.Event, 0, 4)}
+	defer a.forget()
 	meta, found := get[*enginev1.Meta](a, Key{Table: TableMeta})
 	if !found {
 		meta = &enginev1.Meta{}
@@ -129,6 +133,18 @@ type application struct {
 	steps  int        // elements entered, against limitSteps
 }
 
+// forget lets go of what a command held, and keeps the room it took unless that was
+// out of the ordinary.
+func (a *application) forget() {
+	if cap(a.undo) > 1024 {
+		a.undo, a.open = nil, nil
+	}
+	clear(a.undo)
+	clear(a.open)
+	a.undo, a.open = a.undo[:0], a.open[:0]
+	a.events, a.hints, a.tx, a.meta = nil, nil, nil, nil
+}
+
 type undoRow struct {
 	key Key
 	row Row // nil: there was none
@@ -174,6 +190,7 @@ func (a *application) guard(part func()) (f *fault) {
 			}
 		}
 		clear(a.events[events:])
+		clear(a.undo[undo:])
 		a.undo, a.events, a.hints, a.open = a.undo[:undo], a.events[:events], a.hints[:hints], a.open[:open]
 		a.meta = meta
 		f = known
