@@ -11,8 +11,8 @@ import (
 )
 
 // Tx is the seam between the engine and whatever keeps its state: an ordered key
-// space whose values are decoded rows. Two implementations exist, the map in
-// enginetest and the working set over a bbolt checkpoint in core/replica;
+// space whose values are decoded rows. Two implementations exist, the maps of
+// memtx and the working set over a bbolt checkpoint in core/replica;
 // enginetest.TestTx is the suite both pass.
 //
 // Rows are immutable: whoever has Put a row, or got one from Get or Ascend, never
