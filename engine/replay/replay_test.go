@@ -1,0 +1,85 @@
+package replay_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/railhead-hub/railhead/engine"
+	"github.com/railhead-hub/railhead/engine/enginetest"
+	"github.com/railhead-hub/railhead/engine/replay"
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
+
+// TestRandomLives: every payment of a random history lives the same life again.
+func TestRandomLives(t *testing.T) {
+	lives, ended := 0, 0
+	for seed := range uint64(4) {
+		tx := enginetest.NewMemTx()
+		w := enginetest.NewWorkload(tx, seed)
+		events := make(map[uint64][]*enginev1.Event)
+		var order []uint64
+		for range 1500 {
+			for _, ev := range w.Step().Events {
+				if ev.Payment != 0 && ev.Seq != 0 {
+					if ev.Seq == 1 {
+						order = append(order, ev.Payment)
+					}
+					events[ev.Payment] = append(events[ev.Payment], ev)
+				}
+			}
+		}
+		var flows []replay.Flow
+		tx.Ascend(engine.Key{Table: engine.TableFlow}, func(_ engine.Key, row engine.Row) bool {
+			f := row.(*enginev1.Flow)
+			flows = append(flows, replay.Flow{ID: f.Id, Version: f.Version, File: f.File, XML: f.Xml, Ends: f.Ends, DeployedMS: f.DeployedMs})
+			return true
+		})
+		for _, payment := range order {
+			c := replay.Case{Events: events[payment]}
+			for _, f := range flows {
+				if f.ID == c.Events[0].Type {
+					c.Flow = f
+				} else {
+					c.Called = append(c.Called, f)
+				}
+			}
+			r, err := replay.Run(c)
+			if err != nil {
+				t.Fatalf("seed %d, payment %x: %v", seed, payment, err)
+			}
+			lives++
+			if r.Ended {
+				ended++
+			}
+			if !r.Agrees() {
+				t.Fatalf("seed %d, payment %x of %s:\n%s", seed, payment, c.Flow.ID, sideBySide(r))
+			}
+		}
+	}
+	t.Logf("%d lives, %d of them to their end", lives, ended)
+}
+
+func sideBySide(r *replay.Result) string {
+	var b strings.Builder
+	for _, s := range r.Steps {
+		mark, ev := "=", s.Was
+		switch {
+		case s.Is == nil:
+			mark = "-"
+		case s.Was == nil:
+			mark, ev = "+", s.Is
+		}
+		fmt.Fprintf(&b, "%s %d %v\n", mark, ev.Index, ev)
+	}
+	for _, ev := range r.Refused {
+		fmt.Fprintf(&b, "refused %s %s\n", ev.Code, ev.Text)
+	}
+	for _, ev := range r.Unused {
+		fmt.Fprintf(&b, "unused %v\n", ev)
+	}
+	for _, w := range r.Wants {
+		fmt.Fprintf(&b, "wants %+v\n", w)
+	}
+	return b.String()
+}
