@@ -101,7 +101,7 @@ func toTime(_ *run, args []Value) Value {
 		case KindDate:
 			return timeValue(clock{zone: zone{known: true}})
 		case KindDateTime:
-			return timeValue(*v.ref.(*clock))
+			return ofDay(*v.ref.(*clock))
 		}
 		return Null
 	}
@@ -137,7 +137,7 @@ func toDateTime(_ *run, args []Value) Value {
 		if v.kind != KindDate && v.kind != KindDateTime || t.kind != KindTime {
 			return Null
 		}
-		return dateTimeValue(v.num, *t.ref.(*clock))
+		return inZone(v.num, *t.ref.(*clock))
 	}
 	switch v.kind {
 	case KindString:

@@ -2,8 +2,9 @@
 // flows use it in conditions, correlation keys, timers and mappings.
 //
 // Numbers are decimals of 34 digits, never floats. Dates, times and durations are
-// civil types of this package, and there is no clock: now() answers only if the
-// scope is a Clock. So an expression gives the same value on every replica.
+// civil types of this package, the time zones are embedded, and there is no clock:
+// now() answers only if the scope is a Clock. So an expression gives the same value
+// on every replica.
 //
 // What goes wrong in an evaluation gives null, as DMN has it; EvalWithWarnings says
 // why. An expression cannot panic, and its work, memory and nesting are bounded.

@@ -63,6 +63,106 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
+// FuzzEval: whatever the variables hold, the plain closures and the general ones
+// agree, also where a variable is read as a text.
+func FuzzEval(f *testing.F) {
+	for _, src := range []string{`a = b`, `a < b`, `a != "x"`, `"x" = a`, `a and b`, `a or not(b)`, `a between 1 and b`,
+		`a in (1, "x", null)`, `a in [1..5]`, `if a then b else a + 1`, `a * 2 >= b - 1`, `a`, `a[1].x = b`, `count(a) > 1`} {
+		for _, text := range []string{`1`, `-0`, `1.50`, `1e400`, `"x"`, `"x\\u0000"`, `"\u212a"`, `true`, `null`, `[1,"x"]`, `{"x":1}`,
+			`"` + strings.Repeat("x", 5000) + `"`} {
+			f.Add(src, []byte(text), []byte(`"x"`))
+			f.Add(src, []byte(text), []byte(text))
+		}
+	}
+	f.Fuzz(func(t *testing.T, src string, a, b []byte) {
+		x, err := Compile(src)
+		if err != nil {
+			return
+		}
+		scope := rows{"a": a, "b": b}
+		want, _ := x.EvalWithWarnings(scope)
+		text := string(want.AppendJSON(nil))
+		if got := string(x.Eval(scope).AppendJSON(nil)); got != text {
+			t.Fatalf("%q for %s and %s gives %s, and plainly %s", src, a, b, text, got)
+		}
+		holds, isBool := x.EvalBool(scope)
+		if wantHolds, wantBool := want.Bool(); holds != wantHolds || isBool != wantBool {
+			t.Fatalf("%q for %s and %s gives %s, and plainly %v %v", src, a, b, text, holds, isBool)
+		}
+	})
+}
+
+// FuzzTemporal: what a date, time or duration is written as is read back as the same,
+// except that the second of two equal hours is read as the first; and any two of them
+// can be combined.
+func FuzzTemporal(f *testing.F) {
+	for _, text := range []string{"2024-02-29", "-999999999-01-01", "23:59:59.999999999@Europe/Paris", "24:00:00Z", "2024-10-27T02:30:00@Europe/Paris",
+		"999999999-12-31T24:00:00@Pacific/Kiritimati", "P999999999Y", "-P1125899906842624S", "PT0.000000001S", "P1Y2M3DT4H5M6.7S", "P2W",
+		"2026-11-20T07:00:00-13:59:59", "2019-10-02T08:09:40+02:00[Europe/Berlin]"} {
+		f.Add(text, "PT-1S")
+		f.Add(text, text)
+	}
+	f.Fuzz(func(t *testing.T, one, other string) {
+		a, b := parseTemporal(one), parseTemporal(other)
+		for _, v := range []Value{a, b} {
+			if v.IsNull() {
+				continue
+			}
+			back := parseTemporal(v.String())
+			if back.kind != v.kind || back.String() != v.String() {
+				t.Fatalf("%s is read back as %s", v, back)
+			}
+		}
+		r := &run{budget: maxBudget}
+		for _, op := range []byte("+-*/^") {
+			arithmetic(r, op, a, b)
+			arithmetic(r, op, a, Int(7))
+		}
+		if order, ok := compare(a, b); ok {
+			if reverse, _ := compare(b, a); reverse != -order {
+				t.Fatalf("%s and %s have the orders %d and %d", a, b, order, reverse)
+			}
+		}
+		for _, name := range []string{"year", "month", "day", "weekday", "hour", "minute", "second", "time offset", "timezone", "years", "months", "days"} {
+			part(a, name)
+		}
+		for _, name := range []string{"date", "time", "date and time", "years and months duration", "day of week", "week of year", "last day of month", "string", "abs"} {
+			args := []Value{a, b}
+			if _, ok := builtins[name].order(nil, 2); !ok {
+				args = args[:1]
+			}
+			builtins[name].call(r, args)
+		}
+		if ms, ok := InstantOf(String(one)); ok {
+			if p, ok := PeriodOf(String(other)); ok && p.Months >= 0 && p.MS >= 0 && p.After(ms) < ms {
+				t.Fatalf("%s after %s is before it", other, one)
+			}
+		}
+	})
+}
+
+// FuzzPattern: no regular expression takes long or leaves what is no value.
+func FuzzPattern(f *testing.F) {
+	f.Add("abracadabra", "(a)(b*)", "[$1$2]", "i")
+	f.Add("x[Y-z]", "[A-Z-[OI]]", "", "qi")
+	f.Add("aaaaaaaaaaaaaaaaaaaaaaaa!", "(a+)+$", "$0$0", "")
+	f.Add("a\nb", `\p{IsBasicLatin}+`, `\$`, "smx")
+	f.Add(strings.Repeat("a", 3000), strings.Repeat("(a?){30}", 20), strings.Repeat("$0", 50), "")
+	f.Add("h", `(.)\1`, "$9", "")
+	f.Fuzz(func(t *testing.T, input, pattern, replacement, flags string) {
+		r := &run{budget: maxBudget}
+		for name, args := range map[string][]Value{
+			"matches": {String(input), String(pattern), String(flags)},
+			"replace": {String(input), String(pattern), String(replacement), String(flags)},
+			"split":   {String(input), String(pattern)},
+		} {
+			if v := builtins[name].call(r, args); v.weight() > maxWeight {
+				t.Fatalf("%s gives a value of weight %d", name, v.weight())
+			}
+		}
+	})
+}
+
 // hostile expressions want too much time, memory or stack.
 var hostile = []string{
 	`for a in 1..100000, b in 1..100000 return a`,

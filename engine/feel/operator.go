@@ -113,8 +113,10 @@ func shift(v, by Value, sign int64) Value {
 		if !ok {
 			return Null
 		}
-		v.num = days
-		return v
+		if v.kind == KindDate {
+			return dateValue(days)
+		}
+		return inZone(days, *v.ref.(*clock))
 	}
 	var c clock
 	switch v.kind {
@@ -123,6 +125,13 @@ func shift(v, by Value, sign int64) Value {
 		c = *v.ref.(*clock)
 	default:
 		return Null
+	}
+	if v.kind == KindDateTime && c.zone.name != "" {
+		if z, ok := findZone(c.zone.name); ok {
+			nanos := c.nanos%second + sign*int64(by.nano)
+			moment := v.num*daySeconds + c.nanos/second - int64(c.zone.offset) + sign*by.num + floorDiv(nanos, second)
+			return z.at(moment, floorMod(nanos, second), c.zone.name)
+		}
 	}
 	nanos := c.nanos + sign*int64(by.nano)
 	seconds := sign*by.num + floorDiv(nanos, second)

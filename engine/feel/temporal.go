@@ -13,14 +13,6 @@ const (
 	maxSeconds = 1 << 50
 )
 
-// zone is how a time of day relates to UTC. Named zones other than UTC are kept and
-// compared by name: the package carries no zone data.
-type zone struct {
-	known  bool  // an offset is given
-	offset int32 // seconds east of UTC
-	name   string
-}
-
 // clock is a time of day.
 type clock struct {
 	nanos int64 // since midnight
@@ -156,10 +148,12 @@ func (r *reader) zone() (zone, bool) {
 	case r.byte('@'):
 		name := r.s
 		r.s = ""
-		if !zoneName(name) {
+		z, ok := findZone(name)
+		if !ok {
 			return zone{}, false
 		}
-		return zone{known: utcNames[name], name: name}, true
+		offset, constant := z.constant()
+		return zone{known: constant, offset: offset, name: name}, true
 	}
 	sign := int64(1)
 	if r.byte('-') {
@@ -187,37 +181,6 @@ func (r *reader) zone() (zone, bool) {
 		return zone{}, false
 	}
 	return zone{known: true, offset: int32(sign * offset)}, true
-}
-
-var utcNames = map[string]bool{"UTC": true, "Etc/UTC": true, "Etc/GMT": true, "GMT": true, "Z": true}
-
-func zoneName(name string) bool {
-	if name == "" || len(name) > 64 {
-		return false
-	}
-	if utcNames[name] {
-		return true
-	}
-	area, _, ok := strings.Cut(name, "/")
-	if !ok || !zoneAreas[area] || strings.HasSuffix(name, "/") {
-		return false
-	}
-	for i := range len(name) {
-		c := name[i]
-		if c == '/' {
-			continue
-		}
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '+' {
-			return false
-		}
-	}
-	return true
-}
-
-// zoneAreas are the areas that zones of the IANA database are named in.
-var zoneAreas = map[string]bool{
-	"Africa": true, "America": true, "Antarctica": true, "Arctic": true, "Asia": true,
-	"Atlantic": true, "Australia": true, "Europe": true, "Indian": true, "Pacific": true, "Etc": true,
 }
 
 func parseDate(s string) Value {
@@ -253,7 +216,7 @@ func parseDateTime(s string) Value {
 	if !ok || r.s != "" {
 		return Null
 	}
-	return dateTimeValue(days+carry, c)
+	return inZone(days+carry, c)
 }
 
 // period is what ISO 8601's PnYnMnWnDTnHnMnS says.
@@ -339,10 +302,10 @@ func parseTemporal(s string) Value {
 	switch {
 	case strings.HasPrefix(s, "P"), strings.HasPrefix(s, "-P"):
 		return parseDuration(s)
+	case len(s) > 2 && (s[2] == ':' || s[0] == 'T'): // the T of a date's time may also be a zone's
+		return parseTime(s)
 	case strings.IndexByte(s, 'T') > 0:
 		return parseDateTime(s)
-	case len(s) > 2 && (s[2] == ':' || s[0] == 'T'):
-		return parseTime(s)
 	}
 	return parseDate(s)
 }

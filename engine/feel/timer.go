@@ -2,6 +2,7 @@ package feel
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -24,10 +25,11 @@ func ParseDuration(s string) (Period, error) {
 }
 
 // ParseDateTime reads an ISO 8601 date and time such as 2026-11-20T07:00:00Z and
-// answers milliseconds since 1970 in UTC. One without an offset is taken as UTC.
+// answers milliseconds since 1970 in UTC. One without an offset is taken as UTC. A
+// named zone may stand for the offset as in FEEL (@Europe/Paris) or behind it as
+// Zeebe has it (+01:00[Europe/Paris]); there the offset decides.
 func ParseDateTime(s string) (int64, error) {
-	v := parseDateTime(s)
-	if ms, ok := InstantOf(v); ok {
+	if ms, ok := InstantOf(String(s)); ok {
 		return ms, nil
 	}
 	return 0, fmt.Errorf("%q is not an ISO 8601 date and time with an offset such as 2026-11-20T07:00:00Z", clip(s))
@@ -50,12 +52,16 @@ func PeriodOf(v Value) (Period, bool) {
 
 // InstantOf is the moment a value stands for, in milliseconds since 1970 in UTC: a
 // date and time, or a text in the form ParseDateTime reads. One without an offset is
-// taken as UTC; one in a named zone has no answer, since no zone data is carried.
+// taken as UTC.
 func InstantOf(v Value) (ms int64, ok bool) {
 	switch v.kind {
 	case KindString:
-		v = parseDateTime(v.text)
-		if v.kind != KindDateTime {
+		text, bracket, named := strings.Cut(v.text, "[")
+		name, closed := strings.CutSuffix(bracket, "]")
+		if _, known := findZone(name); named && (!closed || !known || strings.Contains(text, "@")) {
+			return 0, false
+		}
+		if v = parseDateTime(text); v.kind != KindDateTime || named && !v.ref.(*clock).zone.known {
 			return 0, false
 		}
 	case KindDateTime:
@@ -63,7 +69,7 @@ func InstantOf(v Value) (ms int64, ok bool) {
 		return 0, false
 	}
 	c := v.ref.(*clock)
-	if c.zone.name != "" && !c.zone.known || v.num > maxInstant/dayMS-1 || v.num < -maxInstant/dayMS+1 {
+	if v.num > maxInstant/dayMS-1 || v.num < -maxInstant/dayMS+1 {
 		return 0, false
 	}
 	return (v.num*daySeconds-int64(c.zone.offset))*1000 + ceilMS(c.nanos), true
