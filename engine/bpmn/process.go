@@ -315,7 +315,7 @@ func (p *Process) JobTypes() []string {
 	var types []string
 	seen := map[string]bool{}
 	for i := range p.Elements {
-		if e := &p.Elements[i]; e.Kind == KindJob && !seen[e.JobType.String()] {
+		if e := &p.Elements[i]; e.JobType.IsSet() && !seen[e.JobType.String()] {
 			seen[e.JobType.String()] = true
 			types = append(types, e.JobType.String())
 		}
