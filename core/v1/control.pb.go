@@ -1943,13 +1943,17 @@ func (x *ClientKey) GetKey() string {
 // GetPaymentResponse is a payment as its rows show it now. A finished payment
 // has a receipt and no more than that.
 type GetPaymentResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Payment       *PaymentInfo           `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
-	Variables     []*Variable            `protobuf:"bytes,2,rep,name=variables,proto3" json:"variables,omitempty"` // of the root scope
-	Tokens        []*TokenInfo           `protobuf:"bytes,3,rep,name=tokens,proto3" json:"tokens,omitempty"`
-	Jobs          []*JobInfo             `protobuf:"bytes,4,rep,name=jobs,proto3" json:"jobs,omitempty"`
-	Incidents     []*IncidentInfo        `protobuf:"bytes,5,rep,name=incidents,proto3" json:"incidents,omitempty"`
-	Effects       []*EffectInfo          `protobuf:"bytes,6,rep,name=effects,proto3" json:"effects,omitempty"`
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Payment   *PaymentInfo           `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Variables []*Variable            `protobuf:"bytes,2,rep,name=variables,proto3" json:"variables,omitempty"` // of the root scope
+	Tokens    []*TokenInfo           `protobuf:"bytes,3,rep,name=tokens,proto3" json:"tokens,omitempty"`
+	Jobs      []*JobInfo             `protobuf:"bytes,4,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	Incidents []*IncidentInfo        `protobuf:"bytes,5,rep,name=incidents,proto3" json:"incidents,omitempty"`
+	Effects   []*EffectInfo          `protobuf:"bytes,6,rep,name=effects,proto3" json:"effects,omitempty"`
+	UserTasks []*UserTask            `protobuf:"bytes,7,rep,name=user_tasks,json=userTasks,proto3" json:"user_tasks,omitempty"`
+	// Scopes below the root: called flows, sub-processes, rounds of a loop, and
+	// activities with variables of their own.
+	Scopes        []*ScopeInfo `protobuf:"bytes,8,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2026,6 +2030,136 @@ func (x *GetPaymentResponse) GetEffects() []*EffectInfo {
 	return nil
 }
 
+func (x *GetPaymentResponse) GetUserTasks() []*UserTask {
+	if x != nil {
+		return x.UserTasks
+	}
+	return nil
+}
+
+func (x *GetPaymentResponse) GetScopes() []*ScopeInfo {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+type ScopeInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	N             uint32                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	Parent        uint32                 `protobuf:"varint,2,opt,name=parent,proto3" json:"parent,omitempty"`
+	Token         uint32                 `protobuf:"varint,3,opt,name=token,proto3" json:"token,omitempty"`    // the token that waits for it, or whose activity it is; 0: none
+	Element       string                 `protobuf:"bytes,4,opt,name=element,proto3" json:"element,omitempty"` // BPMN element id of that token
+	Flow          string                 `protobuf:"bytes,5,opt,name=flow,proto3" json:"flow,omitempty"`       // of a called flow
+	FlowVersion   uint32                 `protobuf:"varint,6,opt,name=flow_version,json=flowVersion,proto3" json:"flow_version,omitempty"`
+	Round         uint32                 `protobuf:"varint,7,opt,name=round,proto3" json:"round,omitempty"` // of one round of a loop: its number, from 1
+	Variables     []*Variable            `protobuf:"bytes,8,rep,name=variables,proto3" json:"variables,omitempty"`
+	Waits         []*WaitInfo            `protobuf:"bytes,9,rep,name=waits,proto3" json:"waits,omitempty"`                 // of event sub-processes
+	Compensation  bool                   `protobuf:"varint,10,opt,name=compensation,proto3" json:"compensation,omitempty"` // compensation handlers run in it
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScopeInfo) Reset() {
+	*x = ScopeInfo{}
+	mi := &file_core_v1_control_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScopeInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScopeInfo) ProtoMessage() {}
+
+func (x *ScopeInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScopeInfo.ProtoReflect.Descriptor instead.
+func (*ScopeInfo) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ScopeInfo) GetN() uint32 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *ScopeInfo) GetParent() uint32 {
+	if x != nil {
+		return x.Parent
+	}
+	return 0
+}
+
+func (x *ScopeInfo) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *ScopeInfo) GetElement() string {
+	if x != nil {
+		return x.Element
+	}
+	return ""
+}
+
+func (x *ScopeInfo) GetFlow() string {
+	if x != nil {
+		return x.Flow
+	}
+	return ""
+}
+
+func (x *ScopeInfo) GetFlowVersion() uint32 {
+	if x != nil {
+		return x.FlowVersion
+	}
+	return 0
+}
+
+func (x *ScopeInfo) GetRound() uint32 {
+	if x != nil {
+		return x.Round
+	}
+	return 0
+}
+
+func (x *ScopeInfo) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *ScopeInfo) GetWaits() []*WaitInfo {
+	if x != nil {
+		return x.Waits
+	}
+	return nil
+}
+
+func (x *ScopeInfo) GetCompensation() bool {
+	if x != nil {
+		return x.Compensation
+	}
+	return false
+}
+
 type PaymentInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"` // UUID
@@ -2048,7 +2182,7 @@ type PaymentInfo struct {
 
 func (x *PaymentInfo) Reset() {
 	*x = PaymentInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[30]
+	mi := &file_core_v1_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2060,7 +2194,7 @@ func (x *PaymentInfo) String() string {
 func (*PaymentInfo) ProtoMessage() {}
 
 func (x *PaymentInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[30]
+	mi := &file_core_v1_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2073,7 +2207,7 @@ func (x *PaymentInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentInfo.ProtoReflect.Descriptor instead.
 func (*PaymentInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{30}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *PaymentInfo) GetPayment() string {
@@ -2182,13 +2316,14 @@ type TokenInfo struct {
 	Job           uint32                 `protobuf:"varint,4,opt,name=job,proto3" json:"job,omitempty"`
 	Incident      uint32                 `protobuf:"varint,5,opt,name=incident,proto3" json:"incident,omitempty"`
 	Waits         []*WaitInfo            `protobuf:"bytes,6,rep,name=waits,proto3" json:"waits,omitempty"`
+	UserTask      uint32                 `protobuf:"varint,7,opt,name=user_task,json=userTask,proto3" json:"user_task,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[31]
+	mi := &file_core_v1_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2200,7 +2335,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[31]
+	mi := &file_core_v1_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2213,7 +2348,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{31}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *TokenInfo) GetN() uint32 {
@@ -2258,18 +2393,27 @@ func (x *TokenInfo) GetWaits() []*WaitInfo {
 	return nil
 }
 
+func (x *TokenInfo) GetUserTask() uint32 {
+	if x != nil {
+		return x.UserTask
+	}
+	return 0
+}
+
 type WaitInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	DueMs         int64                  `protobuf:"varint,1,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"` // of a timer
 	Message       string                 `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`           // of a subscription
 	Key           string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	Signal        string                 `protobuf:"bytes,4,opt,name=signal,proto3" json:"signal,omitempty"`
+	Element       string                 `protobuf:"bytes,5,opt,name=element,proto3" json:"element,omitempty"` // BPMN element id of the event that would be triggered
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WaitInfo) Reset() {
 	*x = WaitInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[32]
+	mi := &file_core_v1_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2281,7 +2425,7 @@ func (x *WaitInfo) String() string {
 func (*WaitInfo) ProtoMessage() {}
 
 func (x *WaitInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[32]
+	mi := &file_core_v1_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2294,7 +2438,7 @@ func (x *WaitInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitInfo.ProtoReflect.Descriptor instead.
 func (*WaitInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{32}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *WaitInfo) GetDueMs() int64 {
@@ -2314,6 +2458,20 @@ func (x *WaitInfo) GetMessage() string {
 func (x *WaitInfo) GetKey() string {
 	if x != nil {
 		return x.Key
+	}
+	return ""
+}
+
+func (x *WaitInfo) GetSignal() string {
+	if x != nil {
+		return x.Signal
+	}
+	return ""
+}
+
+func (x *WaitInfo) GetElement() string {
+	if x != nil {
+		return x.Element
 	}
 	return ""
 }
@@ -2338,7 +2496,7 @@ type JobInfo struct {
 
 func (x *JobInfo) Reset() {
 	*x = JobInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[33]
+	mi := &file_core_v1_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2350,7 +2508,7 @@ func (x *JobInfo) String() string {
 func (*JobInfo) ProtoMessage() {}
 
 func (x *JobInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[33]
+	mi := &file_core_v1_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2363,7 +2521,7 @@ func (x *JobInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobInfo.ProtoReflect.Descriptor instead.
 func (*JobInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{33}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *JobInfo) GetN() uint32 {
@@ -2451,21 +2609,24 @@ func (x *JobInfo) GetHistory() uint32 {
 }
 
 type IncidentInfo struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	N             uint32                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
-	Element       string                 `protobuf:"bytes,2,opt,name=element,proto3" json:"element,omitempty"`
-	Code          string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
-	Text          string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
-	OpenedMs      int64                  `protobuf:"varint,5,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`
-	Repairs       []string               `protobuf:"bytes,6,rep,name=repairs,proto3" json:"repairs,omitempty"`
-	Job           uint32                 `protobuf:"varint,7,opt,name=job,proto3" json:"job,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	N        uint32                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	Element  string                 `protobuf:"bytes,2,opt,name=element,proto3" json:"element,omitempty"`
+	Code     string                 `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
+	Text     string                 `protobuf:"bytes,4,opt,name=text,proto3" json:"text,omitempty"`
+	OpenedMs int64                  `protobuf:"varint,5,opt,name=opened_ms,json=openedMs,proto3" json:"opened_ms,omitempty"`
+	// What may be done as the payment stands: resolve, retry-job, set-variables,
+	// move-token, migrate, cancel, cancel-with-compensation.
+	Repairs       []string `protobuf:"bytes,6,rep,name=repairs,proto3" json:"repairs,omitempty"`
+	Job           uint32   `protobuf:"varint,7,opt,name=job,proto3" json:"job,omitempty"`
+	Token         uint32   `protobuf:"varint,8,opt,name=token,proto3" json:"token,omitempty"` // 0: the payment as a whole is in quarantine
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IncidentInfo) Reset() {
 	*x = IncidentInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[34]
+	mi := &file_core_v1_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2477,7 +2638,7 @@ func (x *IncidentInfo) String() string {
 func (*IncidentInfo) ProtoMessage() {}
 
 func (x *IncidentInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[34]
+	mi := &file_core_v1_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2490,7 +2651,7 @@ func (x *IncidentInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncidentInfo.ProtoReflect.Descriptor instead.
 func (*IncidentInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{34}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *IncidentInfo) GetN() uint32 {
@@ -2542,6 +2703,13 @@ func (x *IncidentInfo) GetJob() uint32 {
 	return 0
 }
 
+func (x *IncidentInfo) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
 type EffectInfo struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	Key            string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
@@ -2556,7 +2724,7 @@ type EffectInfo struct {
 
 func (x *EffectInfo) Reset() {
 	*x = EffectInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[35]
+	mi := &file_core_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2568,7 +2736,7 @@ func (x *EffectInfo) String() string {
 func (*EffectInfo) ProtoMessage() {}
 
 func (x *EffectInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[35]
+	mi := &file_core_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2581,7 +2749,7 @@ func (x *EffectInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EffectInfo.ProtoReflect.Descriptor instead.
 func (*EffectInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *EffectInfo) GetKey() string {
@@ -2639,7 +2807,7 @@ type ListInFlightRequest struct {
 
 func (x *ListInFlightRequest) Reset() {
 	*x = ListInFlightRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[36]
+	mi := &file_core_v1_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2651,7 +2819,7 @@ func (x *ListInFlightRequest) String() string {
 func (*ListInFlightRequest) ProtoMessage() {}
 
 func (x *ListInFlightRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[36]
+	mi := &file_core_v1_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2664,7 +2832,7 @@ func (x *ListInFlightRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInFlightRequest.ProtoReflect.Descriptor instead.
 func (*ListInFlightRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListInFlightRequest) GetTenant() string {
@@ -2705,7 +2873,7 @@ type ListInFlightResponse struct {
 
 func (x *ListInFlightResponse) Reset() {
 	*x = ListInFlightResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[37]
+	mi := &file_core_v1_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2717,7 +2885,7 @@ func (x *ListInFlightResponse) String() string {
 func (*ListInFlightResponse) ProtoMessage() {}
 
 func (x *ListInFlightResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[37]
+	mi := &file_core_v1_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2730,7 +2898,7 @@ func (x *ListInFlightResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInFlightResponse.ProtoReflect.Descriptor instead.
 func (*ListInFlightResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ListInFlightResponse) GetPayments() []*PaymentInfo {
@@ -2763,7 +2931,7 @@ type PublishMessageRequest struct {
 
 func (x *PublishMessageRequest) Reset() {
 	*x = PublishMessageRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[38]
+	mi := &file_core_v1_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2775,7 +2943,7 @@ func (x *PublishMessageRequest) String() string {
 func (*PublishMessageRequest) ProtoMessage() {}
 
 func (x *PublishMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[38]
+	mi := &file_core_v1_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2788,7 +2956,7 @@ func (x *PublishMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMessageRequest.ProtoReflect.Descriptor instead.
 func (*PublishMessageRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PublishMessageRequest) GetTenant() string {
@@ -2849,7 +3017,7 @@ type PublishMessageResponse struct {
 
 func (x *PublishMessageResponse) Reset() {
 	*x = PublishMessageResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[39]
+	mi := &file_core_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2861,7 +3029,7 @@ func (x *PublishMessageResponse) String() string {
 func (*PublishMessageResponse) ProtoMessage() {}
 
 func (x *PublishMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[39]
+	mi := &file_core_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2874,7 +3042,7 @@ func (x *PublishMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMessageResponse.ProtoReflect.Descriptor instead.
 func (*PublishMessageResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PublishMessageResponse) GetDuplicate() bool {
@@ -2898,7 +3066,7 @@ type ResolveIncidentRequest struct {
 
 func (x *ResolveIncidentRequest) Reset() {
 	*x = ResolveIncidentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[40]
+	mi := &file_core_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2910,7 +3078,7 @@ func (x *ResolveIncidentRequest) String() string {
 func (*ResolveIncidentRequest) ProtoMessage() {}
 
 func (x *ResolveIncidentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[40]
+	mi := &file_core_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2923,7 +3091,7 @@ func (x *ResolveIncidentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveIncidentRequest.ProtoReflect.Descriptor instead.
 func (*ResolveIncidentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ResolveIncidentRequest) GetPayment() string {
@@ -2969,7 +3137,7 @@ type ResolveIncidentResponse struct {
 
 func (x *ResolveIncidentResponse) Reset() {
 	*x = ResolveIncidentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[41]
+	mi := &file_core_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3149,7 @@ func (x *ResolveIncidentResponse) String() string {
 func (*ResolveIncidentResponse) ProtoMessage() {}
 
 func (x *ResolveIncidentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[41]
+	mi := &file_core_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,20 +3162,507 @@ func (x *ResolveIncidentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveIncidentResponse.ProtoReflect.Descriptor instead.
 func (*ResolveIncidentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{42}
+}
+
+// RetryJobRequest gives a job that waits, for a back-off, a sleep or an operator, a
+// new attempt now.
+type RetryJobRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Job           uint32                 `protobuf:"varint,2,opt,name=job,proto3" json:"job,omitempty"`
+	Retries       uint32                 `protobuf:"varint,3,opt,name=retries,proto3" json:"retries,omitempty"` // 0: one attempt
+	Actor         *Actor                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryJobRequest) Reset() {
+	*x = RetryJobRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryJobRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryJobRequest) ProtoMessage() {}
+
+func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryJobRequest.ProtoReflect.Descriptor instead.
+func (*RetryJobRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *RetryJobRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *RetryJobRequest) GetJob() uint32 {
+	if x != nil {
+		return x.Job
+	}
+	return 0
+}
+
+func (x *RetryJobRequest) GetRetries() uint32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *RetryJobRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type RetryJobResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Attempt       uint32                 `protobuf:"varint,1,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryJobResponse) Reset() {
+	*x = RetryJobResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryJobResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryJobResponse) ProtoMessage() {}
+
+func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryJobResponse.ProtoReflect.Descriptor instead.
+func (*RetryJobResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *RetryJobResponse) GetAttempt() uint32 {
+	if x != nil {
+		return x.Attempt
+	}
+	return 0
+}
+
+type SetVariablesRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Payment string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	// As this token sees them: a variable changes where it lives, a new one is made
+	// at the top of the token's flow. 0: of the payment.
+	Token         uint32      `protobuf:"varint,2,opt,name=token,proto3" json:"token,omitempty"`
+	Variables     []*Variable `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	Actor         *Actor      `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVariablesRequest) Reset() {
+	*x = SetVariablesRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVariablesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVariablesRequest) ProtoMessage() {}
+
+func (x *SetVariablesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVariablesRequest.ProtoReflect.Descriptor instead.
+func (*SetVariablesRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *SetVariablesRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *SetVariablesRequest) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *SetVariablesRequest) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *SetVariablesRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type SetVariablesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVariablesResponse) Reset() {
+	*x = SetVariablesResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVariablesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVariablesResponse) ProtoMessage() {}
+
+func (x *SetVariablesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVariablesResponse.ProtoReflect.Descriptor instead.
+func (*SetVariablesResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{46}
+}
+
+// MoveTokenRequest ends what a token was doing and sends it to another element of
+// the same flow and sub-process, or into its own anew.
+type MoveTokenRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Token         uint32                 `protobuf:"varint,2,opt,name=token,proto3" json:"token,omitempty"`
+	Element       string                 `protobuf:"bytes,3,opt,name=element,proto3" json:"element,omitempty"`
+	Actor         *Actor                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveTokenRequest) Reset() {
+	*x = MoveTokenRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveTokenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveTokenRequest) ProtoMessage() {}
+
+func (x *MoveTokenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveTokenRequest.ProtoReflect.Descriptor instead.
+func (*MoveTokenRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *MoveTokenRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *MoveTokenRequest) GetToken() uint32 {
+	if x != nil {
+		return x.Token
+	}
+	return 0
+}
+
+func (x *MoveTokenRequest) GetElement() string {
+	if x != nil {
+		return x.Element
+	}
+	return ""
+}
+
+func (x *MoveTokenRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type MoveTokenResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MoveTokenResponse) Reset() {
+	*x = MoveTokenResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MoveTokenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MoveTokenResponse) ProtoMessage() {}
+
+func (x *MoveTokenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MoveTokenResponse.ProtoReflect.Descriptor instead.
+func (*MoveTokenResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{48}
+}
+
+// MigratePaymentRequest lets a running payment go on in another version of its
+// flow. Elements with equal ids need not be mapped.
+type MigratePaymentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	FlowVersion   uint32                 `protobuf:"varint,2,opt,name=flow_version,json=flowVersion,proto3" json:"flow_version,omitempty"`
+	Mappings      []*ElementMapping      `protobuf:"bytes,3,rep,name=mappings,proto3" json:"mappings,omitempty"`
+	Actor         *Actor                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MigratePaymentRequest) Reset() {
+	*x = MigratePaymentRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MigratePaymentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MigratePaymentRequest) ProtoMessage() {}
+
+func (x *MigratePaymentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MigratePaymentRequest.ProtoReflect.Descriptor instead.
+func (*MigratePaymentRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *MigratePaymentRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *MigratePaymentRequest) GetFlowVersion() uint32 {
+	if x != nil {
+		return x.FlowVersion
+	}
+	return 0
+}
+
+func (x *MigratePaymentRequest) GetMappings() []*ElementMapping {
+	if x != nil {
+		return x.Mappings
+	}
+	return nil
+}
+
+func (x *MigratePaymentRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type ElementMapping struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	From          string                 `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	To            string                 `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ElementMapping) Reset() {
+	*x = ElementMapping{}
+	mi := &file_core_v1_control_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ElementMapping) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ElementMapping) ProtoMessage() {}
+
+func (x *ElementMapping) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ElementMapping.ProtoReflect.Descriptor instead.
+func (*ElementMapping) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *ElementMapping) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *ElementMapping) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+type MigratePaymentResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MigratePaymentResponse) Reset() {
+	*x = MigratePaymentResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MigratePaymentResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MigratePaymentResponse) ProtoMessage() {}
+
+func (x *MigratePaymentResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MigratePaymentResponse.ProtoReflect.Descriptor instead.
+func (*MigratePaymentResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 type CancelPaymentRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
-	Actor         *Actor                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Payment string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Actor   *Actor                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`
+	// First run the compensation handlers of everything completed, the last one
+	// first. Without it a payment that has moved money is not cancelled.
+	Compensate    bool `protobuf:"varint,3,opt,name=compensate,proto3" json:"compensate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[42]
+	mi := &file_core_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3019,7 +3674,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[42]
+	mi := &file_core_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3032,7 +3687,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *CancelPaymentRequest) GetPayment() string {
@@ -3049,6 +3704,13 @@ func (x *CancelPaymentRequest) GetActor() *Actor {
 	return nil
 }
 
+func (x *CancelPaymentRequest) GetCompensate() bool {
+	if x != nil {
+		return x.Compensate
+	}
+	return false
+}
+
 type CancelPaymentResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3057,7 +3719,7 @@ type CancelPaymentResponse struct {
 
 func (x *CancelPaymentResponse) Reset() {
 	*x = CancelPaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[43]
+	mi := &file_core_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3069,7 +3731,7 @@ func (x *CancelPaymentResponse) String() string {
 func (*CancelPaymentResponse) ProtoMessage() {}
 
 func (x *CancelPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[43]
+	mi := &file_core_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3082,7 +3744,1045 @@ func (x *CancelPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentResponse.ProtoReflect.Descriptor instead.
 func (*CancelPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{53}
+}
+
+type BroadcastSignalRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	Variables     []*Variable            `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	Actor         *Actor                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BroadcastSignalRequest) Reset() {
+	*x = BroadcastSignalRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BroadcastSignalRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BroadcastSignalRequest) ProtoMessage() {}
+
+func (x *BroadcastSignalRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BroadcastSignalRequest.ProtoReflect.Descriptor instead.
+func (*BroadcastSignalRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *BroadcastSignalRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *BroadcastSignalRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *BroadcastSignalRequest) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *BroadcastSignalRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type BroadcastSignalResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BroadcastSignalResponse) Reset() {
+	*x = BroadcastSignalResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BroadcastSignalResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BroadcastSignalResponse) ProtoMessage() {}
+
+func (x *BroadcastSignalResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BroadcastSignalResponse.ProtoReflect.Descriptor instead.
+func (*BroadcastSignalResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{55}
+}
+
+type UserTask struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Payment         string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"` // UUID
+	Task            uint32                 `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`      // its number in the payment
+	Tenant          string                 `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Flow            string                 `protobuf:"bytes,4,opt,name=flow,proto3" json:"flow,omitempty"`       // of the payment
+	Element         string                 `protobuf:"bytes,5,opt,name=element,proto3" json:"element,omitempty"` // BPMN element id
+	Name            string                 `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
+	Assignee        string                 `protobuf:"bytes,7,opt,name=assignee,proto3" json:"assignee,omitempty"` // empty: nobody has it
+	CandidateGroups []string               `protobuf:"bytes,8,rep,name=candidate_groups,json=candidateGroups,proto3" json:"candidate_groups,omitempty"`
+	CandidateUsers  []string               `protobuf:"bytes,9,rep,name=candidate_users,json=candidateUsers,proto3" json:"candidate_users,omitempty"`
+	FormKey         string                 `protobuf:"bytes,10,opt,name=form_key,json=formKey,proto3" json:"form_key,omitempty"`
+	DueMs           int64                  `protobuf:"varint,11,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`                  // 0: none
+	FollowUpMs      int64                  `protobuf:"varint,12,opt,name=follow_up_ms,json=followUpMs,proto3" json:"follow_up_ms,omitempty"` // 0: none
+	Priority        uint32                 `protobuf:"varint,13,opt,name=priority,proto3" json:"priority,omitempty"`                         // 0 to 100
+	CreatedMs       int64                  `protobuf:"varint,14,opt,name=created_ms,json=createdMs,proto3" json:"created_ms,omitempty"`
+	Headers         []*Header              `protobuf:"bytes,15,rep,name=headers,proto3" json:"headers,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *UserTask) Reset() {
+	*x = UserTask{}
+	mi := &file_core_v1_control_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserTask) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserTask) ProtoMessage() {}
+
+func (x *UserTask) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserTask.ProtoReflect.Descriptor instead.
+func (*UserTask) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *UserTask) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *UserTask) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *UserTask) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *UserTask) GetFlow() string {
+	if x != nil {
+		return x.Flow
+	}
+	return ""
+}
+
+func (x *UserTask) GetElement() string {
+	if x != nil {
+		return x.Element
+	}
+	return ""
+}
+
+func (x *UserTask) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UserTask) GetAssignee() string {
+	if x != nil {
+		return x.Assignee
+	}
+	return ""
+}
+
+func (x *UserTask) GetCandidateGroups() []string {
+	if x != nil {
+		return x.CandidateGroups
+	}
+	return nil
+}
+
+func (x *UserTask) GetCandidateUsers() []string {
+	if x != nil {
+		return x.CandidateUsers
+	}
+	return nil
+}
+
+func (x *UserTask) GetFormKey() string {
+	if x != nil {
+		return x.FormKey
+	}
+	return ""
+}
+
+func (x *UserTask) GetDueMs() int64 {
+	if x != nil {
+		return x.DueMs
+	}
+	return 0
+}
+
+func (x *UserTask) GetFollowUpMs() int64 {
+	if x != nil {
+		return x.FollowUpMs
+	}
+	return 0
+}
+
+func (x *UserTask) GetPriority() uint32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *UserTask) GetCreatedMs() int64 {
+	if x != nil {
+		return x.CreatedMs
+	}
+	return 0
+}
+
+func (x *UserTask) GetHeaders() []*Header {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+type Header struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Header) Reset() {
+	*x = Header{}
+	mi := &file_core_v1_control_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Header) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Header) ProtoMessage() {}
+
+func (x *Header) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Header.ProtoReflect.Descriptor instead.
+func (*Header) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *Header) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Header) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+// ListUserTasksRequest: what is empty does not filter.
+type ListUserTasksRequest struct {
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Tenant         string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Payment        string                 `protobuf:"bytes,2,opt,name=payment,proto3" json:"payment,omitempty"`
+	Assignee       string                 `protobuf:"bytes,3,opt,name=assignee,proto3" json:"assignee,omitempty"`
+	Unassigned     bool                   `protobuf:"varint,4,opt,name=unassigned,proto3" json:"unassigned,omitempty"`
+	CandidateGroup string                 `protobuf:"bytes,5,opt,name=candidate_group,json=candidateGroup,proto3" json:"candidate_group,omitempty"`
+	CandidateUser  string                 `protobuf:"bytes,6,opt,name=candidate_user,json=candidateUser,proto3" json:"candidate_user,omitempty"`
+	// Tasks that are due before this time.
+	DueBeforeMs int64  `protobuf:"varint,7,opt,name=due_before_ms,json=dueBeforeMs,proto3" json:"due_before_ms,omitempty"`
+	PageSize    uint32 `protobuf:"varint,8,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"` // 0: 100
+	// The next_page_token of the page before; it belongs to its filter.
+	PageToken     string `protobuf:"bytes,9,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUserTasksRequest) Reset() {
+	*x = ListUserTasksRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUserTasksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUserTasksRequest) ProtoMessage() {}
+
+func (x *ListUserTasksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUserTasksRequest.ProtoReflect.Descriptor instead.
+func (*ListUserTasksRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *ListUserTasksRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ListUserTasksRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *ListUserTasksRequest) GetAssignee() string {
+	if x != nil {
+		return x.Assignee
+	}
+	return ""
+}
+
+func (x *ListUserTasksRequest) GetUnassigned() bool {
+	if x != nil {
+		return x.Unassigned
+	}
+	return false
+}
+
+func (x *ListUserTasksRequest) GetCandidateGroup() string {
+	if x != nil {
+		return x.CandidateGroup
+	}
+	return ""
+}
+
+func (x *ListUserTasksRequest) GetCandidateUser() string {
+	if x != nil {
+		return x.CandidateUser
+	}
+	return ""
+}
+
+func (x *ListUserTasksRequest) GetDueBeforeMs() int64 {
+	if x != nil {
+		return x.DueBeforeMs
+	}
+	return 0
+}
+
+func (x *ListUserTasksRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListUserTasksRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListUserTasksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tasks         []*UserTask            `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`                                        // by the age of their payments
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"` // empty: the last page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUserTasksResponse) Reset() {
+	*x = ListUserTasksResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUserTasksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUserTasksResponse) ProtoMessage() {}
+
+func (x *ListUserTasksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUserTasksResponse.ProtoReflect.Descriptor instead.
+func (*ListUserTasksResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *ListUserTasksResponse) GetTasks() []*UserTask {
+	if x != nil {
+		return x.Tasks
+	}
+	return nil
+}
+
+func (x *ListUserTasksResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+type GetUserTaskRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Task          uint32                 `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUserTaskRequest) Reset() {
+	*x = GetUserTaskRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUserTaskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUserTaskRequest) ProtoMessage() {}
+
+func (x *GetUserTaskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUserTaskRequest.ProtoReflect.Descriptor instead.
+func (*GetUserTaskRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *GetUserTaskRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *GetUserTaskRequest) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+type GetUserTaskResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Task  *UserTask              `protobuf:"bytes,1,opt,name=task,proto3" json:"task,omitempty"`
+	// What the task sees, for whoever shows a form.
+	Variables     []*Variable `protobuf:"bytes,2,rep,name=variables,proto3" json:"variables,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetUserTaskResponse) Reset() {
+	*x = GetUserTaskResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetUserTaskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetUserTaskResponse) ProtoMessage() {}
+
+func (x *GetUserTaskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetUserTaskResponse.ProtoReflect.Descriptor instead.
+func (*GetUserTaskResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *GetUserTaskResponse) GetTask() *UserTask {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *GetUserTaskResponse) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+type ClaimUserTaskRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Payment  string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Task     uint32                 `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`
+	Assignee string                 `protobuf:"bytes,3,opt,name=assignee,proto3" json:"assignee,omitempty"`
+	// Take it from whoever has it; without this a task that is taken is refused.
+	Reassign      bool   `protobuf:"varint,4,opt,name=reassign,proto3" json:"reassign,omitempty"`
+	Actor         *Actor `protobuf:"bytes,5,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimUserTaskRequest) Reset() {
+	*x = ClaimUserTaskRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimUserTaskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimUserTaskRequest) ProtoMessage() {}
+
+func (x *ClaimUserTaskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimUserTaskRequest.ProtoReflect.Descriptor instead.
+func (*ClaimUserTaskRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *ClaimUserTaskRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *ClaimUserTaskRequest) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *ClaimUserTaskRequest) GetAssignee() string {
+	if x != nil {
+		return x.Assignee
+	}
+	return ""
+}
+
+func (x *ClaimUserTaskRequest) GetReassign() bool {
+	if x != nil {
+		return x.Reassign
+	}
+	return false
+}
+
+func (x *ClaimUserTaskRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type ClaimUserTaskResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimUserTaskResponse) Reset() {
+	*x = ClaimUserTaskResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimUserTaskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimUserTaskResponse) ProtoMessage() {}
+
+func (x *ClaimUserTaskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimUserTaskResponse.ProtoReflect.Descriptor instead.
+func (*ClaimUserTaskResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{63}
+}
+
+type UnclaimUserTaskRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Task          uint32                 `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`
+	Actor         *Actor                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnclaimUserTaskRequest) Reset() {
+	*x = UnclaimUserTaskRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnclaimUserTaskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnclaimUserTaskRequest) ProtoMessage() {}
+
+func (x *UnclaimUserTaskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnclaimUserTaskRequest.ProtoReflect.Descriptor instead.
+func (*UnclaimUserTaskRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *UnclaimUserTaskRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *UnclaimUserTaskRequest) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *UnclaimUserTaskRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type UnclaimUserTaskResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnclaimUserTaskResponse) Reset() {
+	*x = UnclaimUserTaskResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnclaimUserTaskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnclaimUserTaskResponse) ProtoMessage() {}
+
+func (x *UnclaimUserTaskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnclaimUserTaskResponse.ProtoReflect.Descriptor instead.
+func (*UnclaimUserTaskResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{65}
+}
+
+type UpdateUserTaskRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Payment string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Task    uint32                 `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`
+	// Which of the values below are to be taken.
+	Fields          []string `protobuf:"bytes,3,rep,name=fields,proto3" json:"fields,omitempty"`
+	CandidateGroups []string `protobuf:"bytes,4,rep,name=candidate_groups,json=candidateGroups,proto3" json:"candidate_groups,omitempty"`
+	CandidateUsers  []string `protobuf:"bytes,5,rep,name=candidate_users,json=candidateUsers,proto3" json:"candidate_users,omitempty"`
+	DueMs           int64    `protobuf:"varint,6,opt,name=due_ms,json=dueMs,proto3" json:"due_ms,omitempty"`
+	FollowUpMs      int64    `protobuf:"varint,7,opt,name=follow_up_ms,json=followUpMs,proto3" json:"follow_up_ms,omitempty"`
+	Priority        uint32   `protobuf:"varint,8,opt,name=priority,proto3" json:"priority,omitempty"`
+	Actor           *Actor   `protobuf:"bytes,9,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *UpdateUserTaskRequest) Reset() {
+	*x = UpdateUserTaskRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateUserTaskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateUserTaskRequest) ProtoMessage() {}
+
+func (x *UpdateUserTaskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateUserTaskRequest.ProtoReflect.Descriptor instead.
+func (*UpdateUserTaskRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *UpdateUserTaskRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *UpdateUserTaskRequest) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *UpdateUserTaskRequest) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *UpdateUserTaskRequest) GetCandidateGroups() []string {
+	if x != nil {
+		return x.CandidateGroups
+	}
+	return nil
+}
+
+func (x *UpdateUserTaskRequest) GetCandidateUsers() []string {
+	if x != nil {
+		return x.CandidateUsers
+	}
+	return nil
+}
+
+func (x *UpdateUserTaskRequest) GetDueMs() int64 {
+	if x != nil {
+		return x.DueMs
+	}
+	return 0
+}
+
+func (x *UpdateUserTaskRequest) GetFollowUpMs() int64 {
+	if x != nil {
+		return x.FollowUpMs
+	}
+	return 0
+}
+
+func (x *UpdateUserTaskRequest) GetPriority() uint32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *UpdateUserTaskRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type UpdateUserTaskResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateUserTaskResponse) Reset() {
+	*x = UpdateUserTaskResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateUserTaskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateUserTaskResponse) ProtoMessage() {}
+
+func (x *UpdateUserTaskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateUserTaskResponse.ProtoReflect.Descriptor instead.
+func (*UpdateUserTaskResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{67}
+}
+
+type CompleteUserTaskRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       string                 `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Task          uint32                 `protobuf:"varint,2,opt,name=task,proto3" json:"task,omitempty"`
+	Variables     []*Variable            `protobuf:"bytes,3,rep,name=variables,proto3" json:"variables,omitempty"`
+	Actor         *Actor                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompleteUserTaskRequest) Reset() {
+	*x = CompleteUserTaskRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompleteUserTaskRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompleteUserTaskRequest) ProtoMessage() {}
+
+func (x *CompleteUserTaskRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompleteUserTaskRequest.ProtoReflect.Descriptor instead.
+func (*CompleteUserTaskRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *CompleteUserTaskRequest) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+func (x *CompleteUserTaskRequest) GetTask() uint32 {
+	if x != nil {
+		return x.Task
+	}
+	return 0
+}
+
+func (x *CompleteUserTaskRequest) GetVariables() []*Variable {
+	if x != nil {
+		return x.Variables
+	}
+	return nil
+}
+
+func (x *CompleteUserTaskRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type CompleteUserTaskResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CompleteUserTaskResponse) Reset() {
+	*x = CompleteUserTaskResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CompleteUserTaskResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CompleteUserTaskResponse) ProtoMessage() {}
+
+func (x *CompleteUserTaskResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CompleteUserTaskResponse.ProtoReflect.Descriptor instead.
+func (*CompleteUserTaskResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 // DriveRequest is a batch. Its items are checked by the handler, not by rules:
@@ -3098,7 +4798,7 @@ type DriveRequest struct {
 
 func (x *DriveRequest) Reset() {
 	*x = DriveRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[44]
+	mi := &file_core_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3110,7 +4810,7 @@ func (x *DriveRequest) String() string {
 func (*DriveRequest) ProtoMessage() {}
 
 func (x *DriveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[44]
+	mi := &file_core_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3123,7 +4823,7 @@ func (x *DriveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveRequest.ProtoReflect.Descriptor instead.
 func (*DriveRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *DriveRequest) GetStarts() []*DriveStart {
@@ -3165,7 +4865,7 @@ type DriveStart struct {
 
 func (x *DriveStart) Reset() {
 	*x = DriveStart{}
-	mi := &file_core_v1_control_proto_msgTypes[45]
+	mi := &file_core_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +4877,7 @@ func (x *DriveStart) String() string {
 func (*DriveStart) ProtoMessage() {}
 
 func (x *DriveStart) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[45]
+	mi := &file_core_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3190,7 +4890,7 @@ func (x *DriveStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveStart.ProtoReflect.Descriptor instead.
 func (*DriveStart) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *DriveStart) GetRef() uint64 {
@@ -3271,7 +4971,7 @@ type DrivePublish struct {
 
 func (x *DrivePublish) Reset() {
 	*x = DrivePublish{}
-	mi := &file_core_v1_control_proto_msgTypes[46]
+	mi := &file_core_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3283,7 +4983,7 @@ func (x *DrivePublish) String() string {
 func (*DrivePublish) ProtoMessage() {}
 
 func (x *DrivePublish) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[46]
+	mi := &file_core_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3296,7 +4996,7 @@ func (x *DrivePublish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrivePublish.ProtoReflect.Descriptor instead.
 func (*DrivePublish) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *DrivePublish) GetRef() uint64 {
@@ -3365,7 +5065,7 @@ type DriveCount struct {
 
 func (x *DriveCount) Reset() {
 	*x = DriveCount{}
-	mi := &file_core_v1_control_proto_msgTypes[47]
+	mi := &file_core_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3377,7 +5077,7 @@ func (x *DriveCount) String() string {
 func (*DriveCount) ProtoMessage() {}
 
 func (x *DriveCount) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[47]
+	mi := &file_core_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3390,7 +5090,7 @@ func (x *DriveCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveCount.ProtoReflect.Descriptor instead.
 func (*DriveCount) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *DriveCount) GetRef() uint64 {
@@ -3433,7 +5133,7 @@ type DriveResponse struct {
 
 func (x *DriveResponse) Reset() {
 	*x = DriveResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[48]
+	mi := &file_core_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3445,7 +5145,7 @@ func (x *DriveResponse) String() string {
 func (*DriveResponse) ProtoMessage() {}
 
 func (x *DriveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[48]
+	mi := &file_core_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3458,7 +5158,7 @@ func (x *DriveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveResponse.ProtoReflect.Descriptor instead.
 func (*DriveResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *DriveResponse) GetStarted() []*DriveStarted {
@@ -3501,7 +5201,7 @@ type DriveStarted struct {
 
 func (x *DriveStarted) Reset() {
 	*x = DriveStarted{}
-	mi := &file_core_v1_control_proto_msgTypes[49]
+	mi := &file_core_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3513,7 +5213,7 @@ func (x *DriveStarted) String() string {
 func (*DriveStarted) ProtoMessage() {}
 
 func (x *DriveStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[49]
+	mi := &file_core_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3526,7 +5226,7 @@ func (x *DriveStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveStarted.ProtoReflect.Descriptor instead.
 func (*DriveStarted) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *DriveStarted) GetRef() uint64 {
@@ -3567,7 +5267,7 @@ type DrivePublished struct {
 
 func (x *DrivePublished) Reset() {
 	*x = DrivePublished{}
-	mi := &file_core_v1_control_proto_msgTypes[50]
+	mi := &file_core_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3579,7 +5279,7 @@ func (x *DrivePublished) String() string {
 func (*DrivePublished) ProtoMessage() {}
 
 func (x *DrivePublished) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[50]
+	mi := &file_core_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3592,7 +5292,7 @@ func (x *DrivePublished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrivePublished.ProtoReflect.Descriptor instead.
 func (*DrivePublished) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *DrivePublished) GetRef() uint64 {
@@ -3619,7 +5319,7 @@ type DriveCounted struct {
 
 func (x *DriveCounted) Reset() {
 	*x = DriveCounted{}
-	mi := &file_core_v1_control_proto_msgTypes[51]
+	mi := &file_core_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3631,7 +5331,7 @@ func (x *DriveCounted) String() string {
 func (*DriveCounted) ProtoMessage() {}
 
 func (x *DriveCounted) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[51]
+	mi := &file_core_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3644,7 +5344,7 @@ func (x *DriveCounted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveCounted.ProtoReflect.Descriptor instead.
 func (*DriveCounted) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *DriveCounted) GetRef() uint64 {
@@ -3674,7 +5374,7 @@ type DriveEnded struct {
 
 func (x *DriveEnded) Reset() {
 	*x = DriveEnded{}
-	mi := &file_core_v1_control_proto_msgTypes[52]
+	mi := &file_core_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3686,7 +5386,7 @@ func (x *DriveEnded) String() string {
 func (*DriveEnded) ProtoMessage() {}
 
 func (x *DriveEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[52]
+	mi := &file_core_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3699,7 +5399,7 @@ func (x *DriveEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveEnded.ProtoReflect.Descriptor instead.
 func (*DriveEnded) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *DriveEnded) GetRef() uint64 {
@@ -3745,7 +5445,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[53]
+	mi := &file_core_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3757,7 +5457,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[53]
+	mi := &file_core_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3770,7 +5470,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 type StatusResponse struct {
@@ -3801,7 +5501,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[54]
+	mi := &file_core_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3813,7 +5513,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[54]
+	mi := &file_core_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3826,7 +5526,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *StatusResponse) GetNode() string {
@@ -3972,7 +5672,7 @@ type IndexHash struct {
 
 func (x *IndexHash) Reset() {
 	*x = IndexHash{}
-	mi := &file_core_v1_control_proto_msgTypes[55]
+	mi := &file_core_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3984,7 +5684,7 @@ func (x *IndexHash) String() string {
 func (*IndexHash) ProtoMessage() {}
 
 func (x *IndexHash) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[55]
+	mi := &file_core_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3997,7 +5697,7 @@ func (x *IndexHash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexHash.ProtoReflect.Descriptor instead.
 func (*IndexHash) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *IndexHash) GetIndex() uint64 {
@@ -4026,7 +5726,7 @@ type NodeInfo struct {
 
 func (x *NodeInfo) Reset() {
 	*x = NodeInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[56]
+	mi := &file_core_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4038,7 +5738,7 @@ func (x *NodeInfo) String() string {
 func (*NodeInfo) ProtoMessage() {}
 
 func (x *NodeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[56]
+	mi := &file_core_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4051,7 +5751,7 @@ func (x *NodeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeInfo.ProtoReflect.Descriptor instead.
 func (*NodeInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{56}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *NodeInfo) GetId() string {
@@ -4091,7 +5791,7 @@ type AdvanceClockRequest struct {
 
 func (x *AdvanceClockRequest) Reset() {
 	*x = AdvanceClockRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[57]
+	mi := &file_core_v1_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4103,7 +5803,7 @@ func (x *AdvanceClockRequest) String() string {
 func (*AdvanceClockRequest) ProtoMessage() {}
 
 func (x *AdvanceClockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[57]
+	mi := &file_core_v1_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4116,7 +5816,7 @@ func (x *AdvanceClockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceClockRequest.ProtoReflect.Descriptor instead.
 func (*AdvanceClockRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{57}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *AdvanceClockRequest) GetByMs() int64 {
@@ -4135,7 +5835,7 @@ type AdvanceClockResponse struct {
 
 func (x *AdvanceClockResponse) Reset() {
 	*x = AdvanceClockResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[58]
+	mi := &file_core_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4147,7 +5847,7 @@ func (x *AdvanceClockResponse) String() string {
 func (*AdvanceClockResponse) ProtoMessage() {}
 
 func (x *AdvanceClockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[58]
+	mi := &file_core_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4160,7 +5860,7 @@ func (x *AdvanceClockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceClockResponse.ProtoReflect.Descriptor instead.
 func (*AdvanceClockResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *AdvanceClockResponse) GetTimeMs() int64 {
@@ -4180,7 +5880,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[59]
+	mi := &file_core_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4192,7 +5892,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[59]
+	mi := &file_core_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4205,7 +5905,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *ProposeRequest) GetCommands() [][]byte {
@@ -4224,7 +5924,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[60]
+	mi := &file_core_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4236,7 +5936,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[60]
+	mi := &file_core_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4249,7 +5949,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *ProposeResponse) GetResults() []*Proposed {
@@ -4270,7 +5970,7 @@ type Proposed struct {
 
 func (x *Proposed) Reset() {
 	*x = Proposed{}
-	mi := &file_core_v1_control_proto_msgTypes[61]
+	mi := &file_core_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4282,7 +5982,7 @@ func (x *Proposed) String() string {
 func (*Proposed) ProtoMessage() {}
 
 func (x *Proposed) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[61]
+	mi := &file_core_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4295,7 +5995,7 @@ func (x *Proposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
 func (*Proposed) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *Proposed) GetReply() []byte {
@@ -4320,7 +6020,7 @@ type ReadIndexRequest struct {
 
 func (x *ReadIndexRequest) Reset() {
 	*x = ReadIndexRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[62]
+	mi := &file_core_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4332,7 +6032,7 @@ func (x *ReadIndexRequest) String() string {
 func (*ReadIndexRequest) ProtoMessage() {}
 
 func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[62]
+	mi := &file_core_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4345,7 +6045,7 @@ func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
 func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 type ReadIndexResponse struct {
@@ -4357,7 +6057,7 @@ type ReadIndexResponse struct {
 
 func (x *ReadIndexResponse) Reset() {
 	*x = ReadIndexResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[63]
+	mi := &file_core_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4369,7 +6069,7 @@ func (x *ReadIndexResponse) String() string {
 func (*ReadIndexResponse) ProtoMessage() {}
 
 func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[63]
+	mi := &file_core_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4382,7 +6082,7 @@ func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexResponse.ProtoReflect.Descriptor instead.
 func (*ReadIndexResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *ReadIndexResponse) GetIndex() uint64 {
@@ -4401,7 +6101,7 @@ type FetchBlobRequest struct {
 
 func (x *FetchBlobRequest) Reset() {
 	*x = FetchBlobRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[64]
+	mi := &file_core_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4413,7 +6113,7 @@ func (x *FetchBlobRequest) String() string {
 func (*FetchBlobRequest) ProtoMessage() {}
 
 func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[64]
+	mi := &file_core_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4426,7 +6126,7 @@ func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobRequest.ProtoReflect.Descriptor instead.
 func (*FetchBlobRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *FetchBlobRequest) GetDigest() []byte {
@@ -4445,7 +6145,7 @@ type FetchBlobResponse struct {
 
 func (x *FetchBlobResponse) Reset() {
 	*x = FetchBlobResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[65]
+	mi := &file_core_v1_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4457,7 +6157,7 @@ func (x *FetchBlobResponse) String() string {
 func (*FetchBlobResponse) ProtoMessage() {}
 
 func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[65]
+	mi := &file_core_v1_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4470,7 +6170,7 @@ func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobResponse.ProtoReflect.Descriptor instead.
 func (*FetchBlobResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *FetchBlobResponse) GetPart() []byte {
@@ -4489,7 +6189,7 @@ type PrepareModuleRequest struct {
 
 func (x *PrepareModuleRequest) Reset() {
 	*x = PrepareModuleRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[66]
+	mi := &file_core_v1_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4501,7 +6201,7 @@ func (x *PrepareModuleRequest) String() string {
 func (*PrepareModuleRequest) ProtoMessage() {}
 
 func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[66]
+	mi := &file_core_v1_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4514,7 +6214,7 @@ func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleRequest.ProtoReflect.Descriptor instead.
 func (*PrepareModuleRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *PrepareModuleRequest) GetDigest() []byte {
@@ -4532,7 +6232,7 @@ type PrepareModuleResponse struct {
 
 func (x *PrepareModuleResponse) Reset() {
 	*x = PrepareModuleResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[67]
+	mi := &file_core_v1_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4544,7 +6244,7 @@ func (x *PrepareModuleResponse) String() string {
 func (*PrepareModuleResponse) ProtoMessage() {}
 
 func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[67]
+	mi := &file_core_v1_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4557,7 +6257,7 @@ func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleResponse.ProtoReflect.Descriptor instead.
 func (*PrepareModuleResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{93}
 }
 
 var File_core_v1_control_proto protoreflect.FileDescriptor
@@ -4701,14 +6401,29 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12!\n" +
 	"\achannel\x18\x02 \x01(\tB\a\xbaH\x04r\x02(?R\achannel\x12\x1c\n" +
 	"\x03key\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01(\xff\x01R\x03key\"\xab\x02\n" +
+	"\xbaH\ar\x05\x10\x01(\xff\x01R\x03key\"\x89\x03\n" +
 	"\x12GetPaymentResponse\x12.\n" +
 	"\apayment\x18\x01 \x01(\v2\x14.core.v1.PaymentInfoR\apayment\x12/\n" +
 	"\tvariables\x18\x02 \x03(\v2\x11.core.v1.VariableR\tvariables\x12*\n" +
 	"\x06tokens\x18\x03 \x03(\v2\x12.core.v1.TokenInfoR\x06tokens\x12$\n" +
 	"\x04jobs\x18\x04 \x03(\v2\x10.core.v1.JobInfoR\x04jobs\x123\n" +
 	"\tincidents\x18\x05 \x03(\v2\x15.core.v1.IncidentInfoR\tincidents\x12-\n" +
-	"\aeffects\x18\x06 \x03(\v2\x13.core.v1.EffectInfoR\aeffects\"\x8a\x03\n" +
+	"\aeffects\x18\x06 \x03(\v2\x13.core.v1.EffectInfoR\aeffects\x120\n" +
+	"\n" +
+	"user_tasks\x18\a \x03(\v2\x11.core.v1.UserTaskR\tuserTasks\x12*\n" +
+	"\x06scopes\x18\b \x03(\v2\x12.core.v1.ScopeInfoR\x06scopes\"\xac\x02\n" +
+	"\tScopeInfo\x12\f\n" +
+	"\x01n\x18\x01 \x01(\rR\x01n\x12\x16\n" +
+	"\x06parent\x18\x02 \x01(\rR\x06parent\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\rR\x05token\x12\x18\n" +
+	"\aelement\x18\x04 \x01(\tR\aelement\x12\x12\n" +
+	"\x04flow\x18\x05 \x01(\tR\x04flow\x12!\n" +
+	"\fflow_version\x18\x06 \x01(\rR\vflowVersion\x12\x14\n" +
+	"\x05round\x18\a \x01(\rR\x05round\x12/\n" +
+	"\tvariables\x18\b \x03(\v2\x11.core.v1.VariableR\tvariables\x12'\n" +
+	"\x05waits\x18\t \x03(\v2\x11.core.v1.WaitInfoR\x05waits\x12\"\n" +
+	"\fcompensation\x18\n" +
+	" \x01(\bR\fcompensation\"\x8a\x03\n" +
 	"\vPaymentInfo\x12\x18\n" +
 	"\apayment\x18\x01 \x01(\tR\apayment\x12\x10\n" +
 	"\x03key\x18\x02 \x01(\x04R\x03key\x12\x16\n" +
@@ -4727,18 +6442,21 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\bended_ms\x18\f \x01(\x03R\aendedMs\x12\x1f\n" +
 	"\vend_element\x18\r \x01(\tR\n" +
 	"endElement\x12\x19\n" +
-	"\blast_seq\x18\x0e \x01(\rR\alastSeq\"\xa0\x01\n" +
+	"\blast_seq\x18\x0e \x01(\rR\alastSeq\"\xbd\x01\n" +
 	"\tTokenInfo\x12\f\n" +
 	"\x01n\x18\x01 \x01(\rR\x01n\x12\x14\n" +
 	"\x05scope\x18\x02 \x01(\rR\x05scope\x12\x18\n" +
 	"\aelement\x18\x03 \x01(\tR\aelement\x12\x10\n" +
 	"\x03job\x18\x04 \x01(\rR\x03job\x12\x1a\n" +
 	"\bincident\x18\x05 \x01(\rR\bincident\x12'\n" +
-	"\x05waits\x18\x06 \x03(\v2\x11.core.v1.WaitInfoR\x05waits\"M\n" +
+	"\x05waits\x18\x06 \x03(\v2\x11.core.v1.WaitInfoR\x05waits\x12\x1b\n" +
+	"\tuser_task\x18\a \x01(\rR\buserTask\"\x7f\n" +
 	"\bWaitInfo\x12\x15\n" +
 	"\x06due_ms\x18\x01 \x01(\x03R\x05dueMs\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x10\n" +
-	"\x03key\x18\x03 \x01(\tR\x03key\"\xa4\x02\n" +
+	"\x03key\x18\x03 \x01(\tR\x03key\x12\x16\n" +
+	"\x06signal\x18\x04 \x01(\tR\x06signal\x12\x18\n" +
+	"\aelement\x18\x05 \x01(\tR\aelement\"\xa4\x02\n" +
 	"\aJobInfo\x12\f\n" +
 	"\x01n\x18\x01 \x01(\rR\x01n\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1c\n" +
@@ -4752,7 +6470,7 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x06reason\x18\n" +
 	" \x01(\tR\x06reason\x12\x14\n" +
 	"\x05prior\x18\v \x03(\tR\x05prior\x12\x18\n" +
-	"\ahistory\x18\f \x01(\rR\ahistory\"\xa7\x01\n" +
+	"\ahistory\x18\f \x01(\rR\ahistory\"\xbd\x01\n" +
 	"\fIncidentInfo\x12\f\n" +
 	"\x01n\x18\x01 \x01(\rR\x01n\x12\x18\n" +
 	"\aelement\x18\x02 \x01(\tR\aelement\x12\x12\n" +
@@ -4760,7 +6478,8 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x04text\x18\x04 \x01(\tR\x04text\x12\x1b\n" +
 	"\topened_ms\x18\x05 \x01(\x03R\bopenedMs\x12\x18\n" +
 	"\arepairs\x18\x06 \x03(\tR\arepairs\x12\x10\n" +
-	"\x03job\x18\a \x01(\rR\x03job\"\xa5\x01\n" +
+	"\x03job\x18\a \x01(\rR\x03job\x12\x14\n" +
+	"\x05token\x18\b \x01(\rR\x05token\"\xa5\x01\n" +
 	"\n" +
 	"EffectInfo\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
@@ -4797,11 +6516,127 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\tvariables\x18\x03 \x03(\v2\x11.core.v1.VariableB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\tvariables\x12\"\n" +
 	"\aretries\x18\x04 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\aretries\x12$\n" +
 	"\x05actor\x18\x05 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x19\n" +
-	"\x17ResolveIncidentResponse\"`\n" +
+	"\x17ResolveIncidentResponse\"\x9a\x01\n" +
+	"\x0fRetryJobRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12\x19\n" +
+	"\x03job\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\x03job\x12\"\n" +
+	"\aretries\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\aretries\x12$\n" +
+	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\",\n" +
+	"\x10RetryJobResponse\x12\x18\n" +
+	"\aattempt\x18\x01 \x01(\rR\aattempt\"\xb3\x01\n" +
+	"\x13SetVariablesRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\rR\x05token\x12<\n" +
+	"\tvariables\x18\x03 \x03(\v2\x11.core.v1.VariableB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\tvariables\x12$\n" +
+	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x16\n" +
+	"\x14SetVariablesResponse\"\xa1\x01\n" +
+	"\x10MoveTokenRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12\x1d\n" +
+	"\x05token\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\x05token\x12$\n" +
+	"\aelement\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\xff\x01R\aelement\x12$\n" +
+	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x13\n" +
+	"\x11MoveTokenResponse\"\xcd\x01\n" +
+	"\x15MigratePaymentRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12*\n" +
+	"\fflow_version\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\vflowVersion\x12>\n" +
+	"\bmappings\x18\x03 \x03(\v2\x17.core.v1.ElementMappingB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bmappings\x12$\n" +
+	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\"L\n" +
+	"\x0eElementMapping\x12\x1e\n" +
+	"\x04from\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\xff\x01R\x04from\x12\x1a\n" +
+	"\x02to\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\xff\x01R\x02to\"\x18\n" +
+	"\x16MigratePaymentResponse\"\x80\x01\n" +
 	"\x14CancelPaymentRequest\x12\"\n" +
 	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12$\n" +
-	"\x05actor\x18\x02 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x17\n" +
-	"\x15CancelPaymentResponse\"\xbe\x01\n" +
+	"\x05actor\x18\x02 \x01(\v2\x0e.core.v1.ActorR\x05actor\x12\x1e\n" +
+	"\n" +
+	"compensate\x18\x03 \x01(\bR\n" +
+	"compensate\"\x17\n" +
+	"\x15CancelPaymentResponse\"\xd4\x01\n" +
+	"\x16BroadcastSignalRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x1e\n" +
+	"\x04name\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\xff\x01R\x04name\x12:\n" +
+	"\tvariables\x18\x03 \x03(\v2\x11.core.v1.VariableB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\tvariables\x12$\n" +
+	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x19\n" +
+	"\x17BroadcastSignalResponse\"\xbc\x03\n" +
+	"\bUserTask\x12\x18\n" +
+	"\apayment\x18\x01 \x01(\tR\apayment\x12\x12\n" +
+	"\x04task\x18\x02 \x01(\rR\x04task\x12\x16\n" +
+	"\x06tenant\x18\x03 \x01(\tR\x06tenant\x12\x12\n" +
+	"\x04flow\x18\x04 \x01(\tR\x04flow\x12\x18\n" +
+	"\aelement\x18\x05 \x01(\tR\aelement\x12\x12\n" +
+	"\x04name\x18\x06 \x01(\tR\x04name\x12\x1a\n" +
+	"\bassignee\x18\a \x01(\tR\bassignee\x12)\n" +
+	"\x10candidate_groups\x18\b \x03(\tR\x0fcandidateGroups\x12'\n" +
+	"\x0fcandidate_users\x18\t \x03(\tR\x0ecandidateUsers\x12\x19\n" +
+	"\bform_key\x18\n" +
+	" \x01(\tR\aformKey\x12\x15\n" +
+	"\x06due_ms\x18\v \x01(\x03R\x05dueMs\x12 \n" +
+	"\ffollow_up_ms\x18\f \x01(\x03R\n" +
+	"followUpMs\x12\x1a\n" +
+	"\bpriority\x18\r \x01(\rR\bpriority\x12\x1d\n" +
+	"\n" +
+	"created_ms\x18\x0e \x01(\x03R\tcreatedMs\x12)\n" +
+	"\aheaders\x18\x0f \x03(\v2\x0f.core.v1.HeaderR\aheaders\"0\n" +
+	"\x06Header\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\x84\x03\n" +
+	"\x14ListUserTasksRequest\x12\x1f\n" +
+	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02(?R\x06tenant\x12%\n" +
+	"\apayment\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\apayment\x12$\n" +
+	"\bassignee\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\bassignee\x12\x1e\n" +
+	"\n" +
+	"unassigned\x18\x04 \x01(\bR\n" +
+	"unassigned\x121\n" +
+	"\x0fcandidate_group\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\x0ecandidateGroup\x12/\n" +
+	"\x0ecandidate_user\x18\x06 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\rcandidateUser\x12+\n" +
+	"\rdue_before_ms\x18\a \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vdueBeforeMs\x12%\n" +
+	"\tpage_size\x18\b \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\t \x01(\tB\a\xbaH\x04r\x02(@R\tpageToken\"h\n" +
+	"\x15ListUserTasksResponse\x12'\n" +
+	"\x05tasks\x18\x01 \x03(\v2\x11.core.v1.UserTaskR\x05tasks\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"U\n" +
+	"\x12GetUserTaskRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12\x1b\n" +
+	"\x04task\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\x04task\"m\n" +
+	"\x13GetUserTaskResponse\x12%\n" +
+	"\x04task\x18\x01 \x01(\v2\x11.core.v1.UserTaskR\x04task\x12/\n" +
+	"\tvariables\x18\x02 \x03(\v2\x11.core.v1.VariableR\tvariables\"\xc1\x01\n" +
+	"\x14ClaimUserTaskRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12\x1b\n" +
+	"\x04task\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\x04task\x12&\n" +
+	"\bassignee\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\xff\x01R\bassignee\x12\x1a\n" +
+	"\breassign\x18\x04 \x01(\bR\breassign\x12$\n" +
+	"\x05actor\x18\x05 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x17\n" +
+	"\x15ClaimUserTaskResponse\"\x7f\n" +
+	"\x16UnclaimUserTaskRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12\x1b\n" +
+	"\x04task\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\x04task\x12$\n" +
+	"\x05actor\x18\x03 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x19\n" +
+	"\x17UnclaimUserTaskResponse\"\xcf\x03\n" +
+	"\x15UpdateUserTaskRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12\x1b\n" +
+	"\x04task\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\x04task\x12i\n" +
+	"\x06fields\x18\x03 \x03(\tBQ\xbaHN\x92\x01K\b\x01\x18\x01\"ErCR\x10candidate_groupsR\x0fcandidate_usersR\x06due_msR\ffollow_up_msR\bpriorityR\x06fields\x12:\n" +
+	"\x10candidate_groups\x18\x04 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03(\xff\x01R\x0fcandidateGroups\x128\n" +
+	"\x0fcandidate_users\x18\x05 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03(\xff\x01R\x0ecandidateUsers\x12\x1e\n" +
+	"\x06due_ms\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x05dueMs\x12)\n" +
+	"\ffollow_up_ms\x18\a \x01(\x03B\a\xbaH\x04\"\x02(\x00R\n" +
+	"followUpMs\x12#\n" +
+	"\bpriority\x18\b \x01(\rB\a\xbaH\x04*\x02\x18dR\bpriority\x12$\n" +
+	"\x05actor\x18\t \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x18\n" +
+	"\x16UpdateUserTaskResponse\"\xbc\x01\n" +
+	"\x17CompleteUserTaskRequest\x12\"\n" +
+	"\apayment\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\apayment\x12\x1b\n" +
+	"\x04task\x18\x02 \x01(\rB\a\xbaH\x04*\x02 \x00R\x04task\x12:\n" +
+	"\tvariables\x18\x03 \x03(\v2\x11.core.v1.VariableB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\tvariables\x12$\n" +
+	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x1a\n" +
+	"\x18CompleteUserTaskResponse\"\xbe\x01\n" +
 	"\fDriveRequest\x126\n" +
 	"\x06starts\x18\x01 \x03(\v2\x13.core.v1.DriveStartB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x06starts\x12>\n" +
 	"\tpublishes\x18\x02 \x03(\v2\x15.core.v1.DrivePublishB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tpublishes\x126\n" +
@@ -4919,7 +6754,7 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x0fRESULT_RETURNED\x10\x04\x12\x13\n" +
 	"\x0fRESULT_REJECTED\x10\x05\x12\x12\n" +
 	"\x0eRESULT_UNKNOWN\x10\x06\x12\x14\n" +
-	"\x10RESULT_CANCELLED\x10\a2\xd1\t\n" +
+	"\x10RESULT_CANCELLED\x10\a2\xb8\x10\n" +
 	"\x0eControlService\x12E\n" +
 	"\n" +
 	"DeployFlow\x12\x1a.core.v1.DeployFlowRequest\x1a\x1b.core.v1.DeployFlowResponse\x12B\n" +
@@ -4934,8 +6769,19 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"GetPayment\x12\x1a.core.v1.GetPaymentRequest\x1a\x1b.core.v1.GetPaymentResponse\x12K\n" +
 	"\fListInFlight\x12\x1c.core.v1.ListInFlightRequest\x1a\x1d.core.v1.ListInFlightResponse\x12Q\n" +
 	"\x0ePublishMessage\x12\x1e.core.v1.PublishMessageRequest\x1a\x1f.core.v1.PublishMessageResponse\x12T\n" +
-	"\x0fResolveIncident\x12\x1f.core.v1.ResolveIncidentRequest\x1a .core.v1.ResolveIncidentResponse\x12N\n" +
-	"\rCancelPayment\x12\x1d.core.v1.CancelPaymentRequest\x1a\x1e.core.v1.CancelPaymentResponse\x12:\n" +
+	"\x0fBroadcastSignal\x12\x1f.core.v1.BroadcastSignalRequest\x1a .core.v1.BroadcastSignalResponse\x12T\n" +
+	"\x0fResolveIncident\x12\x1f.core.v1.ResolveIncidentRequest\x1a .core.v1.ResolveIncidentResponse\x12?\n" +
+	"\bRetryJob\x12\x18.core.v1.RetryJobRequest\x1a\x19.core.v1.RetryJobResponse\x12K\n" +
+	"\fSetVariables\x12\x1c.core.v1.SetVariablesRequest\x1a\x1d.core.v1.SetVariablesResponse\x12B\n" +
+	"\tMoveToken\x12\x19.core.v1.MoveTokenRequest\x1a\x1a.core.v1.MoveTokenResponse\x12Q\n" +
+	"\x0eMigratePayment\x12\x1e.core.v1.MigratePaymentRequest\x1a\x1f.core.v1.MigratePaymentResponse\x12N\n" +
+	"\rCancelPayment\x12\x1d.core.v1.CancelPaymentRequest\x1a\x1e.core.v1.CancelPaymentResponse\x12N\n" +
+	"\rListUserTasks\x12\x1d.core.v1.ListUserTasksRequest\x1a\x1e.core.v1.ListUserTasksResponse\x12H\n" +
+	"\vGetUserTask\x12\x1b.core.v1.GetUserTaskRequest\x1a\x1c.core.v1.GetUserTaskResponse\x12N\n" +
+	"\rClaimUserTask\x12\x1d.core.v1.ClaimUserTaskRequest\x1a\x1e.core.v1.ClaimUserTaskResponse\x12T\n" +
+	"\x0fUnclaimUserTask\x12\x1f.core.v1.UnclaimUserTaskRequest\x1a .core.v1.UnclaimUserTaskResponse\x12Q\n" +
+	"\x0eUpdateUserTask\x12\x1e.core.v1.UpdateUserTaskRequest\x1a\x1f.core.v1.UpdateUserTaskResponse\x12W\n" +
+	"\x10CompleteUserTask\x12 .core.v1.CompleteUserTaskRequest\x1a!.core.v1.CompleteUserTaskResponse\x12:\n" +
 	"\x05Drive\x12\x15.core.v1.DriveRequest\x1a\x16.core.v1.DriveResponse(\x010\x01\x129\n" +
 	"\x06Status\x12\x16.core.v1.StatusRequest\x1a\x17.core.v1.StatusResponse\x12K\n" +
 	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\xa5\x02\n" +
@@ -4958,7 +6804,7 @@ func file_core_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_core_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 68)
+var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
 var file_core_v1_control_proto_goTypes = []any{
 	(Result)(0),                       // 0: core.v1.Result
 	(*ErrorDetail)(nil),               // 1: core.v1.ErrorDetail
@@ -4991,44 +6837,70 @@ var file_core_v1_control_proto_goTypes = []any{
 	(*GetPaymentRequest)(nil),         // 28: core.v1.GetPaymentRequest
 	(*ClientKey)(nil),                 // 29: core.v1.ClientKey
 	(*GetPaymentResponse)(nil),        // 30: core.v1.GetPaymentResponse
-	(*PaymentInfo)(nil),               // 31: core.v1.PaymentInfo
-	(*TokenInfo)(nil),                 // 32: core.v1.TokenInfo
-	(*WaitInfo)(nil),                  // 33: core.v1.WaitInfo
-	(*JobInfo)(nil),                   // 34: core.v1.JobInfo
-	(*IncidentInfo)(nil),              // 35: core.v1.IncidentInfo
-	(*EffectInfo)(nil),                // 36: core.v1.EffectInfo
-	(*ListInFlightRequest)(nil),       // 37: core.v1.ListInFlightRequest
-	(*ListInFlightResponse)(nil),      // 38: core.v1.ListInFlightResponse
-	(*PublishMessageRequest)(nil),     // 39: core.v1.PublishMessageRequest
-	(*PublishMessageResponse)(nil),    // 40: core.v1.PublishMessageResponse
-	(*ResolveIncidentRequest)(nil),    // 41: core.v1.ResolveIncidentRequest
-	(*ResolveIncidentResponse)(nil),   // 42: core.v1.ResolveIncidentResponse
-	(*CancelPaymentRequest)(nil),      // 43: core.v1.CancelPaymentRequest
-	(*CancelPaymentResponse)(nil),     // 44: core.v1.CancelPaymentResponse
-	(*DriveRequest)(nil),              // 45: core.v1.DriveRequest
-	(*DriveStart)(nil),                // 46: core.v1.DriveStart
-	(*DrivePublish)(nil),              // 47: core.v1.DrivePublish
-	(*DriveCount)(nil),                // 48: core.v1.DriveCount
-	(*DriveResponse)(nil),             // 49: core.v1.DriveResponse
-	(*DriveStarted)(nil),              // 50: core.v1.DriveStarted
-	(*DrivePublished)(nil),            // 51: core.v1.DrivePublished
-	(*DriveCounted)(nil),              // 52: core.v1.DriveCounted
-	(*DriveEnded)(nil),                // 53: core.v1.DriveEnded
-	(*StatusRequest)(nil),             // 54: core.v1.StatusRequest
-	(*StatusResponse)(nil),            // 55: core.v1.StatusResponse
-	(*IndexHash)(nil),                 // 56: core.v1.IndexHash
-	(*NodeInfo)(nil),                  // 57: core.v1.NodeInfo
-	(*AdvanceClockRequest)(nil),       // 58: core.v1.AdvanceClockRequest
-	(*AdvanceClockResponse)(nil),      // 59: core.v1.AdvanceClockResponse
-	(*ProposeRequest)(nil),            // 60: core.v1.ProposeRequest
-	(*ProposeResponse)(nil),           // 61: core.v1.ProposeResponse
-	(*Proposed)(nil),                  // 62: core.v1.Proposed
-	(*ReadIndexRequest)(nil),          // 63: core.v1.ReadIndexRequest
-	(*ReadIndexResponse)(nil),         // 64: core.v1.ReadIndexResponse
-	(*FetchBlobRequest)(nil),          // 65: core.v1.FetchBlobRequest
-	(*FetchBlobResponse)(nil),         // 66: core.v1.FetchBlobResponse
-	(*PrepareModuleRequest)(nil),      // 67: core.v1.PrepareModuleRequest
-	(*PrepareModuleResponse)(nil),     // 68: core.v1.PrepareModuleResponse
+	(*ScopeInfo)(nil),                 // 31: core.v1.ScopeInfo
+	(*PaymentInfo)(nil),               // 32: core.v1.PaymentInfo
+	(*TokenInfo)(nil),                 // 33: core.v1.TokenInfo
+	(*WaitInfo)(nil),                  // 34: core.v1.WaitInfo
+	(*JobInfo)(nil),                   // 35: core.v1.JobInfo
+	(*IncidentInfo)(nil),              // 36: core.v1.IncidentInfo
+	(*EffectInfo)(nil),                // 37: core.v1.EffectInfo
+	(*ListInFlightRequest)(nil),       // 38: core.v1.ListInFlightRequest
+	(*ListInFlightResponse)(nil),      // 39: core.v1.ListInFlightResponse
+	(*PublishMessageRequest)(nil),     // 40: core.v1.PublishMessageRequest
+	(*PublishMessageResponse)(nil),    // 41: core.v1.PublishMessageResponse
+	(*ResolveIncidentRequest)(nil),    // 42: core.v1.ResolveIncidentRequest
+	(*ResolveIncidentResponse)(nil),   // 43: core.v1.ResolveIncidentResponse
+	(*RetryJobRequest)(nil),           // 44: core.v1.RetryJobRequest
+	(*RetryJobResponse)(nil),          // 45: core.v1.RetryJobResponse
+	(*SetVariablesRequest)(nil),       // 46: core.v1.SetVariablesRequest
+	(*SetVariablesResponse)(nil),      // 47: core.v1.SetVariablesResponse
+	(*MoveTokenRequest)(nil),          // 48: core.v1.MoveTokenRequest
+	(*MoveTokenResponse)(nil),         // 49: core.v1.MoveTokenResponse
+	(*MigratePaymentRequest)(nil),     // 50: core.v1.MigratePaymentRequest
+	(*ElementMapping)(nil),            // 51: core.v1.ElementMapping
+	(*MigratePaymentResponse)(nil),    // 52: core.v1.MigratePaymentResponse
+	(*CancelPaymentRequest)(nil),      // 53: core.v1.CancelPaymentRequest
+	(*CancelPaymentResponse)(nil),     // 54: core.v1.CancelPaymentResponse
+	(*BroadcastSignalRequest)(nil),    // 55: core.v1.BroadcastSignalRequest
+	(*BroadcastSignalResponse)(nil),   // 56: core.v1.BroadcastSignalResponse
+	(*UserTask)(nil),                  // 57: core.v1.UserTask
+	(*Header)(nil),                    // 58: core.v1.Header
+	(*ListUserTasksRequest)(nil),      // 59: core.v1.ListUserTasksRequest
+	(*ListUserTasksResponse)(nil),     // 60: core.v1.ListUserTasksResponse
+	(*GetUserTaskRequest)(nil),        // 61: core.v1.GetUserTaskRequest
+	(*GetUserTaskResponse)(nil),       // 62: core.v1.GetUserTaskResponse
+	(*ClaimUserTaskRequest)(nil),      // 63: core.v1.ClaimUserTaskRequest
+	(*ClaimUserTaskResponse)(nil),     // 64: core.v1.ClaimUserTaskResponse
+	(*UnclaimUserTaskRequest)(nil),    // 65: core.v1.UnclaimUserTaskRequest
+	(*UnclaimUserTaskResponse)(nil),   // 66: core.v1.UnclaimUserTaskResponse
+	(*UpdateUserTaskRequest)(nil),     // 67: core.v1.UpdateUserTaskRequest
+	(*UpdateUserTaskResponse)(nil),    // 68: core.v1.UpdateUserTaskResponse
+	(*CompleteUserTaskRequest)(nil),   // 69: core.v1.CompleteUserTaskRequest
+	(*CompleteUserTaskResponse)(nil),  // 70: core.v1.CompleteUserTaskResponse
+	(*DriveRequest)(nil),              // 71: core.v1.DriveRequest
+	(*DriveStart)(nil),                // 72: core.v1.DriveStart
+	(*DrivePublish)(nil),              // 73: core.v1.DrivePublish
+	(*DriveCount)(nil),                // 74: core.v1.DriveCount
+	(*DriveResponse)(nil),             // 75: core.v1.DriveResponse
+	(*DriveStarted)(nil),              // 76: core.v1.DriveStarted
+	(*DrivePublished)(nil),            // 77: core.v1.DrivePublished
+	(*DriveCounted)(nil),              // 78: core.v1.DriveCounted
+	(*DriveEnded)(nil),                // 79: core.v1.DriveEnded
+	(*StatusRequest)(nil),             // 80: core.v1.StatusRequest
+	(*StatusResponse)(nil),            // 81: core.v1.StatusResponse
+	(*IndexHash)(nil),                 // 82: core.v1.IndexHash
+	(*NodeInfo)(nil),                  // 83: core.v1.NodeInfo
+	(*AdvanceClockRequest)(nil),       // 84: core.v1.AdvanceClockRequest
+	(*AdvanceClockResponse)(nil),      // 85: core.v1.AdvanceClockResponse
+	(*ProposeRequest)(nil),            // 86: core.v1.ProposeRequest
+	(*ProposeResponse)(nil),           // 87: core.v1.ProposeResponse
+	(*Proposed)(nil),                  // 88: core.v1.Proposed
+	(*ReadIndexRequest)(nil),          // 89: core.v1.ReadIndexRequest
+	(*ReadIndexResponse)(nil),         // 90: core.v1.ReadIndexResponse
+	(*FetchBlobRequest)(nil),          // 91: core.v1.FetchBlobRequest
+	(*FetchBlobResponse)(nil),         // 92: core.v1.FetchBlobResponse
+	(*PrepareModuleRequest)(nil),      // 93: core.v1.PrepareModuleRequest
+	(*PrepareModuleResponse)(nil),     // 94: core.v1.PrepareModuleResponse
 }
 var file_core_v1_control_proto_depIdxs = []int32{
 	2,  // 0: core.v1.ErrorDetail.problems:type_name -> core.v1.Problem
@@ -5048,78 +6920,121 @@ var file_core_v1_control_proto_depIdxs = []int32{
 	18, // 14: core.v1.ListTenantsResponse.tenants:type_name -> core.v1.Tenant
 	25, // 15: core.v1.StartPaymentRequest.variables:type_name -> core.v1.Variable
 	29, // 16: core.v1.GetPaymentRequest.client:type_name -> core.v1.ClientKey
-	31, // 17: core.v1.GetPaymentResponse.payment:type_name -> core.v1.PaymentInfo
+	32, // 17: core.v1.GetPaymentResponse.payment:type_name -> core.v1.PaymentInfo
 	25, // 18: core.v1.GetPaymentResponse.variables:type_name -> core.v1.Variable
-	32, // 19: core.v1.GetPaymentResponse.tokens:type_name -> core.v1.TokenInfo
-	34, // 20: core.v1.GetPaymentResponse.jobs:type_name -> core.v1.JobInfo
-	35, // 21: core.v1.GetPaymentResponse.incidents:type_name -> core.v1.IncidentInfo
-	36, // 22: core.v1.GetPaymentResponse.effects:type_name -> core.v1.EffectInfo
-	0,  // 23: core.v1.PaymentInfo.result:type_name -> core.v1.Result
-	33, // 24: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
-	31, // 25: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
-	25, // 26: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
-	24, // 27: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
-	25, // 28: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
-	24, // 29: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
-	24, // 30: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
-	46, // 31: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
-	47, // 32: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
-	48, // 33: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
-	25, // 34: core.v1.DriveStart.variables:type_name -> core.v1.Variable
-	25, // 35: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
-	50, // 36: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
-	51, // 37: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
-	52, // 38: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
-	53, // 39: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
-	0,  // 40: core.v1.DriveEnded.result:type_name -> core.v1.Result
-	56, // 41: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
-	57, // 42: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
-	62, // 43: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
-	3,  // 44: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
-	7,  // 45: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
-	10, // 46: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
-	12, // 47: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
-	14, // 48: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
-	20, // 49: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
-	22, // 50: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
-	26, // 51: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
-	28, // 52: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
-	37, // 53: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
-	39, // 54: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
-	41, // 55: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
-	43, // 56: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
-	45, // 57: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
-	54, // 58: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
-	58, // 59: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
-	60, // 60: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
-	63, // 61: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
-	65, // 62: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
-	67, // 63: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
-	5,  // 64: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
-	8,  // 65: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
-	11, // 66: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
-	13, // 67: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
-	15, // 68: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
-	21, // 69: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
-	23, // 70: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
-	27, // 71: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
-	30, // 72: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
-	38, // 73: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
-	40, // 74: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
-	42, // 75: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
-	44, // 76: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
-	49, // 77: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
-	55, // 78: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
-	59, // 79: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
-	61, // 80: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
-	64, // 81: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
-	66, // 82: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
-	68, // 83: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
-	64, // [64:84] is the sub-list for method output_type
-	44, // [44:64] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	33, // 19: core.v1.GetPaymentResponse.tokens:type_name -> core.v1.TokenInfo
+	35, // 20: core.v1.GetPaymentResponse.jobs:type_name -> core.v1.JobInfo
+	36, // 21: core.v1.GetPaymentResponse.incidents:type_name -> core.v1.IncidentInfo
+	37, // 22: core.v1.GetPaymentResponse.effects:type_name -> core.v1.EffectInfo
+	57, // 23: core.v1.GetPaymentResponse.user_tasks:type_name -> core.v1.UserTask
+	31, // 24: core.v1.GetPaymentResponse.scopes:type_name -> core.v1.ScopeInfo
+	25, // 25: core.v1.ScopeInfo.variables:type_name -> core.v1.Variable
+	34, // 26: core.v1.ScopeInfo.waits:type_name -> core.v1.WaitInfo
+	0,  // 27: core.v1.PaymentInfo.result:type_name -> core.v1.Result
+	34, // 28: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
+	32, // 29: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
+	25, // 30: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
+	24, // 31: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
+	25, // 32: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
+	24, // 33: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
+	24, // 34: core.v1.RetryJobRequest.actor:type_name -> core.v1.Actor
+	25, // 35: core.v1.SetVariablesRequest.variables:type_name -> core.v1.Variable
+	24, // 36: core.v1.SetVariablesRequest.actor:type_name -> core.v1.Actor
+	24, // 37: core.v1.MoveTokenRequest.actor:type_name -> core.v1.Actor
+	51, // 38: core.v1.MigratePaymentRequest.mappings:type_name -> core.v1.ElementMapping
+	24, // 39: core.v1.MigratePaymentRequest.actor:type_name -> core.v1.Actor
+	24, // 40: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
+	25, // 41: core.v1.BroadcastSignalRequest.variables:type_name -> core.v1.Variable
+	24, // 42: core.v1.BroadcastSignalRequest.actor:type_name -> core.v1.Actor
+	58, // 43: core.v1.UserTask.headers:type_name -> core.v1.Header
+	57, // 44: core.v1.ListUserTasksResponse.tasks:type_name -> core.v1.UserTask
+	57, // 45: core.v1.GetUserTaskResponse.task:type_name -> core.v1.UserTask
+	25, // 46: core.v1.GetUserTaskResponse.variables:type_name -> core.v1.Variable
+	24, // 47: core.v1.ClaimUserTaskRequest.actor:type_name -> core.v1.Actor
+	24, // 48: core.v1.UnclaimUserTaskRequest.actor:type_name -> core.v1.Actor
+	24, // 49: core.v1.UpdateUserTaskRequest.actor:type_name -> core.v1.Actor
+	25, // 50: core.v1.CompleteUserTaskRequest.variables:type_name -> core.v1.Variable
+	24, // 51: core.v1.CompleteUserTaskRequest.actor:type_name -> core.v1.Actor
+	72, // 52: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
+	73, // 53: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
+	74, // 54: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
+	25, // 55: core.v1.DriveStart.variables:type_name -> core.v1.Variable
+	25, // 56: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
+	76, // 57: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
+	77, // 58: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
+	78, // 59: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
+	79, // 60: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
+	0,  // 61: core.v1.DriveEnded.result:type_name -> core.v1.Result
+	82, // 62: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
+	83, // 63: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
+	88, // 64: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
+	3,  // 65: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
+	7,  // 66: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
+	10, // 67: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
+	12, // 68: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
+	14, // 69: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
+	20, // 70: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
+	22, // 71: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
+	26, // 72: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
+	28, // 73: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
+	38, // 74: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
+	40, // 75: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
+	55, // 76: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
+	42, // 77: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
+	44, // 78: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
+	46, // 79: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
+	48, // 80: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
+	50, // 81: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
+	53, // 82: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
+	59, // 83: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
+	61, // 84: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
+	63, // 85: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
+	65, // 86: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
+	67, // 87: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
+	69, // 88: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
+	71, // 89: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
+	80, // 90: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
+	84, // 91: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
+	86, // 92: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
+	89, // 93: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
+	91, // 94: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
+	93, // 95: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
+	5,  // 96: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
+	8,  // 97: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
+	11, // 98: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
+	13, // 99: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
+	15, // 100: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
+	21, // 101: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
+	23, // 102: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
+	27, // 103: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
+	30, // 104: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
+	39, // 105: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
+	41, // 106: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
+	56, // 107: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
+	43, // 108: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
+	45, // 109: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
+	47, // 110: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
+	49, // 111: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
+	52, // 112: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
+	54, // 113: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
+	60, // 114: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
+	62, // 115: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
+	64, // 116: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
+	66, // 117: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
+	68, // 118: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
+	70, // 119: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
+	75, // 120: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
+	81, // 121: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
+	85, // 122: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
+	87, // 123: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
+	90, // 124: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
+	92, // 125: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
+	94, // 126: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
+	96, // [96:127] is the sub-list for method output_type
+	65, // [65:96] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_core_v1_control_proto_init() }
@@ -5138,7 +7053,7 @@ func file_core_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_v1_control_proto_rawDesc), len(file_core_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   68,
+			NumMessages:   94,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -76,12 +76,44 @@ const (
 	// ControlServicePublishMessageProcedure is the fully-qualified name of the ControlService's
 	// PublishMessage RPC.
 	ControlServicePublishMessageProcedure = "/core.v1.ControlService/PublishMessage"
+	// ControlServiceBroadcastSignalProcedure is the fully-qualified name of the ControlService's
+	// BroadcastSignal RPC.
+	ControlServiceBroadcastSignalProcedure = "/core.v1.ControlService/BroadcastSignal"
 	// ControlServiceResolveIncidentProcedure is the fully-qualified name of the ControlService's
 	// ResolveIncident RPC.
 	ControlServiceResolveIncidentProcedure = "/core.v1.ControlService/ResolveIncident"
+	// ControlServiceRetryJobProcedure is the fully-qualified name of the ControlService's RetryJob RPC.
+	ControlServiceRetryJobProcedure = "/core.v1.ControlService/RetryJob"
+	// ControlServiceSetVariablesProcedure is the fully-qualified name of the ControlService's
+	// SetVariables RPC.
+	ControlServiceSetVariablesProcedure = "/core.v1.ControlService/SetVariables"
+	// ControlServiceMoveTokenProcedure is the fully-qualified name of the ControlService's MoveToken
+	// RPC.
+	ControlServiceMoveTokenProcedure = "/core.v1.ControlService/MoveToken"
+	// ControlServiceMigratePaymentProcedure is the fully-qualified name of the ControlService's
+	// MigratePayment RPC.
+	ControlServiceMigratePaymentProcedure = "/core.v1.ControlService/MigratePayment"
 	// ControlServiceCancelPaymentProcedure is the fully-qualified name of the ControlService's
 	// CancelPayment RPC.
 	ControlServiceCancelPaymentProcedure = "/core.v1.ControlService/CancelPayment"
+	// ControlServiceListUserTasksProcedure is the fully-qualified name of the ControlService's
+	// ListUserTasks RPC.
+	ControlServiceListUserTasksProcedure = "/core.v1.ControlService/ListUserTasks"
+	// ControlServiceGetUserTaskProcedure is the fully-qualified name of the ControlService's
+	// GetUserTask RPC.
+	ControlServiceGetUserTaskProcedure = "/core.v1.ControlService/GetUserTask"
+	// ControlServiceClaimUserTaskProcedure is the fully-qualified name of the ControlService's
+	// ClaimUserTask RPC.
+	ControlServiceClaimUserTaskProcedure = "/core.v1.ControlService/ClaimUserTask"
+	// ControlServiceUnclaimUserTaskProcedure is the fully-qualified name of the ControlService's
+	// UnclaimUserTask RPC.
+	ControlServiceUnclaimUserTaskProcedure = "/core.v1.ControlService/UnclaimUserTask"
+	// ControlServiceUpdateUserTaskProcedure is the fully-qualified name of the ControlService's
+	// UpdateUserTask RPC.
+	ControlServiceUpdateUserTaskProcedure = "/core.v1.ControlService/UpdateUserTask"
+	// ControlServiceCompleteUserTaskProcedure is the fully-qualified name of the ControlService's
+	// CompleteUserTask RPC.
+	ControlServiceCompleteUserTaskProcedure = "/core.v1.ControlService/CompleteUserTask"
 	// ControlServiceDriveProcedure is the fully-qualified name of the ControlService's Drive RPC.
 	ControlServiceDriveProcedure = "/core.v1.ControlService/Drive"
 	// ControlServiceStatusProcedure is the fully-qualified name of the ControlService's Status RPC.
@@ -120,8 +152,27 @@ type ControlServiceClient interface {
 	// ListInFlight lists running payments in key order.
 	ListInFlight(context.Context, *v1.ListInFlightRequest) (*v1.ListInFlightResponse, error)
 	PublishMessage(context.Context, *v1.PublishMessageRequest) (*v1.PublishMessageResponse, error)
+	// BroadcastSignal gives a signal to everything of the tenant that waits for it
+	// now, and to the flows that it starts.
+	BroadcastSignal(context.Context, *v1.BroadcastSignalRequest) (*v1.BroadcastSignalResponse, error)
+	// Repairs change a running payment. Each needs the name of who acts and the
+	// reason; the log, the audit topic and the payment's timeline keep them. None
+	// repeats a money effect, or leaves one in doubt behind.
 	ResolveIncident(context.Context, *v1.ResolveIncidentRequest) (*v1.ResolveIncidentResponse, error)
+	RetryJob(context.Context, *v1.RetryJobRequest) (*v1.RetryJobResponse, error)
+	SetVariables(context.Context, *v1.SetVariablesRequest) (*v1.SetVariablesResponse, error)
+	MoveToken(context.Context, *v1.MoveTokenRequest) (*v1.MoveTokenResponse, error)
+	MigratePayment(context.Context, *v1.MigratePaymentRequest) (*v1.MigratePaymentResponse, error)
 	CancelPayment(context.Context, *v1.CancelPaymentRequest) (*v1.CancelPaymentResponse, error)
+	// User tasks are work for people. Acts on them need the name of who acts.
+	// ListUserTasks looks at a bounded number of tasks: a page may be short, or
+	// empty, while there are more.
+	ListUserTasks(context.Context, *v1.ListUserTasksRequest) (*v1.ListUserTasksResponse, error)
+	GetUserTask(context.Context, *v1.GetUserTaskRequest) (*v1.GetUserTaskResponse, error)
+	ClaimUserTask(context.Context, *v1.ClaimUserTaskRequest) (*v1.ClaimUserTaskResponse, error)
+	UnclaimUserTask(context.Context, *v1.UnclaimUserTaskRequest) (*v1.UnclaimUserTaskResponse, error)
+	UpdateUserTask(context.Context, *v1.UpdateUserTaskRequest) (*v1.UpdateUserTaskResponse, error)
+	CompleteUserTask(context.Context, *v1.CompleteUserTaskRequest) (*v1.CompleteUserTaskResponse, error)
 	// Drive is the bulk door: starts and publishes in batches, answers and ends in
 	// batches. Answers carry the caller's refs and come in no particular order.
 	Drive(context.Context) (*connect.BidiStreamForClientSimple[v1.DriveRequest, v1.DriveResponse], error)
@@ -207,16 +258,82 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("PublishMessage")),
 			connect.WithClientOptions(opts...),
 		),
+		broadcastSignal: connect.NewClient[v1.BroadcastSignalRequest, v1.BroadcastSignalResponse](
+			httpClient,
+			baseURL+ControlServiceBroadcastSignalProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("BroadcastSignal")),
+			connect.WithClientOptions(opts...),
+		),
 		resolveIncident: connect.NewClient[v1.ResolveIncidentRequest, v1.ResolveIncidentResponse](
 			httpClient,
 			baseURL+ControlServiceResolveIncidentProcedure,
 			connect.WithSchema(controlServiceMethods.ByName("ResolveIncident")),
 			connect.WithClientOptions(opts...),
 		),
+		retryJob: connect.NewClient[v1.RetryJobRequest, v1.RetryJobResponse](
+			httpClient,
+			baseURL+ControlServiceRetryJobProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("RetryJob")),
+			connect.WithClientOptions(opts...),
+		),
+		setVariables: connect.NewClient[v1.SetVariablesRequest, v1.SetVariablesResponse](
+			httpClient,
+			baseURL+ControlServiceSetVariablesProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("SetVariables")),
+			connect.WithClientOptions(opts...),
+		),
+		moveToken: connect.NewClient[v1.MoveTokenRequest, v1.MoveTokenResponse](
+			httpClient,
+			baseURL+ControlServiceMoveTokenProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("MoveToken")),
+			connect.WithClientOptions(opts...),
+		),
+		migratePayment: connect.NewClient[v1.MigratePaymentRequest, v1.MigratePaymentResponse](
+			httpClient,
+			baseURL+ControlServiceMigratePaymentProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("MigratePayment")),
+			connect.WithClientOptions(opts...),
+		),
 		cancelPayment: connect.NewClient[v1.CancelPaymentRequest, v1.CancelPaymentResponse](
 			httpClient,
 			baseURL+ControlServiceCancelPaymentProcedure,
 			connect.WithSchema(controlServiceMethods.ByName("CancelPayment")),
+			connect.WithClientOptions(opts...),
+		),
+		listUserTasks: connect.NewClient[v1.ListUserTasksRequest, v1.ListUserTasksResponse](
+			httpClient,
+			baseURL+ControlServiceListUserTasksProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ListUserTasks")),
+			connect.WithClientOptions(opts...),
+		),
+		getUserTask: connect.NewClient[v1.GetUserTaskRequest, v1.GetUserTaskResponse](
+			httpClient,
+			baseURL+ControlServiceGetUserTaskProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("GetUserTask")),
+			connect.WithClientOptions(opts...),
+		),
+		claimUserTask: connect.NewClient[v1.ClaimUserTaskRequest, v1.ClaimUserTaskResponse](
+			httpClient,
+			baseURL+ControlServiceClaimUserTaskProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ClaimUserTask")),
+			connect.WithClientOptions(opts...),
+		),
+		unclaimUserTask: connect.NewClient[v1.UnclaimUserTaskRequest, v1.UnclaimUserTaskResponse](
+			httpClient,
+			baseURL+ControlServiceUnclaimUserTaskProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("UnclaimUserTask")),
+			connect.WithClientOptions(opts...),
+		),
+		updateUserTask: connect.NewClient[v1.UpdateUserTaskRequest, v1.UpdateUserTaskResponse](
+			httpClient,
+			baseURL+ControlServiceUpdateUserTaskProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("UpdateUserTask")),
+			connect.WithClientOptions(opts...),
+		),
+		completeUserTask: connect.NewClient[v1.CompleteUserTaskRequest, v1.CompleteUserTaskResponse](
+			httpClient,
+			baseURL+ControlServiceCompleteUserTaskProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("CompleteUserTask")),
 			connect.WithClientOptions(opts...),
 		),
 		drive: connect.NewClient[v1.DriveRequest, v1.DriveResponse](
@@ -253,8 +370,19 @@ type controlServiceClient struct {
 	getPayment        *connect.Client[v1.GetPaymentRequest, v1.GetPaymentResponse]
 	listInFlight      *connect.Client[v1.ListInFlightRequest, v1.ListInFlightResponse]
 	publishMessage    *connect.Client[v1.PublishMessageRequest, v1.PublishMessageResponse]
+	broadcastSignal   *connect.Client[v1.BroadcastSignalRequest, v1.BroadcastSignalResponse]
 	resolveIncident   *connect.Client[v1.ResolveIncidentRequest, v1.ResolveIncidentResponse]
+	retryJob          *connect.Client[v1.RetryJobRequest, v1.RetryJobResponse]
+	setVariables      *connect.Client[v1.SetVariablesRequest, v1.SetVariablesResponse]
+	moveToken         *connect.Client[v1.MoveTokenRequest, v1.MoveTokenResponse]
+	migratePayment    *connect.Client[v1.MigratePaymentRequest, v1.MigratePaymentResponse]
 	cancelPayment     *connect.Client[v1.CancelPaymentRequest, v1.CancelPaymentResponse]
+	listUserTasks     *connect.Client[v1.ListUserTasksRequest, v1.ListUserTasksResponse]
+	getUserTask       *connect.Client[v1.GetUserTaskRequest, v1.GetUserTaskResponse]
+	claimUserTask     *connect.Client[v1.ClaimUserTaskRequest, v1.ClaimUserTaskResponse]
+	unclaimUserTask   *connect.Client[v1.UnclaimUserTaskRequest, v1.UnclaimUserTaskResponse]
+	updateUserTask    *connect.Client[v1.UpdateUserTaskRequest, v1.UpdateUserTaskResponse]
+	completeUserTask  *connect.Client[v1.CompleteUserTaskRequest, v1.CompleteUserTaskResponse]
 	drive             *connect.Client[v1.DriveRequest, v1.DriveResponse]
 	status            *connect.Client[v1.StatusRequest, v1.StatusResponse]
 	advanceClock      *connect.Client[v1.AdvanceClockRequest, v1.AdvanceClockResponse]
@@ -355,6 +483,15 @@ func (c *controlServiceClient) PublishMessage(ctx context.Context, req *v1.Publi
 	return nil, err
 }
 
+// BroadcastSignal calls core.v1.ControlService.BroadcastSignal.
+func (c *controlServiceClient) BroadcastSignal(ctx context.Context, req *v1.BroadcastSignalRequest) (*v1.BroadcastSignalResponse, error) {
+	response, err := c.broadcastSignal.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ResolveIncident calls core.v1.ControlService.ResolveIncident.
 func (c *controlServiceClient) ResolveIncident(ctx context.Context, req *v1.ResolveIncidentRequest) (*v1.ResolveIncidentResponse, error) {
 	response, err := c.resolveIncident.CallUnary(ctx, connect.NewRequest(req))
@@ -364,9 +501,99 @@ func (c *controlServiceClient) ResolveIncident(ctx context.Context, req *v1.Reso
 	return nil, err
 }
 
+// RetryJob calls core.v1.ControlService.RetryJob.
+func (c *controlServiceClient) RetryJob(ctx context.Context, req *v1.RetryJobRequest) (*v1.RetryJobResponse, error) {
+	response, err := c.retryJob.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// SetVariables calls core.v1.ControlService.SetVariables.
+func (c *controlServiceClient) SetVariables(ctx context.Context, req *v1.SetVariablesRequest) (*v1.SetVariablesResponse, error) {
+	response, err := c.setVariables.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// MoveToken calls core.v1.ControlService.MoveToken.
+func (c *controlServiceClient) MoveToken(ctx context.Context, req *v1.MoveTokenRequest) (*v1.MoveTokenResponse, error) {
+	response, err := c.moveToken.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// MigratePayment calls core.v1.ControlService.MigratePayment.
+func (c *controlServiceClient) MigratePayment(ctx context.Context, req *v1.MigratePaymentRequest) (*v1.MigratePaymentResponse, error) {
+	response, err := c.migratePayment.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // CancelPayment calls core.v1.ControlService.CancelPayment.
 func (c *controlServiceClient) CancelPayment(ctx context.Context, req *v1.CancelPaymentRequest) (*v1.CancelPaymentResponse, error) {
 	response, err := c.cancelPayment.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListUserTasks calls core.v1.ControlService.ListUserTasks.
+func (c *controlServiceClient) ListUserTasks(ctx context.Context, req *v1.ListUserTasksRequest) (*v1.ListUserTasksResponse, error) {
+	response, err := c.listUserTasks.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetUserTask calls core.v1.ControlService.GetUserTask.
+func (c *controlServiceClient) GetUserTask(ctx context.Context, req *v1.GetUserTaskRequest) (*v1.GetUserTaskResponse, error) {
+	response, err := c.getUserTask.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ClaimUserTask calls core.v1.ControlService.ClaimUserTask.
+func (c *controlServiceClient) ClaimUserTask(ctx context.Context, req *v1.ClaimUserTaskRequest) (*v1.ClaimUserTaskResponse, error) {
+	response, err := c.claimUserTask.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UnclaimUserTask calls core.v1.ControlService.UnclaimUserTask.
+func (c *controlServiceClient) UnclaimUserTask(ctx context.Context, req *v1.UnclaimUserTaskRequest) (*v1.UnclaimUserTaskResponse, error) {
+	response, err := c.unclaimUserTask.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// UpdateUserTask calls core.v1.ControlService.UpdateUserTask.
+func (c *controlServiceClient) UpdateUserTask(ctx context.Context, req *v1.UpdateUserTaskRequest) (*v1.UpdateUserTaskResponse, error) {
+	response, err := c.updateUserTask.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// CompleteUserTask calls core.v1.ControlService.CompleteUserTask.
+func (c *controlServiceClient) CompleteUserTask(ctx context.Context, req *v1.CompleteUserTaskRequest) (*v1.CompleteUserTaskResponse, error) {
+	response, err := c.completeUserTask.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -416,8 +643,27 @@ type ControlServiceHandler interface {
 	// ListInFlight lists running payments in key order.
 	ListInFlight(context.Context, *v1.ListInFlightRequest) (*v1.ListInFlightResponse, error)
 	PublishMessage(context.Context, *v1.PublishMessageRequest) (*v1.PublishMessageResponse, error)
+	// BroadcastSignal gives a signal to everything of the tenant that waits for it
+	// now, and to the flows that it starts.
+	BroadcastSignal(context.Context, *v1.BroadcastSignalRequest) (*v1.BroadcastSignalResponse, error)
+	// Repairs change a running payment. Each needs the name of who acts and the
+	// reason; the log, the audit topic and the payment's timeline keep them. None
+	// repeats a money effect, or leaves one in doubt behind.
 	ResolveIncident(context.Context, *v1.ResolveIncidentRequest) (*v1.ResolveIncidentResponse, error)
+	RetryJob(context.Context, *v1.RetryJobRequest) (*v1.RetryJobResponse, error)
+	SetVariables(context.Context, *v1.SetVariablesRequest) (*v1.SetVariablesResponse, error)
+	MoveToken(context.Context, *v1.MoveTokenRequest) (*v1.MoveTokenResponse, error)
+	MigratePayment(context.Context, *v1.MigratePaymentRequest) (*v1.MigratePaymentResponse, error)
 	CancelPayment(context.Context, *v1.CancelPaymentRequest) (*v1.CancelPaymentResponse, error)
+	// User tasks are work for people. Acts on them need the name of who acts.
+	// ListUserTasks looks at a bounded number of tasks: a page may be short, or
+	// empty, while there are more.
+	ListUserTasks(context.Context, *v1.ListUserTasksRequest) (*v1.ListUserTasksResponse, error)
+	GetUserTask(context.Context, *v1.GetUserTaskRequest) (*v1.GetUserTaskResponse, error)
+	ClaimUserTask(context.Context, *v1.ClaimUserTaskRequest) (*v1.ClaimUserTaskResponse, error)
+	UnclaimUserTask(context.Context, *v1.UnclaimUserTaskRequest) (*v1.UnclaimUserTaskResponse, error)
+	UpdateUserTask(context.Context, *v1.UpdateUserTaskRequest) (*v1.UpdateUserTaskResponse, error)
+	CompleteUserTask(context.Context, *v1.CompleteUserTaskRequest) (*v1.CompleteUserTaskResponse, error)
 	// Drive is the bulk door: starts and publishes in batches, answers and ends in
 	// batches. Answers carry the caller's refs and come in no particular order.
 	Drive(context.Context, *connect.BidiStream[v1.DriveRequest, v1.DriveResponse]) error
@@ -499,16 +745,82 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("PublishMessage")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceBroadcastSignalHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceBroadcastSignalProcedure,
+		svc.BroadcastSignal,
+		connect.WithSchema(controlServiceMethods.ByName("BroadcastSignal")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceResolveIncidentHandler := connect.NewUnaryHandlerSimple(
 		ControlServiceResolveIncidentProcedure,
 		svc.ResolveIncident,
 		connect.WithSchema(controlServiceMethods.ByName("ResolveIncident")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceRetryJobHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceRetryJobProcedure,
+		svc.RetryJob,
+		connect.WithSchema(controlServiceMethods.ByName("RetryJob")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceSetVariablesHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceSetVariablesProcedure,
+		svc.SetVariables,
+		connect.WithSchema(controlServiceMethods.ByName("SetVariables")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceMoveTokenHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceMoveTokenProcedure,
+		svc.MoveToken,
+		connect.WithSchema(controlServiceMethods.ByName("MoveToken")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceMigratePaymentHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceMigratePaymentProcedure,
+		svc.MigratePayment,
+		connect.WithSchema(controlServiceMethods.ByName("MigratePayment")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceCancelPaymentHandler := connect.NewUnaryHandlerSimple(
 		ControlServiceCancelPaymentProcedure,
 		svc.CancelPayment,
 		connect.WithSchema(controlServiceMethods.ByName("CancelPayment")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceListUserTasksHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceListUserTasksProcedure,
+		svc.ListUserTasks,
+		connect.WithSchema(controlServiceMethods.ByName("ListUserTasks")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceGetUserTaskHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceGetUserTaskProcedure,
+		svc.GetUserTask,
+		connect.WithSchema(controlServiceMethods.ByName("GetUserTask")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceClaimUserTaskHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceClaimUserTaskProcedure,
+		svc.ClaimUserTask,
+		connect.WithSchema(controlServiceMethods.ByName("ClaimUserTask")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceUnclaimUserTaskHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceUnclaimUserTaskProcedure,
+		svc.UnclaimUserTask,
+		connect.WithSchema(controlServiceMethods.ByName("UnclaimUserTask")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceUpdateUserTaskHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceUpdateUserTaskProcedure,
+		svc.UpdateUserTask,
+		connect.WithSchema(controlServiceMethods.ByName("UpdateUserTask")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceCompleteUserTaskHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceCompleteUserTaskProcedure,
+		svc.CompleteUserTask,
+		connect.WithSchema(controlServiceMethods.ByName("CompleteUserTask")),
 		connect.WithHandlerOptions(opts...),
 	)
 	controlServiceDriveHandler := connect.NewBidiStreamHandler(
@@ -553,10 +865,32 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceListInFlightHandler.ServeHTTP(w, r)
 		case ControlServicePublishMessageProcedure:
 			controlServicePublishMessageHandler.ServeHTTP(w, r)
+		case ControlServiceBroadcastSignalProcedure:
+			controlServiceBroadcastSignalHandler.ServeHTTP(w, r)
 		case ControlServiceResolveIncidentProcedure:
 			controlServiceResolveIncidentHandler.ServeHTTP(w, r)
+		case ControlServiceRetryJobProcedure:
+			controlServiceRetryJobHandler.ServeHTTP(w, r)
+		case ControlServiceSetVariablesProcedure:
+			controlServiceSetVariablesHandler.ServeHTTP(w, r)
+		case ControlServiceMoveTokenProcedure:
+			controlServiceMoveTokenHandler.ServeHTTP(w, r)
+		case ControlServiceMigratePaymentProcedure:
+			controlServiceMigratePaymentHandler.ServeHTTP(w, r)
 		case ControlServiceCancelPaymentProcedure:
 			controlServiceCancelPaymentHandler.ServeHTTP(w, r)
+		case ControlServiceListUserTasksProcedure:
+			controlServiceListUserTasksHandler.ServeHTTP(w, r)
+		case ControlServiceGetUserTaskProcedure:
+			controlServiceGetUserTaskHandler.ServeHTTP(w, r)
+		case ControlServiceClaimUserTaskProcedure:
+			controlServiceClaimUserTaskHandler.ServeHTTP(w, r)
+		case ControlServiceUnclaimUserTaskProcedure:
+			controlServiceUnclaimUserTaskHandler.ServeHTTP(w, r)
+		case ControlServiceUpdateUserTaskProcedure:
+			controlServiceUpdateUserTaskHandler.ServeHTTP(w, r)
+		case ControlServiceCompleteUserTaskProcedure:
+			controlServiceCompleteUserTaskHandler.ServeHTTP(w, r)
 		case ControlServiceDriveProcedure:
 			controlServiceDriveHandler.ServeHTTP(w, r)
 		case ControlServiceStatusProcedure:
@@ -616,12 +950,56 @@ func (UnimplementedControlServiceHandler) PublishMessage(context.Context, *v1.Pu
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.PublishMessage is not implemented"))
 }
 
+func (UnimplementedControlServiceHandler) BroadcastSignal(context.Context, *v1.BroadcastSignalRequest) (*v1.BroadcastSignalResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.BroadcastSignal is not implemented"))
+}
+
 func (UnimplementedControlServiceHandler) ResolveIncident(context.Context, *v1.ResolveIncidentRequest) (*v1.ResolveIncidentResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ResolveIncident is not implemented"))
 }
 
+func (UnimplementedControlServiceHandler) RetryJob(context.Context, *v1.RetryJobRequest) (*v1.RetryJobResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.RetryJob is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) SetVariables(context.Context, *v1.SetVariablesRequest) (*v1.SetVariablesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.SetVariables is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) MoveToken(context.Context, *v1.MoveTokenRequest) (*v1.MoveTokenResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.MoveToken is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) MigratePayment(context.Context, *v1.MigratePaymentRequest) (*v1.MigratePaymentResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.MigratePayment is not implemented"))
+}
+
 func (UnimplementedControlServiceHandler) CancelPayment(context.Context, *v1.CancelPaymentRequest) (*v1.CancelPaymentResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.CancelPayment is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ListUserTasks(context.Context, *v1.ListUserTasksRequest) (*v1.ListUserTasksResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ListUserTasks is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) GetUserTask(context.Context, *v1.GetUserTaskRequest) (*v1.GetUserTaskResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.GetUserTask is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ClaimUserTask(context.Context, *v1.ClaimUserTaskRequest) (*v1.ClaimUserTaskResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ClaimUserTask is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) UnclaimUserTask(context.Context, *v1.UnclaimUserTaskRequest) (*v1.UnclaimUserTaskResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.UnclaimUserTask is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) UpdateUserTask(context.Context, *v1.UpdateUserTaskRequest) (*v1.UpdateUserTaskResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.UpdateUserTask is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) CompleteUserTask(context.Context, *v1.CompleteUserTaskRequest) (*v1.CompleteUserTaskResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.CompleteUserTask is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) Drive(context.Context, *connect.BidiStream[v1.DriveRequest, v1.DriveResponse]) error {
