@@ -90,6 +90,30 @@ func (p *payment) visible(from uint32) []*enginev1.Variable {
 	return mergeVariables(p.visible(s.Parent), s.Variables)
 }
 
+// Visible returns what the element of a token sees, ascending by name, and the flow
+// it belongs to: what lies in its scope and those around it, up to the flow's own, the
+// nearest winning. The slice is the row's and must not be changed.
+func Visible(in *enginev1.Instance, token uint32) (vars []*enginev1.Variable, flow string) {
+	scope := func(n uint32) *enginev1.Scope {
+		i := slices.IndexFunc(in.Scopes, func(s *enginev1.Scope) bool { return s.N == n })
+		if i < 0 {
+			return nil
+		}
+		return in.Scopes[i]
+	}
+	i := slices.IndexFunc(in.Tokens, func(t *enginev1.Token) bool { return t.N == token })
+	if i < 0 {
+		return nil, in.Flow
+	}
+	for s := scope(in.Tokens[i].Scope); s != nil; s = scope(s.Parent) {
+		vars = mergeVariables(s.Variables, vars)
+		if s.Flow != "" {
+			return vars, s.Flow
+		}
+	}
+	return vars, in.Flow
+}
+
 // sight is what an expression evaluated in a scope can see.
 type sight struct {
 	p    *payment

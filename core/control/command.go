@@ -155,6 +155,8 @@ func keyed(cmd *enginev1.Command) bool {
 		return v.StartPayment.ClientKey != ""
 	case *enginev1.Command_Publish:
 		return v.Publish.MessageId != ""
+	case *enginev1.Command_ClaimUserTask:
+		return v.ClaimUserTask.OnlyFree
 	case *enginev1.Command_PutTenant, *enginev1.Command_Deploy,
 		*enginev1.Command_InstallConnector, *enginev1.Command_ActivateConnector:
 		return true

@@ -61,10 +61,11 @@ func refusal(reply *enginev1.Event) error {
 	}
 	code := connect.CodeFailedPrecondition
 	switch reply.Code {
-	case engine.CodeBadCommand, engine.CodeTooLarge, engine.CodeFlowRefused:
+	case engine.CodeBadCommand, engine.CodeTooLarge, engine.CodeFlowRefused, engine.CodeActorMissing:
 		code = connect.CodeInvalidArgument
 	case engine.CodeTenantUnknown, engine.CodeFlowUnknown, engine.CodeConnectorUnknown,
-		engine.CodePaymentUnknown, engine.CodeIncidentUnknown:
+		engine.CodePaymentUnknown, engine.CodeIncidentUnknown, engine.CodeTokenUnknown, engine.CodeElementUnknown,
+		engine.CodeJobUnknown, engine.CodeTaskUnknown:
 		code = connect.CodeNotFound
 	case engine.CodeConflict, engine.CodeAliasTaken, engine.CodeJobTypeTaken, engine.CodeBootstrapped:
 		code = connect.CodeAlreadyExists

@@ -52,40 +52,23 @@ func (s *Service) PublishMessage(ctx context.Context, r *corev1.PublishMessageRe
 	return &corev1.PublishMessageResponse{Duplicate: connector.ReplyAnswer(reply).GetPublish().GetDuplicate()}, nil
 }
 
-// ResolveIncident lets a payment go on where it stands.
-func (s *Service) ResolveIncident(ctx context.Context, r *corev1.ResolveIncidentRequest) (*corev1.ResolveIncidentResponse, error) {
-	payment, err := s.payment(r.Payment)
-	if err != nil {
-		return nil, err
-	}
+// BroadcastSignal gives a signal to everything of the tenant that waits for it now.
+func (s *Service) BroadcastSignal(ctx context.Context, r *corev1.BroadcastSignalRequest) (*corev1.BroadcastSignalResponse, error) {
 	vars, err := variables(r.Variables)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := s.Commands.Propose(ctx, &enginev1.Command{Verb: &enginev1.Command_ResolveIncident{
-		ResolveIncident: &enginev1.ResolveIncident{
-			Payment: payment, Incident: r.Incident, Variables: vars, Retries: r.Retries, Actor: actor(r.Actor),
-		},
-	}})
-	if err := s.fromPropose(reply, err); err != nil {
-		return nil, err
-	}
-	return &corev1.ResolveIncidentResponse{}, nil
-}
-
-// CancelPayment ends a payment that has moved no money.
-func (s *Service) CancelPayment(ctx context.Context, r *corev1.CancelPaymentRequest) (*corev1.CancelPaymentResponse, error) {
-	payment, err := s.payment(r.Payment)
+	by, err := named(r.Actor)
 	if err != nil {
 		return nil, err
 	}
-	reply, err := s.Commands.Propose(ctx, &enginev1.Command{Verb: &enginev1.Command_CancelPayment{
-		CancelPayment: &enginev1.CancelPayment{Payment: payment, Actor: actor(r.Actor)},
-	}})
+	reply, err := s.Commands.Propose(ctx, &enginev1.Command{Verb: &enginev1.Command_Broadcast{Broadcast: &enginev1.Broadcast{
+		Tenant: r.Tenant, Name: r.Name, Variables: vars, Actor: by,
+	}}})
 	if err := s.fromPropose(reply, err); err != nil {
 		return nil, err
 	}
-	return &corev1.CancelPaymentResponse{}, nil
+	return &corev1.BroadcastSignalResponse{}, nil
 }
 
 // payment is the key of a payment's UUID.

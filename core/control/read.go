@@ -85,32 +85,29 @@ func inFlight(meta *enginev1.Meta, i *enginev1.Instance) *corev1.PaymentInfo {
 
 func (s *Service) running(tx engine.Tx, meta *enginev1.Meta, i *enginev1.Instance) *corev1.GetPaymentResponse {
 	answer := &corev1.GetPaymentResponse{Payment: inFlight(meta, i)}
-	scopes := make(map[uint32]*enginev1.Scope, len(i.Scopes))
-	for _, scope := range i.Scopes {
-		scopes[scope.N] = scope
-	}
 	if len(i.Scopes) > 0 {
-		for _, v := range i.Scopes[0].Variables {
-			answer.Variables = append(answer.Variables, &corev1.Variable{Name: v.Name, Json: string(v.Json)})
-		}
+		answer.Variables = variableInfos(i.Scopes[0].Variables)
 	}
+	places := places{tx: tx, flows: &s.flows, instance: i}
 	for _, t := range i.Tokens {
-		body := scopes[t.Scope]
-		for body != nil && body.Local {
-			body = scopes[body.Parent]
-		}
-		token := &corev1.TokenInfo{N: t.N, Scope: t.Scope, Job: t.Job, Incident: t.Incident}
-		if body != nil {
-			token.Element = s.flows.element(tx, i.Tenant, body.Flow, body.FlowVersion, t.Element)
-		}
-		for _, w := range t.Waits {
-			token.Waits = append(token.Waits, &corev1.WaitInfo{DueMs: w.DueMs, Message: w.Name, Key: w.Key})
-		}
-		answer.Tokens = append(answer.Tokens, token)
+		answer.Tokens = append(answer.Tokens, &corev1.TokenInfo{
+			N: t.N, Scope: t.Scope, Job: t.Job, Incident: t.Incident, UserTask: t.UserTask,
+			Element: places.element(t.Scope, t.Element), Waits: places.waits(t.Scope, t.Waits),
+		})
 		if t.Job != 0 {
 			if row, found := tx.Get(engine.Key{Table: engine.TableJob, A: i.Payment, B: uint64(t.Job)}); found {
 				answer.Jobs = append(answer.Jobs, jobInfo(row.(*enginev1.Job)))
 			}
+		}
+	}
+	for n, scope := range i.Scopes {
+		if n > 0 {
+			answer.Scopes = append(answer.Scopes, places.scope(scope))
+		}
+	}
+	for _, t := range i.Tokens {
+		if row, found := tx.Get(engine.Key{Table: engine.TableUserTask, A: i.Payment, B: uint64(t.UserTask)}); t.UserTask != 0 && found {
+			answer.UserTasks = append(answer.UserTasks, userTask(tx, meta, row.(*enginev1.UserTask)))
 		}
 	}
 	for _, n := range i.Incidents {
@@ -118,7 +115,7 @@ func (s *Service) running(tx engine.Tx, meta *enginev1.Meta, i *enginev1.Instanc
 			incident := row.(*enginev1.Incident)
 			answer.Incidents = append(answer.Incidents, &corev1.IncidentInfo{
 				N: incident.N, Element: incident.Element, Code: incident.Code, Text: incident.Text,
-				OpenedMs: incident.OpenedMs, Repairs: incident.Repairs, Job: incident.Job,
+				OpenedMs: incident.OpenedMs, Repairs: engine.Repairs(tx, incident), Job: incident.Job, Token: incident.Token,
 			})
 		}
 	}
@@ -128,6 +125,65 @@ func (s *Service) running(tx engine.Tx, meta *enginev1.Meta, i *enginev1.Instanc
 		}
 	}
 	return answer
+}
+
+func variableInfos(vars []*enginev1.Variable) []*corev1.Variable {
+	out := make([]*corev1.Variable, 0, len(vars))
+	for _, v := range vars {
+		out = append(out, &corev1.Variable{Name: v.Name, Json: string(v.Json)})
+	}
+	return out
+}
+
+// places tells where things of a payment stand, by the ids of its flows' elements.
+type places struct {
+	tx       engine.Tx
+	flows    *flowCache
+	instance *enginev1.Instance
+}
+
+// flow is the scope of the flow that a scope belongs to; nil: the row is damaged.
+func (p places) flow(scope uint32) *enginev1.Scope {
+	for {
+		i := slices.IndexFunc(p.instance.Scopes, func(s *enginev1.Scope) bool { return s.N == scope })
+		if i < 0 {
+			return nil
+		}
+		if s := p.instance.Scopes[i]; s.Flow != "" {
+			return s
+		}
+		scope = p.instance.Scopes[i].Parent
+	}
+}
+
+func (p places) element(scope, index uint32) string {
+	flow := p.flow(scope)
+	if flow == nil {
+		return ""
+	}
+	return p.flows.element(p.tx, p.instance.Tenant, flow.Flow, flow.FlowVersion, index)
+}
+
+func (p places) waits(scope uint32, waits []*enginev1.Wait) (out []*corev1.WaitInfo) {
+	for _, w := range waits {
+		out = append(out, &corev1.WaitInfo{
+			DueMs: w.DueMs, Message: w.Name, Key: w.Key, Signal: w.Signal, Element: p.element(scope, w.Element),
+		})
+	}
+	return out
+}
+
+func (p places) scope(s *enginev1.Scope) *corev1.ScopeInfo {
+	info := &corev1.ScopeInfo{
+		N: s.N, Parent: s.Parent, Token: s.Token, Flow: s.Flow, FlowVersion: s.FlowVersion, Round: s.Round,
+		Variables: variableInfos(s.Variables), Waits: p.waits(s.N, s.Waits), Compensation: s.Compensation,
+	}
+	for _, t := range p.instance.Tokens {
+		if t.N == s.Token {
+			info.Element = p.element(t.Scope, t.Element)
+		}
+	}
+	return info
 }
 
 func jobInfo(j *enginev1.Job) *corev1.JobInfo {

@@ -189,7 +189,7 @@ func (a *attempt) conclude(err error) error {
 
 // makeTrigger takes down what the job's manifest wants to be told.
 func (a *attempt) makeTrigger(jobType *sdkv1.JobType) {
-	variables, flow := visible(a.instance, a.job.Token)
+	variables, flow := engine.Visible(a.instance, a.job.Token)
 	r := &a.room
 	r.job = sdkv1.Job{
 		Type: jobType.Type, Payment: a.uuid,
@@ -231,42 +231,6 @@ func (a *attempt) inputs(variables []*enginev1.Variable, names []string) []*sdkv
 		}
 	}
 	return out
-}
-
-// visible is what the element of a token sees: the variables of its scope, local
-// scopes over the flow's, and the flow they belong to.
-func visible(instance *enginev1.Instance, token uint32) ([]*enginev1.Variable, string) {
-	at := uint32(0)
-	for _, t := range instance.Tokens {
-		if t.N == token {
-			at = t.Scope
-		}
-	}
-	var out []*enginev1.Variable
-	for s := scope(instance, at); s != nil; s = scope(instance, s.Parent) {
-		if out == nil && !s.Local {
-			return s.Variables, s.Flow // sorted, and there is nothing to lay over it
-		}
-		for _, v := range s.Variables {
-			if !slices.ContainsFunc(out, func(nearer *enginev1.Variable) bool { return nearer.Name == v.Name }) {
-				out = append(out, v)
-			}
-		}
-		if !s.Local {
-			slices.SortFunc(out, func(a, b *enginev1.Variable) int { return strings.Compare(a.Name, b.Name) })
-			return out, s.Flow
-		}
-	}
-	return out, instance.Flow
-}
-
-func scope(instance *enginev1.Instance, n uint32) *enginev1.Scope {
-	for _, s := range instance.Scopes {
-		if s.N == n {
-			return s
-		}
-	}
-	return nil
 }
 
 // step asks the guest what is next.
