@@ -164,6 +164,7 @@ func put(bucket *bbolt.Bucket, changes []*entry, merged bool, rows *uint64, done
 			continue
 		}
 		size := len(key) + rowHead + e.row.SizeVT()
+		e.size = uint32(size) // nobody else looks before the entry is at rest
 		if cap(slab)-len(slab) < size {
 			slab = make([]byte, 0, max(size, 1<<20))
 		}
@@ -205,13 +206,14 @@ func (s *store) resume() {
 const settleStep = 1024
 
 // settle tells memory that the disk holds the generation: deleted and cold keys
-// leave, the others become clean.
+// leave, the others are at rest.
 func (s *store) settle(g *generation) {
 	for id, t := range s.tables {
 		if t == nil {
 			continue
 		}
 		for changes := range slices.Chunk(g.changes[id], settleStep) {
+			var atRest []*entry
 			s.interrupt()
 			for _, e := range changes {
 				if t.find(e.key) != e {
@@ -227,9 +229,10 @@ func (s *store) settle(g *generation) {
 						t.last = e.key
 					}
 				default:
-					e.generation, e.since, e.stored = 0, s.generation, true
+					atRest = s.rest(t, e, atRest)
 				}
 			}
+			s.resting.add(atRest)
 			s.resume()
 		}
 	}
@@ -238,36 +241,4 @@ func (s *store) settle(g *generation) {
 	s.frozen = slices.DeleteFunc(s.frozen, func(f *generation) bool { return f == g })
 	s.delta -= g.delta
 	s.disk.index = g.at.index
-}
-
-// parkAfter is how many checkpoints a row outlasts in memory without a change.
-const parkAfter = 16
-
-// park lets go of rows that have not changed for a while, in tables that have
-// outgrown what memory should hold: payments that wait for days live on the disk
-// until something happens to them.
-func (s *store) park() {
-	for _, t := range s.tables {
-		if t == nil || t.rows == nil || t.layout.Cold {
-			continue
-		}
-		s.interrupt()
-		if len(t.rows) > s.residentRows {
-			n := 0
-			for key, e := range t.rows {
-				if e.generation == 0 && e.since+parkAfter <= s.generation {
-					delete(t.rows, key)
-					t.absent++
-					if key.Compare(t.last) > 0 {
-						t.last = key
-					}
-				}
-				if n++; n%settleStep == 0 { // let entries be applied in between
-					s.resume()
-					s.interrupt()
-				}
-			}
-		}
-		s.resume()
-	}
 }

@@ -68,9 +68,11 @@ type Config struct {
 	LogMaxBytes int64
 	// SegmentBytes is the size of an outbox segment; default the outbox's.
 	SegmentBytes int64
-	// ResidentRows (250,000) of one table may rest in memory; of more, those that
-	// have not changed for a while are left to the checkpoint.
-	ResidentRows int
+	// A table of no more than ResidentRows (1,000) stays in memory. Of the larger
+	// ones, rows that the checkpoint holds do as long as they take up less than
+	// ResidentBytes (16 MiB) there, which is a multiple of that in memory.
+	ResidentRows  int
+	ResidentBytes int64
 	// MapBytes (8 GiB) of address space are set aside for the checkpoint file.
 	MapBytes int
 
@@ -131,7 +133,8 @@ func (c *Config) complete() error {
 	fill(&c.DeltaMaxBytes, 1<<30)
 	fill(&c.LogMaxBytes, 256<<20)
 	fill(&c.SegmentBytes, outbox.DefaultSegmentBytes)
-	fill(&c.ResidentRows, 250_000)
+	fill(&c.ResidentRows, 1000)
+	fill(&c.ResidentBytes, 16<<20)
 	fill(&c.MapBytes, 8<<30)
 	fill(&c.EntryCommands, 256)
 	fill(&c.EntryBytes, 1<<20)

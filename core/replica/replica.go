@@ -90,7 +90,7 @@ func (r *Replica) openState() error {
 		return fmt.Errorf("replica: create the directory: %w", err)
 	}
 	var err error
-	if r.store, err = openStore(filepath.Join(state, checkpointName), r.cfg.MapBytes, r.cfg.ResidentRows); err != nil {
+	if r.store, err = openStore(filepath.Join(state, checkpointName), r.cfg.MapBytes, r.cfg.ResidentRows, r.cfg.ResidentBytes); err != nil {
 		return err
 	}
 	if r.outbox, err = outbox.Open(filepath.Join(state, outboxName), r.store.at.outbox, r.cfg.SegmentBytes); err != nil {

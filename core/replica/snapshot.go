@@ -416,7 +416,7 @@ func (a *applier) reset() error {
 			t.clear()
 		}
 	}
-	s.frozen, s.touched, s.delta = nil, nil, 0
+	s.frozen, s.touched, s.delta, s.resting = nil, nil, 0, resting{}
 	s.generation++
 	if err := s.load(); err != nil {
 		return err

@@ -27,8 +27,10 @@ type store struct {
 	tables [64]*table
 	hasher *hasher
 
-	mapBytes     int // of the checkpoint file
-	residentRows int // of one table, above which rows at rest leave memory
+	mapBytes      int   // of the checkpoint file
+	residentRows  int   // a table that has no more of them stays in memory
+	residentBytes int64 // of rows at rest, of larger tables
+	resting       resting
 
 	closed     bool
 	at         mark   // what the rows reflect
@@ -65,8 +67,8 @@ type generation struct {
 
 // openStore opens the checkpoint at the path, or makes an empty one, and loads
 // what the layouts want in memory.
-func openStore(path string, mapBytes, residentRows int) (*store, error) {
-	s := &store{generation: 1, mapBytes: mapBytes, residentRows: residentRows}
+func openStore(path string, mapBytes, residentRows int, residentBytes int64) (*store, error) {
+	s := &store{generation: 1, mapBytes: mapBytes, residentRows: residentRows, residentBytes: residentBytes}
 	for id, layout := range engine.Layouts {
 		s.tables[id] = newTable(id, layout)
 	}
@@ -83,9 +85,8 @@ func openStore(path string, mapBytes, residentRows int) (*store, error) {
 	return s, nil
 }
 
-// load fills memory from the checkpoint: ordered tables and small ones whole, so
-// that a key which is missing is known to be without a look at the disk; of the
-// others only the index.
+// load fills memory from the checkpoint: small tables whole; of the others their
+// index and what tells which keys there are.
 func (s *store) load() error {
 	state, err := s.disk.state()
 	if err != nil {
@@ -109,8 +110,8 @@ func (s *store) load() error {
 					return fmt.Errorf("replica: read the checkpoint: %w", err)
 				}
 			}
-			whole := !t.layout.Cold && (t.layout.Ordered || t.absent <= s.residentRows)
-			if !whole && t.index == nil {
+			whole := !t.layout.Cold && t.absent <= s.residentRows
+			if t.layout.Cold && t.index == nil {
 				continue
 			}
 			for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
@@ -118,10 +119,14 @@ func (s *store) load() error {
 				if err != nil {
 					return fmt.Errorf("replica: read the checkpoint: %w", err)
 				}
+				if !whole && t.index == nil {
+					t.away.add(key)
+					continue
+				}
 				row, sum := decodeRow(t, k, v)
 				t.reindex(key, nil, row)
 				if whole {
-					t.set(&entry{key: key, row: row, stored: true, digest: &digest{sum: sum, live: true}})
+					t.set(&entry{key: key, row: row, size: uint32(len(k) + len(v)), stored: true, digest: &digest{sum: sum, live: true}})
 					t.absent--
 				}
 			}
@@ -165,24 +170,24 @@ func (x *tx) bucket(t *table) *bbolt.Bucket {
 	return x.buckets[t.id]
 }
 
-// stored looks the key up in the checkpoint.
-func (x *tx) stored(t *table, key engine.Key) (engine.Row, uint64, bool) {
+// stored looks the key up in the checkpoint and returns a clean entry, or nil.
+func (x *tx) stored(t *table, key engine.Key) *entry {
 	if !t.mayBeStored(key) || key == x.missed {
-		return nil, 0, false
+		return nil
 	}
 	b := x.bucket(t)
 	if b == nil {
-		return nil, 0, false
+		return nil
 	}
 	var scratch [128]byte
 	k := key.Append(scratch[:0])
 	v := b.Get(k)
 	if v == nil {
 		x.missed = key
-		return nil, 0, false
+		return nil
 	}
 	row, sum := decodeRow(t, k, v)
-	return row, sum, true
+	return &entry{key: key, row: row, size: uint32(len(k) + len(v)), stored: true, digest: &digest{sum: sum, live: true}}
 }
 
 func (s *store) table(id engine.Table) *table {
@@ -205,12 +210,16 @@ func (x *tx) Get(key engine.Key) (engine.Row, bool) {
 	if e := t.find(key); e != nil {
 		return e.row, e.row != nil
 	}
-	row, sum, found := x.stored(t, key)
-	if found && x.write && !t.layout.Cold {
-		t.set(&entry{key: key, row: row, since: x.store.generation, stored: true, digest: &digest{sum: sum, live: true}})
-		t.absent--
+	e := x.stored(t, key)
+	if e == nil {
+		return nil, false
 	}
-	return row, found
+	if x.write && !t.layout.Cold {
+		t.set(e)
+		t.returned(key)
+		x.store.resting.fresh = x.store.rest(t, e, x.store.resting.fresh)
+	}
+	return e.row, true
 }
 
 // Put implements engine.Tx.
@@ -238,15 +247,15 @@ func (x *tx) change(key engine.Key, row engine.Row) {
 	var old engine.Row
 	switch {
 	case e == nil:
-		stored, sum, found := x.stored(t, key)
-		if !found && row == nil {
+		if e = x.stored(t, key); e != nil {
+			old = e.row
+			t.returned(key)
+		} else if row == nil {
 			return
+		} else {
+			e = &entry{key: key}
 		}
-		e = &entry{key: key, generation: s.generation, stored: found}
-		if found {
-			old, e.digest = stored, &digest{sum: sum, live: true}
-			t.absent--
-		}
+		e.generation = s.generation
 		t.set(e)
 		t.dirty = append(t.dirty, e)
 	case e.generation == s.generation:
@@ -263,6 +272,9 @@ func (x *tx) change(key engine.Key, row engine.Row) {
 	}
 	e.row = row
 	t.reindex(key, old, row)
+	if row != nil && key.Compare(t.floor) < 0 {
+		t.floor = key
+	}
 	if row == nil && !e.stored {
 		t.remove(key)
 		t.dead++
@@ -277,6 +289,27 @@ func (x *tx) change(key engine.Key, row engine.Row) {
 // Ascend implements engine.Tx.
 func (x *tx) Ascend(from engine.Key, visit func(engine.Key, engine.Row) bool) {
 	t := x.store.table(from.Table)
+	lowest := from.Compare(t.floor) <= 0
+	if lowest {
+		from = t.floor
+	}
+	if from.Table != t.id {
+		return // there is no row
+	}
+	if lowest && x.write && t.tree != nil {
+		show := visit
+		visit = func(key engine.Key, row engine.Row) bool {
+			if lowest {
+				t.floor, lowest = key, false
+			}
+			return show(key, row)
+		}
+		defer func() {
+			if lowest {
+				t.floor = engine.Key{Table: t.id + 1}
+			}
+		}()
+	}
 	below := storedRows{tx: x, table: t}
 	if t.absent > 0 || t.rows != nil {
 		below.seek(from)

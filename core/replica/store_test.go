@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -25,7 +26,8 @@ type restless struct {
 	store *store
 	moves func() int // what to do next: see move
 
-	resident int // rows of a table that may rest in memory
+	resident int   // rows of a table that stay in memory
+	bytes    int64 // of larger tables that may
 }
 
 func openRestless(t testing.TB, moves func() int) *restless {
@@ -36,7 +38,7 @@ func openRestless(t testing.TB, moves func() int) *restless {
 }
 
 func (r *restless) open() {
-	s, err := openStore(r.path, 1<<20, r.resident)
+	s, err := openStore(r.path, 1<<20, r.resident, r.bytes)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -265,33 +267,110 @@ func TestShortLivesCostNothing(t *testing.T) {
 // TestRowsAtRestLeaveMemory shows that payments which wait for long need no
 // memory, and are found when something happens to them.
 func TestRowsAtRestLeaveMemory(t *testing.T) {
-	s := openRestless(t, func() int { return 0 })
-	for n := range uint64(3000) {
-		s.Put(engine.Key{Table: engine.TableJob, A: n + 1}, rowFor(engine.TableJob, n+1))
+	for _, table := range []engine.Table{engine.TableJob, engine.TableTimer} {
+		t.Run(engine.Layouts[table].Name, func(t *testing.T) {
+			s := openRestless(t, func() int { return 0 })
+			for n := range uint64(3000) {
+				s.Put(engine.Key{Table: table, A: n + 1}, rowFor(table, n+1))
+			}
+			before := s.hash()
+			s.move(2)
+			rows := s.store.tables[table]
+			if rows.len() != 0 || rows.absent != 3000 || s.store.resting.bytes != 0 {
+				t.Fatalf("%d rows are in memory and %d on the disk; %d bytes rest", rows.len(), rows.absent, s.store.resting.bytes)
+			}
+			k := engine.Key{Table: table, A: 1234}
+			want := encodeRow(nil, rowFor(table, 1234))
+			if row, found := s.Get(k); !found || !bytes.Equal(encodeRow(nil, row), want) {
+				t.Fatalf("a row at rest is %v, %v", row, found)
+			}
+			if row, found := s.Get(engine.Key{Table: table, A: 4000}); found {
+				t.Fatalf("a row that never was is %v", row)
+			}
+			s.Put(k, rowFor(table, 1))
+			s.Put(k, rowFor(table, 1234))
+			if after := s.hash(); after != before {
+				t.Fatalf("the hash went from %x to %x", before, after)
+			}
+			n := 0
+			s.Ascend(engine.Key{Table: table}, func(engine.Key, engine.Row) bool { n++; return true })
+			if n != 3000 {
+				t.Fatalf("%d rows are found", n)
+			}
+			s.move(2)
+			s.move(4)
+			if after := s.hash(); after != before || rows.len() != 0 {
+				t.Fatalf("after a restart %d rows are in memory and the hash went from %x to %x", rows.len(), before, after)
+			}
+		})
 	}
-	before := s.hash()
-	for range parkAfter + 2 {
-		s.Put(engine.Key{Table: engine.TableMeta}, rowFor(engine.TableMeta, 1))
+}
+
+// TestTheLatestRowsAtRestStay shows that memory is used up to its bound.
+func TestTheLatestRowsAtRestStay(t *testing.T) {
+	s := openRestless(t, func() int { return 0 })
+	put := func(n uint64) { s.Put(engine.Key{Table: engine.TableJob, A: n}, rowFor(engine.TableJob, n)) }
+	put(1)
+	put(2)
+	put(3)
+	s.move(2) // nothing may rest: how long is one?
+	jobs := s.store.tables[engine.TableJob]
+	s.Get(engine.Key{Table: engine.TableJob, A: 1})
+	one := s.store.resting.bytes
+	s.store.residentBytes = 10*one + one/2
+	for n := range uint64(20) {
+		put(100 + n)
 		s.move(2)
 	}
-	jobs := s.store.tables[engine.TableJob]
-	if jobs.len() != 0 || jobs.absent != 3000 {
-		t.Fatalf("%d rows are in memory and %d on the disk", jobs.len(), jobs.absent)
+	if jobs.len() != 10 || jobs.absent != 13 {
+		t.Fatalf("%d rows are in memory and %d on the disk, of 23; 10 may be", jobs.len(), jobs.absent)
 	}
-	k := engine.Key{Table: engine.TableJob, A: 1234}
-	if row, found := s.Get(k); !found || row.(*enginev1.Job).Payment != 1234 {
-		t.Fatalf("a row at rest is %v, %v", row, found)
+	for n := range uint64(10) {
+		if jobs.find(engine.Key{Table: engine.TableJob, A: 110 + n}) == nil {
+			t.Errorf("row %d has left", 110+n)
+		}
 	}
-	s.Put(k, rowFor(engine.TableJob, 1))
-	s.Put(k, rowFor(engine.TableJob, 1234))
-	s.Delete(engine.Key{Table: engine.TableMeta})
-	if after := s.hash(); after != before {
-		t.Fatalf("the hash went from %x to %x", before, after)
+}
+
+// TestFiredTimersAreNotWalkedThrough shows that the first live row of an ordered
+// table is found at once, however many before it were deleted since the last
+// checkpoint, and whatever is put below it later.
+func TestFiredTimersAreNotWalkedThrough(t *testing.T) {
+	const rows = 3000
+	key := func(n uint64) engine.Key { return engine.Key{Table: engine.TableTimer, A: n} }
+	s := openRestless(t, func() int { return 0 })
+	for n := range uint64(rows) {
+		s.Put(key(n+10), rowFor(engine.TableTimer, n+10))
 	}
-	n := 0
-	s.Ascend(engine.Key{Table: engine.TableJob}, func(engine.Key, engine.Row) bool { n++; return true })
-	if n != 3000 {
-		t.Fatalf("%d rows are found", n)
+	s.move(2)
+	first := func() (a uint64) {
+		s.Ascend(engine.Key{Table: engine.TableTimer}, func(k engine.Key, _ engine.Row) bool { a = k.A; return false })
+		return a
+	}
+	for n := range uint64(rows) {
+		if got := first(); got != n+10 {
+			t.Fatalf("the first row is %d, want %d", got, n+10)
+		}
+		if n == 1500 {
+			s.Put(key(5), rowFor(engine.TableTimer, 5))
+			if got := first(); got != 5 {
+				t.Fatalf("the first row is %d, want 5", got)
+			}
+			s.Delete(key(5))
+			s.move(1)
+		}
+		s.Delete(key(n + 10))
+	}
+	if got := first(); got != 0 {
+		t.Fatalf("there is a row %d", got)
+	}
+	table := s.store.tables[engine.TableTimer]
+	if table.floor.Table == table.id {
+		t.Fatalf("the floor is %v of a table without rows", table.floor)
+	}
+	s.Put(key(7), rowFor(engine.TableTimer, 7))
+	if got := first(); got != 7 {
+		t.Fatalf("the first row is %d, want 7", got)
 	}
 }
 

@@ -16,9 +16,9 @@ type entry struct {
 	// generation is the one that changed the key last; 0 means that the
 	// checkpoint holds this very row.
 	generation uint64
-	// since is the generation in which the row was written or read, of a row that
-	// the checkpoint holds.
-	since uint64
+	// size is how many bytes the key and the row take in the checkpoint, once they
+	// are in it.
+	size uint32
 	// stored says that the checkpoint, once every earlier generation is in it,
 	// holds a row under this key.
 	stored bool
@@ -57,9 +57,16 @@ type table struct {
 	// absent counts the rows that only the checkpoint holds. While it is 0, a key
 	// that is not in memory does not exist.
 	absent int
-	// last is the greatest key the checkpoint ever held, of tables whose keys
-	// mostly ascend: above it there is nothing to look up.
+	// away tells keys that only the checkpoint holds from those that are nowhere.
+	// Cold tables have too many for that; their keys mostly ascend, and last is the
+	// greatest the checkpoint ever held: above it there is nothing to look up.
+	away away
 	last engine.Key
+
+	// floor is a key of an ordered table below which no row lives. The lowest rows
+	// are those that go first, and what they leave behind until a checkpoint has
+	// seen it is not walked through again.
+	floor engine.Key
 }
 
 func newTable(id engine.Table, layout engine.Layout) *table {
@@ -78,7 +85,8 @@ func (t *table) clear() {
 	if t.layout.Index != nil {
 		t.index = make(map[pair]pair)
 	}
-	t.dirty, t.dead, t.absent, t.last, t.highest = nil, 0, 0, engine.Key{}, engine.Key{}
+	t.dirty, t.dead, t.absent = nil, 0, 0
+	t.away, t.last, t.highest, t.floor = newAway(), engine.Key{}, engine.Key{}, engine.Key{Table: t.id}
 }
 
 func (t *table) find(key engine.Key) *entry {
@@ -122,7 +130,18 @@ func (t *table) len() int {
 // mayBeStored reports whether a key that is not in memory may be in the
 // checkpoint.
 func (t *table) mayBeStored(key engine.Key) bool {
-	return t.absent > 0 && (!t.layout.Cold || key.Compare(t.last) <= 0)
+	if t.layout.Cold {
+		return t.absent > 0 && key.Compare(t.last) <= 0
+	}
+	return t.away.maybe(key)
+}
+
+// returned says that memory holds a key again which only the checkpoint held.
+func (t *table) returned(key engine.Key) {
+	t.absent--
+	if !t.layout.Cold {
+		t.away.remove(key)
+	}
 }
 
 // reindex moves the index from the old row of the key to the new one; either
