@@ -35,6 +35,7 @@ started with equal --peers.`,
 			if err != nil {
 				return err
 			}
+			go paceGC(cmd.Context())
 			var failed error
 			select {
 			case <-cmd.Context().Done():
