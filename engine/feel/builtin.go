@@ -78,13 +78,13 @@ var (
 
 func init() {
 	p := &parser{}
-	for _, table := range [][]builtin{conversions, texts, numbers, lists, contexts, times, intervals} {
+	for _, table := range [][]builtin{conversions, texts, numbers, lists, contexts, times, intervals, extras} {
 		for i := range table {
 			builtins[table[i].name] = &table[i]
 			p.learn(table[i].name)
 		}
 	}
-	for _, name := range []string{"time offset", "start included", "end included"} {
+	for _, name := range []string{"time offset", "start included", "end included", "random number"} {
 		p.learn(name)
 	}
 	spokenBuiltins = p.spoken

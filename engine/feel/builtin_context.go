@@ -71,12 +71,6 @@ var contexts = []builtin{
 		}
 		return merged
 	}},
-	{"get or else", [][]string{{"value", "default"}}, func(_ *run, args []Value) Value {
-		if args[0].IsNull() {
-			return args[1]
-		}
-		return args[0]
-	}},
 }
 
 // entry is the value of a context's key, or null.

@@ -19,7 +19,11 @@ var conversions = []builtin{
 	{"number", [][]string{{"from", "grouping separator?", "decimal separator?"}}, toNumber},
 	{"date", [][]string{{"from"}, {"year", "month", "day"}}, toDate},
 	{"time", [][]string{{"from"}, {"hour", "minute", "second", "offset?"}}, toTime},
-	{"date and time", [][]string{{"from"}, {"date", "time"}}, toDateTime},
+	{"date and time", [][]string{
+		{"from"}, {"date", "time"}, {"date", "timezone"},
+		{"year", "month", "day", "hour", "minute", "second", "offset?"},
+		{"year", "month", "day", "hour", "minute", "second", "timezone?"},
+	}, toDateTime},
 	{"duration", [][]string{{"from"}}, func(_ *run, args []Value) Value {
 		switch v := one(args[0]); v.kind {
 		case KindString:
@@ -127,10 +131,41 @@ func toTime(_ *run, args []Value) Value {
 	return timeValue(t)
 }
 
-func toDateTime(_ *run, args []Value) Value {
+// toDateTime makes a date and time of a text, of a date and a time, of numbers with
+// an offset or a zone, or, as Camunda has it, of another one as a zone's clock shows
+// it.
+func toDateTime(r *run, args []Value) Value {
 	v := one(args[0])
+	if len(args) > 2 {
+		zoned := one(arg(args, 6))
+		name, named := zoned.Text()
+		if named {
+			zoned = Null
+		}
+		date, t := toDate(r, args[:3]), toTime(r, []Value{args[3], args[4], args[5], zoned})
+		if date.IsNull() || t.IsNull() {
+			return Null
+		}
+		c := *t.ref.(*clock)
+		if named {
+			z, ok := (&reader{"@" + name}).zone()
+			if !ok {
+				return Null
+			}
+			c.zone = z
+		}
+		return inZone(date.num, c)
+	}
 	if len(args) == 2 {
 		t := one(args[1])
+		if name, named := t.Text(); named && v.kind == KindDateTime {
+			c := v.ref.(*clock)
+			z, ok := findZone(name)
+			if !ok || !c.zone.known {
+				return Null
+			}
+			return z.at(v.num*daySeconds-int64(c.zone.offset)+c.nanos/second, c.nanos%second, name)
+		}
 		if v.kind == KindString {
 			v = parseDate(v.text)
 		}

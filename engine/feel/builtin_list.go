@@ -13,15 +13,11 @@ var lists = []builtin{
 		if !ok {
 			return Null
 		}
-		for _, item := range items {
-			if !r.spend(1) {
-				return Null
-			}
-			if areEqual(r, item, args[1]) {
-				return Bool(true)
-			}
+		holds := contains(r, items, args[1])
+		if r.budget < 0 {
+			return Null
 		}
-		return Bool(false)
+		return Bool(holds)
 	}},
 	{"count", [][]string{{"list"}}, func(_ *run, args []Value) Value {
 		items, ok := items(args[0])
@@ -397,17 +393,13 @@ func listReplace(r *run, args []Value) Value {
 
 func distinct(r *run, items []Value) Value {
 	var kept []Value
-next:
 	for _, item := range items {
-		for _, other := range kept {
-			if !r.spend(1) {
-				return Null
-			}
-			if areEqual(r, item, other) {
-				continue next
-			}
+		if !contains(r, kept, item) {
+			kept = append(kept, item)
 		}
-		kept = append(kept, item)
+		if r.budget < 0 {
+			return Null
+		}
 	}
 	return makeList(r, kept)
 }

@@ -63,7 +63,7 @@ var texts = []builtin{
 		}
 		return makeList(r, items)
 	}},
-	{"string join", [][]string{{"list", "delimiter?"}}, joinTexts},
+	{"string join", [][]string{{"list", "delimiter?"}, {"list", "delimiter", "prefix", "suffix"}}, joinTexts},
 }
 
 // mapText is a function of one string.
@@ -118,14 +118,18 @@ func substring(r *run, args []Value) Value {
 	return String(string(runes[start-1 : end]))
 }
 
+// joinTexts joins a list of strings, nulls left out; prefix and suffix are Camunda's.
 func joinTexts(r *run, args []Value) Value {
-	delimiter := ""
-	if v := one(arg(args, 1)); !v.IsNull() {
-		var ok bool
-		if delimiter, ok = v.Text(); !ok {
-			return Null
+	var between [3]string // the delimiter, the prefix and the suffix
+	for i := range between {
+		if v := one(arg(args, i+1)); !v.IsNull() {
+			var ok bool
+			if between[i], ok = v.Text(); !ok {
+				return Null
+			}
 		}
 	}
+	delimiter := between[0]
 	items, ok := items(args[0])
 	if !ok {
 		return Null
@@ -146,7 +150,7 @@ func joinTexts(r *run, args []Value) Value {
 		b.WriteString(s)
 		written = true
 	}
-	return makeText(r, b.String())
+	return makeText(r, between[1]+b.String()+between[2])
 }
 
 func replaceText(r *run, args []Value) Value {

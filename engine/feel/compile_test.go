@@ -37,6 +37,8 @@ func TestSyntaxErrors(t *testing.T) {
 		{`a.1`, 2},
 		{`x instance of`, 13},
 		{`${approved}`, 0},
+		{`1 + random number()`, 18},
+		{`uuid() = "x"`, 5},
 		{strings.Repeat("(", 200), maxDepth / 2},
 		{strings.Repeat("1+", 5000) + "1", 0},
 	} {

@@ -26,7 +26,9 @@ func (n *callNode) compile(c *compiler) code {
 	// In a filter any name may be a field of the item, so it is looked up.
 	outer := named && c.filters == 0 && !c.local(name.name)
 	if outer && builtins[name.name] != nil {
-		return n.builtin(builtins[name.name], n.arguments(c))
+		args := n.arguments(c)
+		n.pattern(c, builtins[name.name], args)
+		return n.builtin(builtins[name.name], args)
 	}
 	if outer {
 		c.unknown = append(c.unknown, name.name)
@@ -52,6 +54,38 @@ func (n *callNode) arguments(c *compiler) []code {
 		args[i] = c.code(n.args[i])
 	}
 	return args
+}
+
+// pattern compiles the constant pattern of a call of matches and its like, the flags
+// being constant too.
+func (n *callNode) pattern(c *compiler, b *builtin, args []code) {
+	if len(n.names) > 0 || len(args) < 2 {
+		return
+	}
+	flags, text := "", Null
+	switch {
+	case b.name == "matches" && len(args) == 3:
+		v, ok := c.constant(n.args[2])
+		if flags, _ = v.Text(); !ok {
+			return
+		}
+	case b.name == "replace" && len(args) == 4:
+		v, ok := c.constant(n.args[3])
+		if flags, _ = v.Text(); !ok {
+			return
+		}
+	case b.name == "matches", b.name == "replace", b.name == "split", b.name == "extract":
+	default:
+		return
+	}
+	text, _ = c.constant(n.args[1])
+	if text.kind != KindString {
+		return
+	}
+	if compiled := newPattern(text.text, flags); compiled != nil {
+		text.ref = &pattern{flags: flags, compiled: compiled}
+		args[1] = func(*env) Value { return text }
+	}
 }
 
 // builtin binds a call of a built-in function as far as can be done beforehand.

@@ -264,6 +264,9 @@ func (p *parser) postfix() node {
 // call reads the arguments of an invocation, all by position or all by name.
 func (p *parser) call(callee node) node {
 	n := &callNode{callee: callee}
+	if name, ok := callee.(*nameNode); ok && refused[name.name] != "" {
+		p.failf("%s", refused[name.name])
+	}
 	if p.accept(")") {
 		return n
 	}

@@ -10,34 +10,58 @@ import (
 // maxPattern bounds a regular expression, in bytes.
 const maxPattern = 1024
 
+// pattern is a regular expression that was compiled together with the expression it
+// is a constant of. It lies beside the text it was made of.
+type pattern struct {
+	flags    string
+	compiled *regexp.Regexp
+}
+
 // compilePattern compiles an XPath regular expression with its flags; nil if it is
 // none, or one that does not run in linear time (back references). The work of
 // running it on the input is paid for.
-func compilePattern(r *run, input string, pattern, flags Value) *regexp.Regexp {
-	text, ok := one(pattern).Text()
+func compilePattern(r *run, input string, from, flags Value) *regexp.Regexp {
+	from, flags = one(from), one(flags)
+	text, ok := from.Text()
 	if !ok || len(text) > maxPattern || !r.spend(len(text)+(len(input)/16+1)*(len(text)/16+1)) {
 		return nil
+	}
+	letters, ok := flags.Text()
+	if !ok && !flags.IsNull() {
+		return nil
+	}
+	if p, ok := from.ref.(*pattern); ok && p.flags == letters {
+		return p.compiled
 	}
 	if strings.Contains(text, "{") && !r.spend(32<<10) {
 		return nil // counted repetitions are written out by the compiler
 	}
-	letters := ""
-	if flags = one(flags); !flags.IsNull() {
-		if letters, ok = flags.Text(); !ok || strings.Trim(letters, "smixq") != "" {
+	compiled := newPattern(text, letters)
+	if compiled == nil {
+		r.warn("a regular expression that cannot be used")
+	}
+	return compiled
+}
+
+// newPattern is nil if the text or the flags cannot be used.
+func newPattern(text, flags string) *regexp.Regexp {
+	if len(text) > maxPattern || strings.Trim(flags, "smixq") != "" {
+		return nil
+	}
+	if strings.Contains(flags, "x") {
+		text = withoutSpace(text)
+	}
+	if strings.Contains(flags, "q") {
+		text = regexp.QuoteMeta(text)
+	} else {
+		var ok bool
+		if text, ok = translate(text, strings.Contains(flags, "s")); !ok {
 			return nil
 		}
 	}
-	if strings.Contains(letters, "x") {
-		text = withoutSpace(text)
-	}
-	if strings.Contains(letters, "q") {
-		text = regexp.QuoteMeta(text)
-	} else if text, ok = translate(text, strings.Contains(letters, "s")); !ok {
-		return nil
-	}
 	prefix := ""
 	for _, letter := range "smi" {
-		if strings.ContainsRune(letters, letter) {
+		if strings.ContainsRune(flags, letter) {
 			prefix += string(letter)
 		}
 	}
@@ -46,7 +70,6 @@ func compilePattern(r *run, input string, pattern, flags Value) *regexp.Regexp {
 	}
 	compiled, err := regexp.Compile(prefix + text)
 	if err != nil {
-		r.warn("a regular expression that cannot be used")
 		return nil
 	}
 	return compiled
