@@ -153,6 +153,43 @@ func (s *Service) ListFlows(_ context.Context, r *corev1.ListFlowsRequest) (*cor
 	return answer, err
 }
 
+// GetFlow answers the file of one version of a flow, with the sidecar it was deployed
+// with.
+func (s *Service) GetFlow(_ context.Context, r *corev1.GetFlowRequest) (*corev1.GetFlowResponse, error) {
+	var answer *corev1.GetFlowResponse
+	err := s.Replica.View(func(tx engine.Tx) error {
+		name := r.Tenant + "\x00" + r.Flow
+		row, found := tx.Get(engine.Key{Table: engine.TableFlowLatest, S: name})
+		if !found {
+			return nil
+		}
+		latest := row.(*enginev1.FlowLatest).Version
+		version := r.Version
+		if version == 0 {
+			version = latest
+		}
+		if row, found = tx.Get(engine.Key{Table: engine.TableFlow, S: name, A: uint64(version)}); !found {
+			return nil
+		}
+		f := row.(*enginev1.Flow)
+		answer = &corev1.GetFlowResponse{
+			Flow: &corev1.FlowInfo{
+				Tenant: f.Tenant, Flow: f.Id, Version: f.Version, File: f.File,
+				Digest: hex.EncodeToString(f.Digest), DeployedMs: f.DeployedMs, Latest: f.Version == latest,
+			},
+			Xml: f.Xml,
+		}
+		for _, e := range f.Ends {
+			answer.Ends = append(answer.Ends, &corev1.EndResult{Element: e.Element, Result: corev1.Result(e.Result), Code: e.Code})
+		}
+		return nil
+	})
+	if err == nil && answer == nil {
+		err = refuse(connect.CodeNotFound, "FLOW_UNKNOWN", "This version of the flow is not deployed for the tenant.")
+	}
+	return answer, err
+}
+
 // flowCache remembers the element ids of flows, by which tokens are told.
 type flowCache struct {
 	mu       sync.Mutex

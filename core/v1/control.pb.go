@@ -591,6 +591,126 @@ func (x *ListFlowsResponse) GetFlows() []*FlowInfo {
 	return nil
 }
 
+type GetFlowRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Flow          string                 `protobuf:"bytes,2,opt,name=flow,proto3" json:"flow,omitempty"`
+	Version       uint32                 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"` // 0: the latest
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFlowRequest) Reset() {
+	*x = GetFlowRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFlowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFlowRequest) ProtoMessage() {}
+
+func (x *GetFlowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFlowRequest.ProtoReflect.Descriptor instead.
+func (*GetFlowRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetFlowRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *GetFlowRequest) GetFlow() string {
+	if x != nil {
+		return x.Flow
+	}
+	return ""
+}
+
+func (x *GetFlowRequest) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+type GetFlowResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Flow          *FlowInfo              `protobuf:"bytes,1,opt,name=flow,proto3" json:"flow,omitempty"`
+	Xml           []byte                 `protobuf:"bytes,2,opt,name=xml,proto3" json:"xml,omitempty"`
+	Ends          []*EndResult           `protobuf:"bytes,3,rep,name=ends,proto3" json:"ends,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetFlowResponse) Reset() {
+	*x = GetFlowResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetFlowResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetFlowResponse) ProtoMessage() {}
+
+func (x *GetFlowResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetFlowResponse.ProtoReflect.Descriptor instead.
+func (*GetFlowResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetFlowResponse) GetFlow() *FlowInfo {
+	if x != nil {
+		return x.Flow
+	}
+	return nil
+}
+
+func (x *GetFlowResponse) GetXml() []byte {
+	if x != nil {
+		return x.Xml
+	}
+	return nil
+}
+
+func (x *GetFlowResponse) GetEnds() []*EndResult {
+	if x != nil {
+		return x.Ends
+	}
+	return nil
+}
+
 type FlowInfo struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
@@ -606,7 +726,7 @@ type FlowInfo struct {
 
 func (x *FlowInfo) Reset() {
 	*x = FlowInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[8]
+	mi := &file_core_v1_control_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +738,7 @@ func (x *FlowInfo) String() string {
 func (*FlowInfo) ProtoMessage() {}
 
 func (x *FlowInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[8]
+	mi := &file_core_v1_control_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +751,7 @@ func (x *FlowInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlowInfo.ProtoReflect.Descriptor instead.
 func (*FlowInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{8}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FlowInfo) GetTenant() string {
@@ -696,7 +816,7 @@ type InstallConnectorRequest struct {
 
 func (x *InstallConnectorRequest) Reset() {
 	*x = InstallConnectorRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[9]
+	mi := &file_core_v1_control_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -708,7 +828,7 @@ func (x *InstallConnectorRequest) String() string {
 func (*InstallConnectorRequest) ProtoMessage() {}
 
 func (x *InstallConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[9]
+	mi := &file_core_v1_control_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -721,7 +841,7 @@ func (x *InstallConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallConnectorRequest.ProtoReflect.Descriptor instead.
 func (*InstallConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{9}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *InstallConnectorRequest) GetDigest() []byte {
@@ -758,7 +878,7 @@ type InstallConnectorResponse struct {
 
 func (x *InstallConnectorResponse) Reset() {
 	*x = InstallConnectorResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[10]
+	mi := &file_core_v1_control_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -770,7 +890,7 @@ func (x *InstallConnectorResponse) String() string {
 func (*InstallConnectorResponse) ProtoMessage() {}
 
 func (x *InstallConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[10]
+	mi := &file_core_v1_control_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -783,7 +903,7 @@ func (x *InstallConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallConnectorResponse.ProtoReflect.Descriptor instead.
 func (*InstallConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{10}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *InstallConnectorResponse) GetName() string {
@@ -836,7 +956,7 @@ type ActivateConnectorRequest struct {
 
 func (x *ActivateConnectorRequest) Reset() {
 	*x = ActivateConnectorRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[11]
+	mi := &file_core_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -848,7 +968,7 @@ func (x *ActivateConnectorRequest) String() string {
 func (*ActivateConnectorRequest) ProtoMessage() {}
 
 func (x *ActivateConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[11]
+	mi := &file_core_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -861,7 +981,7 @@ func (x *ActivateConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateConnectorRequest.ProtoReflect.Descriptor instead.
 func (*ActivateConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{11}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ActivateConnectorRequest) GetTenant() string {
@@ -907,7 +1027,7 @@ type ActivateConnectorResponse struct {
 
 func (x *ActivateConnectorResponse) Reset() {
 	*x = ActivateConnectorResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[12]
+	mi := &file_core_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -919,7 +1039,7 @@ func (x *ActivateConnectorResponse) String() string {
 func (*ActivateConnectorResponse) ProtoMessage() {}
 
 func (x *ActivateConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[12]
+	mi := &file_core_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -932,7 +1052,7 @@ func (x *ActivateConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateConnectorResponse.ProtoReflect.Descriptor instead.
 func (*ActivateConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 type ListConnectorsRequest struct {
@@ -943,7 +1063,7 @@ type ListConnectorsRequest struct {
 
 func (x *ListConnectorsRequest) Reset() {
 	*x = ListConnectorsRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[13]
+	mi := &file_core_v1_control_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1075,7 @@ func (x *ListConnectorsRequest) String() string {
 func (*ListConnectorsRequest) ProtoMessage() {}
 
 func (x *ListConnectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[13]
+	mi := &file_core_v1_control_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1088,7 @@ func (x *ListConnectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectorsRequest.ProtoReflect.Descriptor instead.
 func (*ListConnectorsRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{15}
 }
 
 type ListConnectorsResponse struct {
@@ -981,7 +1101,7 @@ type ListConnectorsResponse struct {
 
 func (x *ListConnectorsResponse) Reset() {
 	*x = ListConnectorsResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[14]
+	mi := &file_core_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1113,7 @@ func (x *ListConnectorsResponse) String() string {
 func (*ListConnectorsResponse) ProtoMessage() {}
 
 func (x *ListConnectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[14]
+	mi := &file_core_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1126,7 @@ func (x *ListConnectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectorsResponse.ProtoReflect.Descriptor instead.
 func (*ListConnectorsResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListConnectorsResponse) GetConnectors() []*ConnectorInfo {
@@ -1040,7 +1160,7 @@ type ConnectorInfo struct {
 
 func (x *ConnectorInfo) Reset() {
 	*x = ConnectorInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[15]
+	mi := &file_core_v1_control_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +1172,7 @@ func (x *ConnectorInfo) String() string {
 func (*ConnectorInfo) ProtoMessage() {}
 
 func (x *ConnectorInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[15]
+	mi := &file_core_v1_control_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +1185,7 @@ func (x *ConnectorInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectorInfo.ProtoReflect.Descriptor instead.
 func (*ConnectorInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ConnectorInfo) GetName() string {
@@ -1137,7 +1257,7 @@ type ActivationInfo struct {
 
 func (x *ActivationInfo) Reset() {
 	*x = ActivationInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[16]
+	mi := &file_core_v1_control_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1269,7 @@ func (x *ActivationInfo) String() string {
 func (*ActivationInfo) ProtoMessage() {}
 
 func (x *ActivationInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[16]
+	mi := &file_core_v1_control_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1282,7 @@ func (x *ActivationInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivationInfo.ProtoReflect.Descriptor instead.
 func (*ActivationInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ActivationInfo) GetTenant() string {
@@ -1218,7 +1338,7 @@ type Tenant struct {
 
 func (x *Tenant) Reset() {
 	*x = Tenant{}
-	mi := &file_core_v1_control_proto_msgTypes[17]
+	mi := &file_core_v1_control_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1230,7 +1350,7 @@ func (x *Tenant) String() string {
 func (*Tenant) ProtoMessage() {}
 
 func (x *Tenant) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[17]
+	mi := &file_core_v1_control_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1243,7 +1363,7 @@ func (x *Tenant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
 func (*Tenant) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Tenant) GetId() string {
@@ -1305,7 +1425,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_core_v1_control_proto_msgTypes[18]
+	mi := &file_core_v1_control_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1317,7 +1437,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[18]
+	mi := &file_core_v1_control_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1330,7 +1450,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{18}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Alias) GetKind() string {
@@ -1357,7 +1477,7 @@ type PutTenantRequest struct {
 
 func (x *PutTenantRequest) Reset() {
 	*x = PutTenantRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[19]
+	mi := &file_core_v1_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1369,7 +1489,7 @@ func (x *PutTenantRequest) String() string {
 func (*PutTenantRequest) ProtoMessage() {}
 
 func (x *PutTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[19]
+	mi := &file_core_v1_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1382,7 +1502,7 @@ func (x *PutTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutTenantRequest.ProtoReflect.Descriptor instead.
 func (*PutTenantRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{19}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PutTenantRequest) GetTenant() *Tenant {
@@ -1407,7 +1527,7 @@ type PutTenantResponse struct {
 
 func (x *PutTenantResponse) Reset() {
 	*x = PutTenantResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[20]
+	mi := &file_core_v1_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1539,7 @@ func (x *PutTenantResponse) String() string {
 func (*PutTenantResponse) ProtoMessage() {}
 
 func (x *PutTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[20]
+	mi := &file_core_v1_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1552,7 @@ func (x *PutTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutTenantResponse.ProtoReflect.Descriptor instead.
 func (*PutTenantResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{22}
 }
 
 type ListTenantsRequest struct {
@@ -1443,7 +1563,7 @@ type ListTenantsRequest struct {
 
 func (x *ListTenantsRequest) Reset() {
 	*x = ListTenantsRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[21]
+	mi := &file_core_v1_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1575,7 @@ func (x *ListTenantsRequest) String() string {
 func (*ListTenantsRequest) ProtoMessage() {}
 
 func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[21]
+	mi := &file_core_v1_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1588,7 @@ func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsRequest.ProtoReflect.Descriptor instead.
 func (*ListTenantsRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{21}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{23}
 }
 
 type ListTenantsResponse struct {
@@ -1480,7 +1600,7 @@ type ListTenantsResponse struct {
 
 func (x *ListTenantsResponse) Reset() {
 	*x = ListTenantsResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[22]
+	mi := &file_core_v1_control_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1492,7 +1612,7 @@ func (x *ListTenantsResponse) String() string {
 func (*ListTenantsResponse) ProtoMessage() {}
 
 func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[22]
+	mi := &file_core_v1_control_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1505,7 +1625,7 @@ func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsResponse.ProtoReflect.Descriptor instead.
 func (*ListTenantsResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{22}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ListTenantsResponse) GetTenants() []*Tenant {
@@ -1526,7 +1646,7 @@ type Actor struct {
 
 func (x *Actor) Reset() {
 	*x = Actor{}
-	mi := &file_core_v1_control_proto_msgTypes[23]
+	mi := &file_core_v1_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +1658,7 @@ func (x *Actor) String() string {
 func (*Actor) ProtoMessage() {}
 
 func (x *Actor) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[23]
+	mi := &file_core_v1_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +1671,7 @@ func (x *Actor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Actor.ProtoReflect.Descriptor instead.
 func (*Actor) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{23}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Actor) GetName() string {
@@ -1578,7 +1698,7 @@ type Variable struct {
 
 func (x *Variable) Reset() {
 	*x = Variable{}
-	mi := &file_core_v1_control_proto_msgTypes[24]
+	mi := &file_core_v1_control_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1590,7 +1710,7 @@ func (x *Variable) String() string {
 func (*Variable) ProtoMessage() {}
 
 func (x *Variable) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[24]
+	mi := &file_core_v1_control_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1603,7 +1723,7 @@ func (x *Variable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variable.ProtoReflect.Descriptor instead.
 func (*Variable) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{24}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Variable) GetName() string {
@@ -1638,7 +1758,7 @@ type StartPaymentRequest struct {
 
 func (x *StartPaymentRequest) Reset() {
 	*x = StartPaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[25]
+	mi := &file_core_v1_control_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1650,7 +1770,7 @@ func (x *StartPaymentRequest) String() string {
 func (*StartPaymentRequest) ProtoMessage() {}
 
 func (x *StartPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[25]
+	mi := &file_core_v1_control_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1663,7 +1783,7 @@ func (x *StartPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartPaymentRequest.ProtoReflect.Descriptor instead.
 func (*StartPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{25}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StartPaymentRequest) GetTenant() string {
@@ -1733,7 +1853,7 @@ type StartPaymentResponse struct {
 
 func (x *StartPaymentResponse) Reset() {
 	*x = StartPaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[26]
+	mi := &file_core_v1_control_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1745,7 +1865,7 @@ func (x *StartPaymentResponse) String() string {
 func (*StartPaymentResponse) ProtoMessage() {}
 
 func (x *StartPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[26]
+	mi := &file_core_v1_control_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1758,7 +1878,7 @@ func (x *StartPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartPaymentResponse.ProtoReflect.Descriptor instead.
 func (*StartPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{26}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *StartPaymentResponse) GetPayment() string {
@@ -1796,7 +1916,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[27]
+	mi := &file_core_v1_control_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1808,7 +1928,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[27]
+	mi := &file_core_v1_control_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1821,7 +1941,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{27}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *GetPaymentRequest) GetBy() isGetPaymentRequest_By {
@@ -1891,7 +2011,7 @@ type ClientKey struct {
 
 func (x *ClientKey) Reset() {
 	*x = ClientKey{}
-	mi := &file_core_v1_control_proto_msgTypes[28]
+	mi := &file_core_v1_control_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1903,7 +2023,7 @@ func (x *ClientKey) String() string {
 func (*ClientKey) ProtoMessage() {}
 
 func (x *ClientKey) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[28]
+	mi := &file_core_v1_control_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1916,7 +2036,7 @@ func (x *ClientKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientKey.ProtoReflect.Descriptor instead.
 func (*ClientKey) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{28}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ClientKey) GetTenant() string {
@@ -1960,7 +2080,7 @@ type GetPaymentResponse struct {
 
 func (x *GetPaymentResponse) Reset() {
 	*x = GetPaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[29]
+	mi := &file_core_v1_control_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1972,7 +2092,7 @@ func (x *GetPaymentResponse) String() string {
 func (*GetPaymentResponse) ProtoMessage() {}
 
 func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[29]
+	mi := &file_core_v1_control_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1985,7 +2105,7 @@ func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentResponse.ProtoReflect.Descriptor instead.
 func (*GetPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{29}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetPaymentResponse) GetPayment() *PaymentInfo {
@@ -2062,7 +2182,7 @@ type ScopeInfo struct {
 
 func (x *ScopeInfo) Reset() {
 	*x = ScopeInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[30]
+	mi := &file_core_v1_control_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2074,7 +2194,7 @@ func (x *ScopeInfo) String() string {
 func (*ScopeInfo) ProtoMessage() {}
 
 func (x *ScopeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[30]
+	mi := &file_core_v1_control_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2087,7 +2207,7 @@ func (x *ScopeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScopeInfo.ProtoReflect.Descriptor instead.
 func (*ScopeInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{30}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ScopeInfo) GetN() uint32 {
@@ -2182,7 +2302,7 @@ type PaymentInfo struct {
 
 func (x *PaymentInfo) Reset() {
 	*x = PaymentInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[31]
+	mi := &file_core_v1_control_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2194,7 +2314,7 @@ func (x *PaymentInfo) String() string {
 func (*PaymentInfo) ProtoMessage() {}
 
 func (x *PaymentInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[31]
+	mi := &file_core_v1_control_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2207,7 +2327,7 @@ func (x *PaymentInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentInfo.ProtoReflect.Descriptor instead.
 func (*PaymentInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{31}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *PaymentInfo) GetPayment() string {
@@ -2323,7 +2443,7 @@ type TokenInfo struct {
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[32]
+	mi := &file_core_v1_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2335,7 +2455,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[32]
+	mi := &file_core_v1_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2348,7 +2468,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{32}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TokenInfo) GetN() uint32 {
@@ -2413,7 +2533,7 @@ type WaitInfo struct {
 
 func (x *WaitInfo) Reset() {
 	*x = WaitInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[33]
+	mi := &file_core_v1_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2425,7 +2545,7 @@ func (x *WaitInfo) String() string {
 func (*WaitInfo) ProtoMessage() {}
 
 func (x *WaitInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[33]
+	mi := &file_core_v1_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2438,7 +2558,7 @@ func (x *WaitInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitInfo.ProtoReflect.Descriptor instead.
 func (*WaitInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{33}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *WaitInfo) GetDueMs() int64 {
@@ -2496,7 +2616,7 @@ type JobInfo struct {
 
 func (x *JobInfo) Reset() {
 	*x = JobInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[34]
+	mi := &file_core_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2508,7 +2628,7 @@ func (x *JobInfo) String() string {
 func (*JobInfo) ProtoMessage() {}
 
 func (x *JobInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[34]
+	mi := &file_core_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2521,7 +2641,7 @@ func (x *JobInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobInfo.ProtoReflect.Descriptor instead.
 func (*JobInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{34}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *JobInfo) GetN() uint32 {
@@ -2626,7 +2746,7 @@ type IncidentInfo struct {
 
 func (x *IncidentInfo) Reset() {
 	*x = IncidentInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[35]
+	mi := &file_core_v1_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2638,7 +2758,7 @@ func (x *IncidentInfo) String() string {
 func (*IncidentInfo) ProtoMessage() {}
 
 func (x *IncidentInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[35]
+	mi := &file_core_v1_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2651,7 +2771,7 @@ func (x *IncidentInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncidentInfo.ProtoReflect.Descriptor instead.
 func (*IncidentInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *IncidentInfo) GetN() uint32 {
@@ -2724,7 +2844,7 @@ type EffectInfo struct {
 
 func (x *EffectInfo) Reset() {
 	*x = EffectInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[36]
+	mi := &file_core_v1_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2736,7 +2856,7 @@ func (x *EffectInfo) String() string {
 func (*EffectInfo) ProtoMessage() {}
 
 func (x *EffectInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[36]
+	mi := &file_core_v1_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2749,7 +2869,7 @@ func (x *EffectInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EffectInfo.ProtoReflect.Descriptor instead.
 func (*EffectInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *EffectInfo) GetKey() string {
@@ -2807,7 +2927,7 @@ type ListInFlightRequest struct {
 
 func (x *ListInFlightRequest) Reset() {
 	*x = ListInFlightRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[37]
+	mi := &file_core_v1_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2819,7 +2939,7 @@ func (x *ListInFlightRequest) String() string {
 func (*ListInFlightRequest) ProtoMessage() {}
 
 func (x *ListInFlightRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[37]
+	mi := &file_core_v1_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2832,7 +2952,7 @@ func (x *ListInFlightRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInFlightRequest.ProtoReflect.Descriptor instead.
 func (*ListInFlightRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListInFlightRequest) GetTenant() string {
@@ -2873,7 +2993,7 @@ type ListInFlightResponse struct {
 
 func (x *ListInFlightResponse) Reset() {
 	*x = ListInFlightResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[38]
+	mi := &file_core_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2885,7 +3005,7 @@ func (x *ListInFlightResponse) String() string {
 func (*ListInFlightResponse) ProtoMessage() {}
 
 func (x *ListInFlightResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[38]
+	mi := &file_core_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2898,7 +3018,7 @@ func (x *ListInFlightResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInFlightResponse.ProtoReflect.Descriptor instead.
 func (*ListInFlightResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListInFlightResponse) GetPayments() []*PaymentInfo {
@@ -2931,7 +3051,7 @@ type PublishMessageRequest struct {
 
 func (x *PublishMessageRequest) Reset() {
 	*x = PublishMessageRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[39]
+	mi := &file_core_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2943,7 +3063,7 @@ func (x *PublishMessageRequest) String() string {
 func (*PublishMessageRequest) ProtoMessage() {}
 
 func (x *PublishMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[39]
+	mi := &file_core_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2956,7 +3076,7 @@ func (x *PublishMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMessageRequest.ProtoReflect.Descriptor instead.
 func (*PublishMessageRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *PublishMessageRequest) GetTenant() string {
@@ -3017,7 +3137,7 @@ type PublishMessageResponse struct {
 
 func (x *PublishMessageResponse) Reset() {
 	*x = PublishMessageResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[40]
+	mi := &file_core_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3029,7 +3149,7 @@ func (x *PublishMessageResponse) String() string {
 func (*PublishMessageResponse) ProtoMessage() {}
 
 func (x *PublishMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[40]
+	mi := &file_core_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3042,7 +3162,7 @@ func (x *PublishMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMessageResponse.ProtoReflect.Descriptor instead.
 func (*PublishMessageResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *PublishMessageResponse) GetDuplicate() bool {
@@ -3066,7 +3186,7 @@ type ResolveIncidentRequest struct {
 
 func (x *ResolveIncidentRequest) Reset() {
 	*x = ResolveIncidentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[41]
+	mi := &file_core_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3078,7 +3198,7 @@ func (x *ResolveIncidentRequest) String() string {
 func (*ResolveIncidentRequest) ProtoMessage() {}
 
 func (x *ResolveIncidentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[41]
+	mi := &file_core_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3091,7 +3211,7 @@ func (x *ResolveIncidentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveIncidentRequest.ProtoReflect.Descriptor instead.
 func (*ResolveIncidentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ResolveIncidentRequest) GetPayment() string {
@@ -3137,7 +3257,7 @@ type ResolveIncidentResponse struct {
 
 func (x *ResolveIncidentResponse) Reset() {
 	*x = ResolveIncidentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[42]
+	mi := &file_core_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3149,7 +3269,7 @@ func (x *ResolveIncidentResponse) String() string {
 func (*ResolveIncidentResponse) ProtoMessage() {}
 
 func (x *ResolveIncidentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[42]
+	mi := &file_core_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3162,7 +3282,7 @@ func (x *ResolveIncidentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveIncidentResponse.ProtoReflect.Descriptor instead.
 func (*ResolveIncidentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 // RetryJobRequest gives a job that waits, for a back-off, a sleep or an operator, a
@@ -3179,7 +3299,7 @@ type RetryJobRequest struct {
 
 func (x *RetryJobRequest) Reset() {
 	*x = RetryJobRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[43]
+	mi := &file_core_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3191,7 +3311,7 @@ func (x *RetryJobRequest) String() string {
 func (*RetryJobRequest) ProtoMessage() {}
 
 func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[43]
+	mi := &file_core_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3204,7 +3324,7 @@ func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *RetryJobRequest) GetPayment() string {
@@ -3244,7 +3364,7 @@ type RetryJobResponse struct {
 
 func (x *RetryJobResponse) Reset() {
 	*x = RetryJobResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[44]
+	mi := &file_core_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3256,7 +3376,7 @@ func (x *RetryJobResponse) String() string {
 func (*RetryJobResponse) ProtoMessage() {}
 
 func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[44]
+	mi := &file_core_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3269,7 +3389,7 @@ func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *RetryJobResponse) GetAttempt() uint32 {
@@ -3293,7 +3413,7 @@ type SetVariablesRequest struct {
 
 func (x *SetVariablesRequest) Reset() {
 	*x = SetVariablesRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[45]
+	mi := &file_core_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3305,7 +3425,7 @@ func (x *SetVariablesRequest) String() string {
 func (*SetVariablesRequest) ProtoMessage() {}
 
 func (x *SetVariablesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[45]
+	mi := &file_core_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3318,7 +3438,7 @@ func (x *SetVariablesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVariablesRequest.ProtoReflect.Descriptor instead.
 func (*SetVariablesRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *SetVariablesRequest) GetPayment() string {
@@ -3357,7 +3477,7 @@ type SetVariablesResponse struct {
 
 func (x *SetVariablesResponse) Reset() {
 	*x = SetVariablesResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[46]
+	mi := &file_core_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3369,7 +3489,7 @@ func (x *SetVariablesResponse) String() string {
 func (*SetVariablesResponse) ProtoMessage() {}
 
 func (x *SetVariablesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[46]
+	mi := &file_core_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3382,7 +3502,7 @@ func (x *SetVariablesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVariablesResponse.ProtoReflect.Descriptor instead.
 func (*SetVariablesResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 // MoveTokenRequest ends what a token was doing and sends it to another element of
@@ -3399,7 +3519,7 @@ type MoveTokenRequest struct {
 
 func (x *MoveTokenRequest) Reset() {
 	*x = MoveTokenRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[47]
+	mi := &file_core_v1_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3411,7 +3531,7 @@ func (x *MoveTokenRequest) String() string {
 func (*MoveTokenRequest) ProtoMessage() {}
 
 func (x *MoveTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[47]
+	mi := &file_core_v1_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3424,7 +3544,7 @@ func (x *MoveTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveTokenRequest.ProtoReflect.Descriptor instead.
 func (*MoveTokenRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *MoveTokenRequest) GetPayment() string {
@@ -3463,7 +3583,7 @@ type MoveTokenResponse struct {
 
 func (x *MoveTokenResponse) Reset() {
 	*x = MoveTokenResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[48]
+	mi := &file_core_v1_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3475,7 +3595,7 @@ func (x *MoveTokenResponse) String() string {
 func (*MoveTokenResponse) ProtoMessage() {}
 
 func (x *MoveTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[48]
+	mi := &file_core_v1_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3488,7 +3608,7 @@ func (x *MoveTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveTokenResponse.ProtoReflect.Descriptor instead.
 func (*MoveTokenResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{50}
 }
 
 // MigratePaymentRequest lets a running payment go on in another version of its
@@ -3505,7 +3625,7 @@ type MigratePaymentRequest struct {
 
 func (x *MigratePaymentRequest) Reset() {
 	*x = MigratePaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[49]
+	mi := &file_core_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3517,7 +3637,7 @@ func (x *MigratePaymentRequest) String() string {
 func (*MigratePaymentRequest) ProtoMessage() {}
 
 func (x *MigratePaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[49]
+	mi := &file_core_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3530,7 +3650,7 @@ func (x *MigratePaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MigratePaymentRequest.ProtoReflect.Descriptor instead.
 func (*MigratePaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *MigratePaymentRequest) GetPayment() string {
@@ -3571,7 +3691,7 @@ type ElementMapping struct {
 
 func (x *ElementMapping) Reset() {
 	*x = ElementMapping{}
-	mi := &file_core_v1_control_proto_msgTypes[50]
+	mi := &file_core_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3583,7 +3703,7 @@ func (x *ElementMapping) String() string {
 func (*ElementMapping) ProtoMessage() {}
 
 func (x *ElementMapping) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[50]
+	mi := &file_core_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3596,7 +3716,7 @@ func (x *ElementMapping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElementMapping.ProtoReflect.Descriptor instead.
 func (*ElementMapping) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ElementMapping) GetFrom() string {
@@ -3621,7 +3741,7 @@ type MigratePaymentResponse struct {
 
 func (x *MigratePaymentResponse) Reset() {
 	*x = MigratePaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[51]
+	mi := &file_core_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3633,7 +3753,7 @@ func (x *MigratePaymentResponse) String() string {
 func (*MigratePaymentResponse) ProtoMessage() {}
 
 func (x *MigratePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[51]
+	mi := &file_core_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3646,7 +3766,7 @@ func (x *MigratePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MigratePaymentResponse.ProtoReflect.Descriptor instead.
 func (*MigratePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 type CancelPaymentRequest struct {
@@ -3662,7 +3782,7 @@ type CancelPaymentRequest struct {
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[52]
+	mi := &file_core_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3674,7 +3794,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[52]
+	mi := &file_core_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3687,7 +3807,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *CancelPaymentRequest) GetPayment() string {
@@ -3719,7 +3839,7 @@ type CancelPaymentResponse struct {
 
 func (x *CancelPaymentResponse) Reset() {
 	*x = CancelPaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[53]
+	mi := &file_core_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3731,7 +3851,7 @@ func (x *CancelPaymentResponse) String() string {
 func (*CancelPaymentResponse) ProtoMessage() {}
 
 func (x *CancelPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[53]
+	mi := &file_core_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3744,7 +3864,7 @@ func (x *CancelPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentResponse.ProtoReflect.Descriptor instead.
 func (*CancelPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 type BroadcastSignalRequest struct {
@@ -3759,7 +3879,7 @@ type BroadcastSignalRequest struct {
 
 func (x *BroadcastSignalRequest) Reset() {
 	*x = BroadcastSignalRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[54]
+	mi := &file_core_v1_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3771,7 +3891,7 @@ func (x *BroadcastSignalRequest) String() string {
 func (*BroadcastSignalRequest) ProtoMessage() {}
 
 func (x *BroadcastSignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[54]
+	mi := &file_core_v1_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3784,7 +3904,7 @@ func (x *BroadcastSignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastSignalRequest.ProtoReflect.Descriptor instead.
 func (*BroadcastSignalRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *BroadcastSignalRequest) GetTenant() string {
@@ -3823,7 +3943,7 @@ type BroadcastSignalResponse struct {
 
 func (x *BroadcastSignalResponse) Reset() {
 	*x = BroadcastSignalResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[55]
+	mi := &file_core_v1_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3835,7 +3955,7 @@ func (x *BroadcastSignalResponse) String() string {
 func (*BroadcastSignalResponse) ProtoMessage() {}
 
 func (x *BroadcastSignalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[55]
+	mi := &file_core_v1_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3848,7 +3968,7 @@ func (x *BroadcastSignalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastSignalResponse.ProtoReflect.Descriptor instead.
 func (*BroadcastSignalResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{57}
 }
 
 type UserTask struct {
@@ -3874,7 +3994,7 @@ type UserTask struct {
 
 func (x *UserTask) Reset() {
 	*x = UserTask{}
-	mi := &file_core_v1_control_proto_msgTypes[56]
+	mi := &file_core_v1_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3886,7 +4006,7 @@ func (x *UserTask) String() string {
 func (*UserTask) ProtoMessage() {}
 
 func (x *UserTask) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[56]
+	mi := &file_core_v1_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3899,7 +4019,7 @@ func (x *UserTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserTask.ProtoReflect.Descriptor instead.
 func (*UserTask) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{56}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *UserTask) GetPayment() string {
@@ -4017,7 +4137,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_core_v1_control_proto_msgTypes[57]
+	mi := &file_core_v1_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4029,7 +4149,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[57]
+	mi := &file_core_v1_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4042,7 +4162,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{57}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Header) GetKey() string {
@@ -4079,7 +4199,7 @@ type ListUserTasksRequest struct {
 
 func (x *ListUserTasksRequest) Reset() {
 	*x = ListUserTasksRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[58]
+	mi := &file_core_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4091,7 +4211,7 @@ func (x *ListUserTasksRequest) String() string {
 func (*ListUserTasksRequest) ProtoMessage() {}
 
 func (x *ListUserTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[58]
+	mi := &file_core_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4104,7 +4224,7 @@ func (x *ListUserTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUserTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListUserTasksRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ListUserTasksRequest) GetTenant() string {
@@ -4180,7 +4300,7 @@ type ListUserTasksResponse struct {
 
 func (x *ListUserTasksResponse) Reset() {
 	*x = ListUserTasksResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[59]
+	mi := &file_core_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4192,7 +4312,7 @@ func (x *ListUserTasksResponse) String() string {
 func (*ListUserTasksResponse) ProtoMessage() {}
 
 func (x *ListUserTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[59]
+	mi := &file_core_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4205,7 +4325,7 @@ func (x *ListUserTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUserTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListUserTasksResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ListUserTasksResponse) GetTasks() []*UserTask {
@@ -4232,7 +4352,7 @@ type GetUserTaskRequest struct {
 
 func (x *GetUserTaskRequest) Reset() {
 	*x = GetUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[60]
+	mi := &file_core_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4244,7 +4364,7 @@ func (x *GetUserTaskRequest) String() string {
 func (*GetUserTaskRequest) ProtoMessage() {}
 
 func (x *GetUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[60]
+	mi := &file_core_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4257,7 +4377,7 @@ func (x *GetUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*GetUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *GetUserTaskRequest) GetPayment() string {
@@ -4285,7 +4405,7 @@ type GetUserTaskResponse struct {
 
 func (x *GetUserTaskResponse) Reset() {
 	*x = GetUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[61]
+	mi := &file_core_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4297,7 +4417,7 @@ func (x *GetUserTaskResponse) String() string {
 func (*GetUserTaskResponse) ProtoMessage() {}
 
 func (x *GetUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[61]
+	mi := &file_core_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4310,7 +4430,7 @@ func (x *GetUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*GetUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GetUserTaskResponse) GetTask() *UserTask {
@@ -4341,7 +4461,7 @@ type ClaimUserTaskRequest struct {
 
 func (x *ClaimUserTaskRequest) Reset() {
 	*x = ClaimUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[62]
+	mi := &file_core_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4353,7 +4473,7 @@ func (x *ClaimUserTaskRequest) String() string {
 func (*ClaimUserTaskRequest) ProtoMessage() {}
 
 func (x *ClaimUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[62]
+	mi := &file_core_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4366,7 +4486,7 @@ func (x *ClaimUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*ClaimUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *ClaimUserTaskRequest) GetPayment() string {
@@ -4412,7 +4532,7 @@ type ClaimUserTaskResponse struct {
 
 func (x *ClaimUserTaskResponse) Reset() {
 	*x = ClaimUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[63]
+	mi := &file_core_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4424,7 +4544,7 @@ func (x *ClaimUserTaskResponse) String() string {
 func (*ClaimUserTaskResponse) ProtoMessage() {}
 
 func (x *ClaimUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[63]
+	mi := &file_core_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4437,7 +4557,7 @@ func (x *ClaimUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*ClaimUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 type UnclaimUserTaskRequest struct {
@@ -4451,7 +4571,7 @@ type UnclaimUserTaskRequest struct {
 
 func (x *UnclaimUserTaskRequest) Reset() {
 	*x = UnclaimUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[64]
+	mi := &file_core_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4463,7 +4583,7 @@ func (x *UnclaimUserTaskRequest) String() string {
 func (*UnclaimUserTaskRequest) ProtoMessage() {}
 
 func (x *UnclaimUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[64]
+	mi := &file_core_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4476,7 +4596,7 @@ func (x *UnclaimUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnclaimUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*UnclaimUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *UnclaimUserTaskRequest) GetPayment() string {
@@ -4508,7 +4628,7 @@ type UnclaimUserTaskResponse struct {
 
 func (x *UnclaimUserTaskResponse) Reset() {
 	*x = UnclaimUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[65]
+	mi := &file_core_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4520,7 +4640,7 @@ func (x *UnclaimUserTaskResponse) String() string {
 func (*UnclaimUserTaskResponse) ProtoMessage() {}
 
 func (x *UnclaimUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[65]
+	mi := &file_core_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4533,7 +4653,7 @@ func (x *UnclaimUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnclaimUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*UnclaimUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 type UpdateUserTaskRequest struct {
@@ -4554,7 +4674,7 @@ type UpdateUserTaskRequest struct {
 
 func (x *UpdateUserTaskRequest) Reset() {
 	*x = UpdateUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[66]
+	mi := &file_core_v1_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4566,7 +4686,7 @@ func (x *UpdateUserTaskRequest) String() string {
 func (*UpdateUserTaskRequest) ProtoMessage() {}
 
 func (x *UpdateUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[66]
+	mi := &file_core_v1_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4579,7 +4699,7 @@ func (x *UpdateUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *UpdateUserTaskRequest) GetPayment() string {
@@ -4653,7 +4773,7 @@ type UpdateUserTaskResponse struct {
 
 func (x *UpdateUserTaskResponse) Reset() {
 	*x = UpdateUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[67]
+	mi := &file_core_v1_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4665,7 +4785,7 @@ func (x *UpdateUserTaskResponse) String() string {
 func (*UpdateUserTaskResponse) ProtoMessage() {}
 
 func (x *UpdateUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[67]
+	mi := &file_core_v1_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4678,7 +4798,7 @@ func (x *UpdateUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*UpdateUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 type CompleteUserTaskRequest struct {
@@ -4693,7 +4813,7 @@ type CompleteUserTaskRequest struct {
 
 func (x *CompleteUserTaskRequest) Reset() {
 	*x = CompleteUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[68]
+	mi := &file_core_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4705,7 +4825,7 @@ func (x *CompleteUserTaskRequest) String() string {
 func (*CompleteUserTaskRequest) ProtoMessage() {}
 
 func (x *CompleteUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[68]
+	mi := &file_core_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4718,7 +4838,7 @@ func (x *CompleteUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*CompleteUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{68}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *CompleteUserTaskRequest) GetPayment() string {
@@ -4757,7 +4877,7 @@ type CompleteUserTaskResponse struct {
 
 func (x *CompleteUserTaskResponse) Reset() {
 	*x = CompleteUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[69]
+	mi := &file_core_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4769,7 +4889,7 @@ func (x *CompleteUserTaskResponse) String() string {
 func (*CompleteUserTaskResponse) ProtoMessage() {}
 
 func (x *CompleteUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[69]
+	mi := &file_core_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4782,7 +4902,7 @@ func (x *CompleteUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*CompleteUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{69}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 // DriveRequest is a batch. Its items are checked by the handler, not by rules:
@@ -4798,7 +4918,7 @@ type DriveRequest struct {
 
 func (x *DriveRequest) Reset() {
 	*x = DriveRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[70]
+	mi := &file_core_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4810,7 +4930,7 @@ func (x *DriveRequest) String() string {
 func (*DriveRequest) ProtoMessage() {}
 
 func (x *DriveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[70]
+	mi := &file_core_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4823,7 +4943,7 @@ func (x *DriveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveRequest.ProtoReflect.Descriptor instead.
 func (*DriveRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{70}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *DriveRequest) GetStarts() []*DriveStart {
@@ -4865,7 +4985,7 @@ type DriveStart struct {
 
 func (x *DriveStart) Reset() {
 	*x = DriveStart{}
-	mi := &file_core_v1_control_proto_msgTypes[71]
+	mi := &file_core_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4877,7 +4997,7 @@ func (x *DriveStart) String() string {
 func (*DriveStart) ProtoMessage() {}
 
 func (x *DriveStart) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[71]
+	mi := &file_core_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4890,7 +5010,7 @@ func (x *DriveStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveStart.ProtoReflect.Descriptor instead.
 func (*DriveStart) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *DriveStart) GetRef() uint64 {
@@ -4971,7 +5091,7 @@ type DrivePublish struct {
 
 func (x *DrivePublish) Reset() {
 	*x = DrivePublish{}
-	mi := &file_core_v1_control_proto_msgTypes[72]
+	mi := &file_core_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4983,7 +5103,7 @@ func (x *DrivePublish) String() string {
 func (*DrivePublish) ProtoMessage() {}
 
 func (x *DrivePublish) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[72]
+	mi := &file_core_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4996,7 +5116,7 @@ func (x *DrivePublish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrivePublish.ProtoReflect.Descriptor instead.
 func (*DrivePublish) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *DrivePublish) GetRef() uint64 {
@@ -5065,7 +5185,7 @@ type DriveCount struct {
 
 func (x *DriveCount) Reset() {
 	*x = DriveCount{}
-	mi := &file_core_v1_control_proto_msgTypes[73]
+	mi := &file_core_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5077,7 +5197,7 @@ func (x *DriveCount) String() string {
 func (*DriveCount) ProtoMessage() {}
 
 func (x *DriveCount) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[73]
+	mi := &file_core_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5090,7 +5210,7 @@ func (x *DriveCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveCount.ProtoReflect.Descriptor instead.
 func (*DriveCount) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *DriveCount) GetRef() uint64 {
@@ -5133,7 +5253,7 @@ type DriveResponse struct {
 
 func (x *DriveResponse) Reset() {
 	*x = DriveResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[74]
+	mi := &file_core_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5145,7 +5265,7 @@ func (x *DriveResponse) String() string {
 func (*DriveResponse) ProtoMessage() {}
 
 func (x *DriveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[74]
+	mi := &file_core_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5158,7 +5278,7 @@ func (x *DriveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveResponse.ProtoReflect.Descriptor instead.
 func (*DriveResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *DriveResponse) GetStarted() []*DriveStarted {
@@ -5201,7 +5321,7 @@ type DriveStarted struct {
 
 func (x *DriveStarted) Reset() {
 	*x = DriveStarted{}
-	mi := &file_core_v1_control_proto_msgTypes[75]
+	mi := &file_core_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5213,7 +5333,7 @@ func (x *DriveStarted) String() string {
 func (*DriveStarted) ProtoMessage() {}
 
 func (x *DriveStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[75]
+	mi := &file_core_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5226,7 +5346,7 @@ func (x *DriveStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveStarted.ProtoReflect.Descriptor instead.
 func (*DriveStarted) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *DriveStarted) GetRef() uint64 {
@@ -5267,7 +5387,7 @@ type DrivePublished struct {
 
 func (x *DrivePublished) Reset() {
 	*x = DrivePublished{}
-	mi := &file_core_v1_control_proto_msgTypes[76]
+	mi := &file_core_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5279,7 +5399,7 @@ func (x *DrivePublished) String() string {
 func (*DrivePublished) ProtoMessage() {}
 
 func (x *DrivePublished) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[76]
+	mi := &file_core_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5292,7 +5412,7 @@ func (x *DrivePublished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrivePublished.ProtoReflect.Descriptor instead.
 func (*DrivePublished) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *DrivePublished) GetRef() uint64 {
@@ -5319,7 +5439,7 @@ type DriveCounted struct {
 
 func (x *DriveCounted) Reset() {
 	*x = DriveCounted{}
-	mi := &file_core_v1_control_proto_msgTypes[77]
+	mi := &file_core_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5331,7 +5451,7 @@ func (x *DriveCounted) String() string {
 func (*DriveCounted) ProtoMessage() {}
 
 func (x *DriveCounted) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[77]
+	mi := &file_core_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5344,7 +5464,7 @@ func (x *DriveCounted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveCounted.ProtoReflect.Descriptor instead.
 func (*DriveCounted) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *DriveCounted) GetRef() uint64 {
@@ -5374,7 +5494,7 @@ type DriveEnded struct {
 
 func (x *DriveEnded) Reset() {
 	*x = DriveEnded{}
-	mi := &file_core_v1_control_proto_msgTypes[78]
+	mi := &file_core_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5386,7 +5506,7 @@ func (x *DriveEnded) String() string {
 func (*DriveEnded) ProtoMessage() {}
 
 func (x *DriveEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[78]
+	mi := &file_core_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5399,7 +5519,7 @@ func (x *DriveEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveEnded.ProtoReflect.Descriptor instead.
 func (*DriveEnded) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *DriveEnded) GetRef() uint64 {
@@ -5445,7 +5565,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[79]
+	mi := &file_core_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5457,7 +5577,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[79]
+	mi := &file_core_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5470,7 +5590,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 type StatusResponse struct {
@@ -5501,7 +5621,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[80]
+	mi := &file_core_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5513,7 +5633,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[80]
+	mi := &file_core_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5526,7 +5646,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *StatusResponse) GetNode() string {
@@ -5672,7 +5792,7 @@ type IndexHash struct {
 
 func (x *IndexHash) Reset() {
 	*x = IndexHash{}
-	mi := &file_core_v1_control_proto_msgTypes[81]
+	mi := &file_core_v1_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5684,7 +5804,7 @@ func (x *IndexHash) String() string {
 func (*IndexHash) ProtoMessage() {}
 
 func (x *IndexHash) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[81]
+	mi := &file_core_v1_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5697,7 +5817,7 @@ func (x *IndexHash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexHash.ProtoReflect.Descriptor instead.
 func (*IndexHash) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{81}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *IndexHash) GetIndex() uint64 {
@@ -5726,7 +5846,7 @@ type NodeInfo struct {
 
 func (x *NodeInfo) Reset() {
 	*x = NodeInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[82]
+	mi := &file_core_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5738,7 +5858,7 @@ func (x *NodeInfo) String() string {
 func (*NodeInfo) ProtoMessage() {}
 
 func (x *NodeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[82]
+	mi := &file_core_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5751,7 +5871,7 @@ func (x *NodeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeInfo.ProtoReflect.Descriptor instead.
 func (*NodeInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{82}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *NodeInfo) GetId() string {
@@ -5791,7 +5911,7 @@ type AdvanceClockRequest struct {
 
 func (x *AdvanceClockRequest) Reset() {
 	*x = AdvanceClockRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[83]
+	mi := &file_core_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5803,7 +5923,7 @@ func (x *AdvanceClockRequest) String() string {
 func (*AdvanceClockRequest) ProtoMessage() {}
 
 func (x *AdvanceClockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[83]
+	mi := &file_core_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5816,7 +5936,7 @@ func (x *AdvanceClockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceClockRequest.ProtoReflect.Descriptor instead.
 func (*AdvanceClockRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{83}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *AdvanceClockRequest) GetByMs() int64 {
@@ -5835,7 +5955,7 @@ type AdvanceClockResponse struct {
 
 func (x *AdvanceClockResponse) Reset() {
 	*x = AdvanceClockResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[84]
+	mi := &file_core_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5847,7 +5967,7 @@ func (x *AdvanceClockResponse) String() string {
 func (*AdvanceClockResponse) ProtoMessage() {}
 
 func (x *AdvanceClockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[84]
+	mi := &file_core_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5860,7 +5980,7 @@ func (x *AdvanceClockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceClockResponse.ProtoReflect.Descriptor instead.
 func (*AdvanceClockResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{84}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *AdvanceClockResponse) GetTimeMs() int64 {
@@ -5880,7 +6000,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[85]
+	mi := &file_core_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5892,7 +6012,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[85]
+	mi := &file_core_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5905,7 +6025,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{85}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *ProposeRequest) GetCommands() [][]byte {
@@ -5924,7 +6044,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[86]
+	mi := &file_core_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5936,7 +6056,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[86]
+	mi := &file_core_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5949,7 +6069,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{86}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *ProposeResponse) GetResults() []*Proposed {
@@ -5970,7 +6090,7 @@ type Proposed struct {
 
 func (x *Proposed) Reset() {
 	*x = Proposed{}
-	mi := &file_core_v1_control_proto_msgTypes[87]
+	mi := &file_core_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5982,7 +6102,7 @@ func (x *Proposed) String() string {
 func (*Proposed) ProtoMessage() {}
 
 func (x *Proposed) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[87]
+	mi := &file_core_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5995,7 +6115,7 @@ func (x *Proposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
 func (*Proposed) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{87}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *Proposed) GetReply() []byte {
@@ -6020,7 +6140,7 @@ type ReadIndexRequest struct {
 
 func (x *ReadIndexRequest) Reset() {
 	*x = ReadIndexRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[88]
+	mi := &file_core_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6032,7 +6152,7 @@ func (x *ReadIndexRequest) String() string {
 func (*ReadIndexRequest) ProtoMessage() {}
 
 func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[88]
+	mi := &file_core_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6045,7 +6165,7 @@ func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
 func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{88}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 type ReadIndexResponse struct {
@@ -6057,7 +6177,7 @@ type ReadIndexResponse struct {
 
 func (x *ReadIndexResponse) Reset() {
 	*x = ReadIndexResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[89]
+	mi := &file_core_v1_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6069,7 +6189,7 @@ func (x *ReadIndexResponse) String() string {
 func (*ReadIndexResponse) ProtoMessage() {}
 
 func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[89]
+	mi := &file_core_v1_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6082,7 +6202,7 @@ func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexResponse.ProtoReflect.Descriptor instead.
 func (*ReadIndexResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{89}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *ReadIndexResponse) GetIndex() uint64 {
@@ -6101,7 +6221,7 @@ type FetchBlobRequest struct {
 
 func (x *FetchBlobRequest) Reset() {
 	*x = FetchBlobRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[90]
+	mi := &file_core_v1_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6113,7 +6233,7 @@ func (x *FetchBlobRequest) String() string {
 func (*FetchBlobRequest) ProtoMessage() {}
 
 func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[90]
+	mi := &file_core_v1_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6126,7 +6246,7 @@ func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobRequest.ProtoReflect.Descriptor instead.
 func (*FetchBlobRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{90}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *FetchBlobRequest) GetDigest() []byte {
@@ -6145,7 +6265,7 @@ type FetchBlobResponse struct {
 
 func (x *FetchBlobResponse) Reset() {
 	*x = FetchBlobResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[91]
+	mi := &file_core_v1_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6157,7 +6277,7 @@ func (x *FetchBlobResponse) String() string {
 func (*FetchBlobResponse) ProtoMessage() {}
 
 func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[91]
+	mi := &file_core_v1_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6170,7 +6290,7 @@ func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobResponse.ProtoReflect.Descriptor instead.
 func (*FetchBlobResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{91}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *FetchBlobResponse) GetPart() []byte {
@@ -6189,7 +6309,7 @@ type PrepareModuleRequest struct {
 
 func (x *PrepareModuleRequest) Reset() {
 	*x = PrepareModuleRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[92]
+	mi := &file_core_v1_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6201,7 +6321,7 @@ func (x *PrepareModuleRequest) String() string {
 func (*PrepareModuleRequest) ProtoMessage() {}
 
 func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[92]
+	mi := &file_core_v1_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6214,7 +6334,7 @@ func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleRequest.ProtoReflect.Descriptor instead.
 func (*PrepareModuleRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{92}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *PrepareModuleRequest) GetDigest() []byte {
@@ -6232,7 +6352,7 @@ type PrepareModuleResponse struct {
 
 func (x *PrepareModuleResponse) Reset() {
 	*x = PrepareModuleResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[93]
+	mi := &file_core_v1_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6244,7 +6364,7 @@ func (x *PrepareModuleResponse) String() string {
 func (*PrepareModuleResponse) ProtoMessage() {}
 
 func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[93]
+	mi := &file_core_v1_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6257,7 +6377,7 @@ func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleResponse.ProtoReflect.Descriptor instead.
 func (*PrepareModuleResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{93}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{95}
 }
 
 var File_core_v1_control_proto protoreflect.FileDescriptor
@@ -6300,7 +6420,16 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x10ListFlowsRequest\x12\x1f\n" +
 	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02(?R\x06tenant\"<\n" +
 	"\x11ListFlowsResponse\x12'\n" +
-	"\x05flows\x18\x01 \x03(\v2\x11.core.v1.FlowInfoR\x05flows\"\xb5\x01\n" +
+	"\x05flows\x18\x01 \x03(\v2\x11.core.v1.FlowInfoR\x05flows\"\x84\x01\n" +
+	"\x0eGetFlowRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12\x1e\n" +
+	"\x04flow\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\xff\x01R\x04flow\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\rR\aversion\"r\n" +
+	"\x0fGetFlowResponse\x12%\n" +
+	"\x04flow\x18\x01 \x01(\v2\x11.core.v1.FlowInfoR\x04flow\x12\x10\n" +
+	"\x03xml\x18\x02 \x01(\fR\x03xml\x12&\n" +
+	"\x04ends\x18\x03 \x03(\v2\x12.core.v1.EndResultR\x04ends\"\xb5\x01\n" +
 	"\bFlowInfo\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04flow\x18\x02 \x01(\tR\x04flow\x12\x18\n" +
@@ -6754,11 +6883,12 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x0fRESULT_RETURNED\x10\x04\x12\x13\n" +
 	"\x0fRESULT_REJECTED\x10\x05\x12\x12\n" +
 	"\x0eRESULT_UNKNOWN\x10\x06\x12\x14\n" +
-	"\x10RESULT_CANCELLED\x10\a2\xb8\x10\n" +
+	"\x10RESULT_CANCELLED\x10\a2\xf6\x10\n" +
 	"\x0eControlService\x12E\n" +
 	"\n" +
 	"DeployFlow\x12\x1a.core.v1.DeployFlowRequest\x1a\x1b.core.v1.DeployFlowResponse\x12B\n" +
-	"\tListFlows\x12\x19.core.v1.ListFlowsRequest\x1a\x1a.core.v1.ListFlowsResponse\x12Y\n" +
+	"\tListFlows\x12\x19.core.v1.ListFlowsRequest\x1a\x1a.core.v1.ListFlowsResponse\x12<\n" +
+	"\aGetFlow\x12\x17.core.v1.GetFlowRequest\x1a\x18.core.v1.GetFlowResponse\x12Y\n" +
 	"\x10InstallConnector\x12 .core.v1.InstallConnectorRequest\x1a!.core.v1.InstallConnectorResponse(\x01\x12Z\n" +
 	"\x11ActivateConnector\x12!.core.v1.ActivateConnectorRequest\x1a\".core.v1.ActivateConnectorResponse\x12Q\n" +
 	"\x0eListConnectors\x12\x1e.core.v1.ListConnectorsRequest\x1a\x1f.core.v1.ListConnectorsResponse\x12B\n" +
@@ -6804,7 +6934,7 @@ func file_core_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_core_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 94)
+var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 96)
 var file_core_v1_control_proto_goTypes = []any{
 	(Result)(0),                       // 0: core.v1.Result
 	(*ErrorDetail)(nil),               // 1: core.v1.ErrorDetail
@@ -6815,226 +6945,232 @@ var file_core_v1_control_proto_goTypes = []any{
 	(*DeployedFlow)(nil),              // 6: core.v1.DeployedFlow
 	(*ListFlowsRequest)(nil),          // 7: core.v1.ListFlowsRequest
 	(*ListFlowsResponse)(nil),         // 8: core.v1.ListFlowsResponse
-	(*FlowInfo)(nil),                  // 9: core.v1.FlowInfo
-	(*InstallConnectorRequest)(nil),   // 10: core.v1.InstallConnectorRequest
-	(*InstallConnectorResponse)(nil),  // 11: core.v1.InstallConnectorResponse
-	(*ActivateConnectorRequest)(nil),  // 12: core.v1.ActivateConnectorRequest
-	(*ActivateConnectorResponse)(nil), // 13: core.v1.ActivateConnectorResponse
-	(*ListConnectorsRequest)(nil),     // 14: core.v1.ListConnectorsRequest
-	(*ListConnectorsResponse)(nil),    // 15: core.v1.ListConnectorsResponse
-	(*ConnectorInfo)(nil),             // 16: core.v1.ConnectorInfo
-	(*ActivationInfo)(nil),            // 17: core.v1.ActivationInfo
-	(*Tenant)(nil),                    // 18: core.v1.Tenant
-	(*Alias)(nil),                     // 19: core.v1.Alias
-	(*PutTenantRequest)(nil),          // 20: core.v1.PutTenantRequest
-	(*PutTenantResponse)(nil),         // 21: core.v1.PutTenantResponse
-	(*ListTenantsRequest)(nil),        // 22: core.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),       // 23: core.v1.ListTenantsResponse
-	(*Actor)(nil),                     // 24: core.v1.Actor
-	(*Variable)(nil),                  // 25: core.v1.Variable
-	(*StartPaymentRequest)(nil),       // 26: core.v1.StartPaymentRequest
-	(*StartPaymentResponse)(nil),      // 27: core.v1.StartPaymentResponse
-	(*GetPaymentRequest)(nil),         // 28: core.v1.GetPaymentRequest
-	(*ClientKey)(nil),                 // 29: core.v1.ClientKey
-	(*GetPaymentResponse)(nil),        // 30: core.v1.GetPaymentResponse
-	(*ScopeInfo)(nil),                 // 31: core.v1.ScopeInfo
-	(*PaymentInfo)(nil),               // 32: core.v1.PaymentInfo
-	(*TokenInfo)(nil),                 // 33: core.v1.TokenInfo
-	(*WaitInfo)(nil),                  // 34: core.v1.WaitInfo
-	(*JobInfo)(nil),                   // 35: core.v1.JobInfo
-	(*IncidentInfo)(nil),              // 36: core.v1.IncidentInfo
-	(*EffectInfo)(nil),                // 37: core.v1.EffectInfo
-	(*ListInFlightRequest)(nil),       // 38: core.v1.ListInFlightRequest
-	(*ListInFlightResponse)(nil),      // 39: core.v1.ListInFlightResponse
-	(*PublishMessageRequest)(nil),     // 40: core.v1.PublishMessageRequest
-	(*PublishMessageResponse)(nil),    // 41: core.v1.PublishMessageResponse
-	(*ResolveIncidentRequest)(nil),    // 42: core.v1.ResolveIncidentRequest
-	(*ResolveIncidentResponse)(nil),   // 43: core.v1.ResolveIncidentResponse
-	(*RetryJobRequest)(nil),           // 44: core.v1.RetryJobRequest
-	(*RetryJobResponse)(nil),          // 45: core.v1.RetryJobResponse
-	(*SetVariablesRequest)(nil),       // 46: core.v1.SetVariablesRequest
-	(*SetVariablesResponse)(nil),      // 47: core.v1.SetVariablesResponse
-	(*MoveTokenRequest)(nil),          // 48: core.v1.MoveTokenRequest
-	(*MoveTokenResponse)(nil),         // 49: core.v1.MoveTokenResponse
-	(*MigratePaymentRequest)(nil),     // 50: core.v1.MigratePaymentRequest
-	(*ElementMapping)(nil),            // 51: core.v1.ElementMapping
-	(*MigratePaymentResponse)(nil),    // 52: core.v1.MigratePaymentResponse
-	(*CancelPaymentRequest)(nil),      // 53: core.v1.CancelPaymentRequest
-	(*CancelPaymentResponse)(nil),     // 54: core.v1.CancelPaymentResponse
-	(*BroadcastSignalRequest)(nil),    // 55: core.v1.BroadcastSignalRequest
-	(*BroadcastSignalResponse)(nil),   // 56: core.v1.BroadcastSignalResponse
-	(*UserTask)(nil),                  // 57: core.v1.UserTask
-	(*Header)(nil),                    // 58: core.v1.Header
-	(*ListUserTasksRequest)(nil),      // 59: core.v1.ListUserTasksRequest
-	(*ListUserTasksResponse)(nil),     // 60: core.v1.ListUserTasksResponse
-	(*GetUserTaskRequest)(nil),        // 61: core.v1.GetUserTaskRequest
-	(*GetUserTaskResponse)(nil),       // 62: core.v1.GetUserTaskResponse
-	(*ClaimUserTaskRequest)(nil),      // 63: core.v1.ClaimUserTaskRequest
-	(*ClaimUserTaskResponse)(nil),     // 64: core.v1.ClaimUserTaskResponse
-	(*UnclaimUserTaskRequest)(nil),    // 65: core.v1.UnclaimUserTaskRequest
-	(*UnclaimUserTaskResponse)(nil),   // 66: core.v1.UnclaimUserTaskResponse
-	(*UpdateUserTaskRequest)(nil),     // 67: core.v1.UpdateUserTaskRequest
-	(*UpdateUserTaskResponse)(nil),    // 68: core.v1.UpdateUserTaskResponse
-	(*CompleteUserTaskRequest)(nil),   // 69: core.v1.CompleteUserTaskRequest
-	(*CompleteUserTaskResponse)(nil),  // 70: core.v1.CompleteUserTaskResponse
-	(*DriveRequest)(nil),              // 71: core.v1.DriveRequest
-	(*DriveStart)(nil),                // 72: core.v1.DriveStart
-	(*DrivePublish)(nil),              // 73: core.v1.DrivePublish
-	(*DriveCount)(nil),                // 74: core.v1.DriveCount
-	(*DriveResponse)(nil),             // 75: core.v1.DriveResponse
-	(*DriveStarted)(nil),              // 76: core.v1.DriveStarted
-	(*DrivePublished)(nil),            // 77: core.v1.DrivePublished
-	(*DriveCounted)(nil),              // 78: core.v1.DriveCounted
-	(*DriveEnded)(nil),                // 79: core.v1.DriveEnded
-	(*StatusRequest)(nil),             // 80: core.v1.StatusRequest
-	(*StatusResponse)(nil),            // 81: core.v1.StatusResponse
-	(*IndexHash)(nil),                 // 82: core.v1.IndexHash
-	(*NodeInfo)(nil),                  // 83: core.v1.NodeInfo
-	(*AdvanceClockRequest)(nil),       // 84: core.v1.AdvanceClockRequest
-	(*AdvanceClockResponse)(nil),      // 85: core.v1.AdvanceClockResponse
-	(*ProposeRequest)(nil),            // 86: core.v1.ProposeRequest
-	(*ProposeResponse)(nil),           // 87: core.v1.ProposeResponse
-	(*Proposed)(nil),                  // 88: core.v1.Proposed
-	(*ReadIndexRequest)(nil),          // 89: core.v1.ReadIndexRequest
-	(*ReadIndexResponse)(nil),         // 90: core.v1.ReadIndexResponse
-	(*FetchBlobRequest)(nil),          // 91: core.v1.FetchBlobRequest
-	(*FetchBlobResponse)(nil),         // 92: core.v1.FetchBlobResponse
-	(*PrepareModuleRequest)(nil),      // 93: core.v1.PrepareModuleRequest
-	(*PrepareModuleResponse)(nil),     // 94: core.v1.PrepareModuleResponse
+	(*GetFlowRequest)(nil),            // 9: core.v1.GetFlowRequest
+	(*GetFlowResponse)(nil),           // 10: core.v1.GetFlowResponse
+	(*FlowInfo)(nil),                  // 11: core.v1.FlowInfo
+	(*InstallConnectorRequest)(nil),   // 12: core.v1.InstallConnectorRequest
+	(*InstallConnectorResponse)(nil),  // 13: core.v1.InstallConnectorResponse
+	(*ActivateConnectorRequest)(nil),  // 14: core.v1.ActivateConnectorRequest
+	(*ActivateConnectorResponse)(nil), // 15: core.v1.ActivateConnectorResponse
+	(*ListConnectorsRequest)(nil),     // 16: core.v1.ListConnectorsRequest
+	(*ListConnectorsResponse)(nil),    // 17: core.v1.ListConnectorsResponse
+	(*ConnectorInfo)(nil),             // 18: core.v1.ConnectorInfo
+	(*ActivationInfo)(nil),            // 19: core.v1.ActivationInfo
+	(*Tenant)(nil),                    // 20: core.v1.Tenant
+	(*Alias)(nil),                     // 21: core.v1.Alias
+	(*PutTenantRequest)(nil),          // 22: core.v1.PutTenantRequest
+	(*PutTenantResponse)(nil),         // 23: core.v1.PutTenantResponse
+	(*ListTenantsRequest)(nil),        // 24: core.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),       // 25: core.v1.ListTenantsResponse
+	(*Actor)(nil),                     // 26: core.v1.Actor
+	(*Variable)(nil),                  // 27: core.v1.Variable
+	(*StartPaymentRequest)(nil),       // 28: core.v1.StartPaymentRequest
+	(*StartPaymentResponse)(nil),      // 29: core.v1.StartPaymentResponse
+	(*GetPaymentRequest)(nil),         // 30: core.v1.GetPaymentRequest
+	(*ClientKey)(nil),                 // 31: core.v1.ClientKey
+	(*GetPaymentResponse)(nil),        // 32: core.v1.GetPaymentResponse
+	(*ScopeInfo)(nil),                 // 33: core.v1.ScopeInfo
+	(*PaymentInfo)(nil),               // 34: core.v1.PaymentInfo
+	(*TokenInfo)(nil),                 // 35: core.v1.TokenInfo
+	(*WaitInfo)(nil),                  // 36: core.v1.WaitInfo
+	(*JobInfo)(nil),                   // 37: core.v1.JobInfo
+	(*IncidentInfo)(nil),              // 38: core.v1.IncidentInfo
+	(*EffectInfo)(nil),                // 39: core.v1.EffectInfo
+	(*ListInFlightRequest)(nil),       // 40: core.v1.ListInFlightRequest
+	(*ListInFlightResponse)(nil),      // 41: core.v1.ListInFlightResponse
+	(*PublishMessageRequest)(nil),     // 42: core.v1.PublishMessageRequest
+	(*PublishMessageResponse)(nil),    // 43: core.v1.PublishMessageResponse
+	(*ResolveIncidentRequest)(nil),    // 44: core.v1.ResolveIncidentRequest
+	(*ResolveIncidentResponse)(nil),   // 45: core.v1.ResolveIncidentResponse
+	(*RetryJobRequest)(nil),           // 46: core.v1.RetryJobRequest
+	(*RetryJobResponse)(nil),          // 47: core.v1.RetryJobResponse
+	(*SetVariablesRequest)(nil),       // 48: core.v1.SetVariablesRequest
+	(*SetVariablesResponse)(nil),      // 49: core.v1.SetVariablesResponse
+	(*MoveTokenRequest)(nil),          // 50: core.v1.MoveTokenRequest
+	(*MoveTokenResponse)(nil),         // 51: core.v1.MoveTokenResponse
+	(*MigratePaymentRequest)(nil),     // 52: core.v1.MigratePaymentRequest
+	(*ElementMapping)(nil),            // 53: core.v1.ElementMapping
+	(*MigratePaymentResponse)(nil),    // 54: core.v1.MigratePaymentResponse
+	(*CancelPaymentRequest)(nil),      // 55: core.v1.CancelPaymentRequest
+	(*CancelPaymentResponse)(nil),     // 56: core.v1.CancelPaymentResponse
+	(*BroadcastSignalRequest)(nil),    // 57: core.v1.BroadcastSignalRequest
+	(*BroadcastSignalResponse)(nil),   // 58: core.v1.BroadcastSignalResponse
+	(*UserTask)(nil),                  // 59: core.v1.UserTask
+	(*Header)(nil),                    // 60: core.v1.Header
+	(*ListUserTasksRequest)(nil),      // 61: core.v1.ListUserTasksRequest
+	(*ListUserTasksResponse)(nil),     // 62: core.v1.ListUserTasksResponse
+	(*GetUserTaskRequest)(nil),        // 63: core.v1.GetUserTaskRequest
+	(*GetUserTaskResponse)(nil),       // 64: core.v1.GetUserTaskResponse
+	(*ClaimUserTaskRequest)(nil),      // 65: core.v1.ClaimUserTaskRequest
+	(*ClaimUserTaskResponse)(nil),     // 66: core.v1.ClaimUserTaskResponse
+	(*UnclaimUserTaskRequest)(nil),    // 67: core.v1.UnclaimUserTaskRequest
+	(*UnclaimUserTaskResponse)(nil),   // 68: core.v1.UnclaimUserTaskResponse
+	(*UpdateUserTaskRequest)(nil),     // 69: core.v1.UpdateUserTaskRequest
+	(*UpdateUserTaskResponse)(nil),    // 70: core.v1.UpdateUserTaskResponse
+	(*CompleteUserTaskRequest)(nil),   // 71: core.v1.CompleteUserTaskRequest
+	(*CompleteUserTaskResponse)(nil),  // 72: core.v1.CompleteUserTaskResponse
+	(*DriveRequest)(nil),              // 73: core.v1.DriveRequest
+	(*DriveStart)(nil),                // 74: core.v1.DriveStart
+	(*DrivePublish)(nil),              // 75: core.v1.DrivePublish
+	(*DriveCount)(nil),                // 76: core.v1.DriveCount
+	(*DriveResponse)(nil),             // 77: core.v1.DriveResponse
+	(*DriveStarted)(nil),              // 78: core.v1.DriveStarted
+	(*DrivePublished)(nil),            // 79: core.v1.DrivePublished
+	(*DriveCounted)(nil),              // 80: core.v1.DriveCounted
+	(*DriveEnded)(nil),                // 81: core.v1.DriveEnded
+	(*StatusRequest)(nil),             // 82: core.v1.StatusRequest
+	(*StatusResponse)(nil),            // 83: core.v1.StatusResponse
+	(*IndexHash)(nil),                 // 84: core.v1.IndexHash
+	(*NodeInfo)(nil),                  // 85: core.v1.NodeInfo
+	(*AdvanceClockRequest)(nil),       // 86: core.v1.AdvanceClockRequest
+	(*AdvanceClockResponse)(nil),      // 87: core.v1.AdvanceClockResponse
+	(*ProposeRequest)(nil),            // 88: core.v1.ProposeRequest
+	(*ProposeResponse)(nil),           // 89: core.v1.ProposeResponse
+	(*Proposed)(nil),                  // 90: core.v1.Proposed
+	(*ReadIndexRequest)(nil),          // 91: core.v1.ReadIndexRequest
+	(*ReadIndexResponse)(nil),         // 92: core.v1.ReadIndexResponse
+	(*FetchBlobRequest)(nil),          // 93: core.v1.FetchBlobRequest
+	(*FetchBlobResponse)(nil),         // 94: core.v1.FetchBlobResponse
+	(*PrepareModuleRequest)(nil),      // 95: core.v1.PrepareModuleRequest
+	(*PrepareModuleResponse)(nil),     // 96: core.v1.PrepareModuleResponse
 }
 var file_core_v1_control_proto_depIdxs = []int32{
 	2,  // 0: core.v1.ErrorDetail.problems:type_name -> core.v1.Problem
 	4,  // 1: core.v1.DeployFlowRequest.ends:type_name -> core.v1.EndResult
-	24, // 2: core.v1.DeployFlowRequest.actor:type_name -> core.v1.Actor
+	26, // 2: core.v1.DeployFlowRequest.actor:type_name -> core.v1.Actor
 	0,  // 3: core.v1.EndResult.result:type_name -> core.v1.Result
 	6,  // 4: core.v1.DeployFlowResponse.flows:type_name -> core.v1.DeployedFlow
 	2,  // 5: core.v1.DeployFlowResponse.warnings:type_name -> core.v1.Problem
-	9,  // 6: core.v1.ListFlowsResponse.flows:type_name -> core.v1.FlowInfo
-	24, // 7: core.v1.InstallConnectorRequest.actor:type_name -> core.v1.Actor
-	24, // 8: core.v1.ActivateConnectorRequest.actor:type_name -> core.v1.Actor
-	16, // 9: core.v1.ListConnectorsResponse.connectors:type_name -> core.v1.ConnectorInfo
-	17, // 10: core.v1.ListConnectorsResponse.activations:type_name -> core.v1.ActivationInfo
-	19, // 11: core.v1.Tenant.aliases:type_name -> core.v1.Alias
-	18, // 12: core.v1.PutTenantRequest.tenant:type_name -> core.v1.Tenant
-	24, // 13: core.v1.PutTenantRequest.actor:type_name -> core.v1.Actor
-	18, // 14: core.v1.ListTenantsResponse.tenants:type_name -> core.v1.Tenant
-	25, // 15: core.v1.StartPaymentRequest.variables:type_name -> core.v1.Variable
-	29, // 16: core.v1.GetPaymentRequest.client:type_name -> core.v1.ClientKey
-	32, // 17: core.v1.GetPaymentResponse.payment:type_name -> core.v1.PaymentInfo
-	25, // 18: core.v1.GetPaymentResponse.variables:type_name -> core.v1.Variable
-	33, // 19: core.v1.GetPaymentResponse.tokens:type_name -> core.v1.TokenInfo
-	35, // 20: core.v1.GetPaymentResponse.jobs:type_name -> core.v1.JobInfo
-	36, // 21: core.v1.GetPaymentResponse.incidents:type_name -> core.v1.IncidentInfo
-	37, // 22: core.v1.GetPaymentResponse.effects:type_name -> core.v1.EffectInfo
-	57, // 23: core.v1.GetPaymentResponse.user_tasks:type_name -> core.v1.UserTask
-	31, // 24: core.v1.GetPaymentResponse.scopes:type_name -> core.v1.ScopeInfo
-	25, // 25: core.v1.ScopeInfo.variables:type_name -> core.v1.Variable
-	34, // 26: core.v1.ScopeInfo.waits:type_name -> core.v1.WaitInfo
-	0,  // 27: core.v1.PaymentInfo.result:type_name -> core.v1.Result
-	34, // 28: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
-	32, // 29: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
-	25, // 30: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
-	24, // 31: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
-	25, // 32: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
-	24, // 33: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
-	24, // 34: core.v1.RetryJobRequest.actor:type_name -> core.v1.Actor
-	25, // 35: core.v1.SetVariablesRequest.variables:type_name -> core.v1.Variable
-	24, // 36: core.v1.SetVariablesRequest.actor:type_name -> core.v1.Actor
-	24, // 37: core.v1.MoveTokenRequest.actor:type_name -> core.v1.Actor
-	51, // 38: core.v1.MigratePaymentRequest.mappings:type_name -> core.v1.ElementMapping
-	24, // 39: core.v1.MigratePaymentRequest.actor:type_name -> core.v1.Actor
-	24, // 40: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
-	25, // 41: core.v1.BroadcastSignalRequest.variables:type_name -> core.v1.Variable
-	24, // 42: core.v1.BroadcastSignalRequest.actor:type_name -> core.v1.Actor
-	58, // 43: core.v1.UserTask.headers:type_name -> core.v1.Header
-	57, // 44: core.v1.ListUserTasksResponse.tasks:type_name -> core.v1.UserTask
-	57, // 45: core.v1.GetUserTaskResponse.task:type_name -> core.v1.UserTask
-	25, // 46: core.v1.GetUserTaskResponse.variables:type_name -> core.v1.Variable
-	24, // 47: core.v1.ClaimUserTaskRequest.actor:type_name -> core.v1.Actor
-	24, // 48: core.v1.UnclaimUserTaskRequest.actor:type_name -> core.v1.Actor
-	24, // 49: core.v1.UpdateUserTaskRequest.actor:type_name -> core.v1.Actor
-	25, // 50: core.v1.CompleteUserTaskRequest.variables:type_name -> core.v1.Variable
-	24, // 51: core.v1.CompleteUserTaskRequest.actor:type_name -> core.v1.Actor
-	72, // 52: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
-	73, // 53: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
-	74, // 54: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
-	25, // 55: core.v1.DriveStart.variables:type_name -> core.v1.Variable
-	25, // 56: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
-	76, // 57: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
-	77, // 58: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
-	78, // 59: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
-	79, // 60: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
-	0,  // 61: core.v1.DriveEnded.result:type_name -> core.v1.Result
-	82, // 62: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
-	83, // 63: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
-	88, // 64: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
-	3,  // 65: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
-	7,  // 66: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
-	10, // 67: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
-	12, // 68: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
-	14, // 69: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
-	20, // 70: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
-	22, // 71: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
-	26, // 72: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
-	28, // 73: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
-	38, // 74: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
-	40, // 75: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
-	55, // 76: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
-	42, // 77: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
-	44, // 78: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
-	46, // 79: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
-	48, // 80: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
-	50, // 81: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
-	53, // 82: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
-	59, // 83: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
-	61, // 84: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
-	63, // 85: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
-	65, // 86: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
-	67, // 87: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
-	69, // 88: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
-	71, // 89: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
-	80, // 90: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
-	84, // 91: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
-	86, // 92: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
-	89, // 93: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
-	91, // 94: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
-	93, // 95: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
-	5,  // 96: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
-	8,  // 97: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
-	11, // 98: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
-	13, // 99: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
-	15, // 100: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
-	21, // 101: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
-	23, // 102: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
-	27, // 103: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
-	30, // 104: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
-	39, // 105: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
-	41, // 106: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
-	56, // 107: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
-	43, // 108: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
-	45, // 109: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
-	47, // 110: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
-	49, // 111: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
-	52, // 112: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
-	54, // 113: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
-	60, // 114: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
-	62, // 115: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
-	64, // 116: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
-	66, // 117: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
-	68, // 118: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
-	70, // 119: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
-	75, // 120: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
-	81, // 121: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
-	85, // 122: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
-	87, // 123: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
-	90, // 124: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
-	92, // 125: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
-	94, // 126: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
-	96, // [96:127] is the sub-list for method output_type
-	65, // [65:96] is the sub-list for method input_type
-	65, // [65:65] is the sub-list for extension type_name
-	65, // [65:65] is the sub-list for extension extendee
-	0,  // [0:65] is the sub-list for field type_name
+	11, // 6: core.v1.ListFlowsResponse.flows:type_name -> core.v1.FlowInfo
+	11, // 7: core.v1.GetFlowResponse.flow:type_name -> core.v1.FlowInfo
+	4,  // 8: core.v1.GetFlowResponse.ends:type_name -> core.v1.EndResult
+	26, // 9: core.v1.InstallConnectorRequest.actor:type_name -> core.v1.Actor
+	26, // 10: core.v1.ActivateConnectorRequest.actor:type_name -> core.v1.Actor
+	18, // 11: core.v1.ListConnectorsResponse.connectors:type_name -> core.v1.ConnectorInfo
+	19, // 12: core.v1.ListConnectorsResponse.activations:type_name -> core.v1.ActivationInfo
+	21, // 13: core.v1.Tenant.aliases:type_name -> core.v1.Alias
+	20, // 14: core.v1.PutTenantRequest.tenant:type_name -> core.v1.Tenant
+	26, // 15: core.v1.PutTenantRequest.actor:type_name -> core.v1.Actor
+	20, // 16: core.v1.ListTenantsResponse.tenants:type_name -> core.v1.Tenant
+	27, // 17: core.v1.StartPaymentRequest.variables:type_name -> core.v1.Variable
+	31, // 18: core.v1.GetPaymentRequest.client:type_name -> core.v1.ClientKey
+	34, // 19: core.v1.GetPaymentResponse.payment:type_name -> core.v1.PaymentInfo
+	27, // 20: core.v1.GetPaymentResponse.variables:type_name -> core.v1.Variable
+	35, // 21: core.v1.GetPaymentResponse.tokens:type_name -> core.v1.TokenInfo
+	37, // 22: core.v1.GetPaymentResponse.jobs:type_name -> core.v1.JobInfo
+	38, // 23: core.v1.GetPaymentResponse.incidents:type_name -> core.v1.IncidentInfo
+	39, // 24: core.v1.GetPaymentResponse.effects:type_name -> core.v1.EffectInfo
+	59, // 25: core.v1.GetPaymentResponse.user_tasks:type_name -> core.v1.UserTask
+	33, // 26: core.v1.GetPaymentResponse.scopes:type_name -> core.v1.ScopeInfo
+	27, // 27: core.v1.ScopeInfo.variables:type_name -> core.v1.Variable
+	36, // 28: core.v1.ScopeInfo.waits:type_name -> core.v1.WaitInfo
+	0,  // 29: core.v1.PaymentInfo.result:type_name -> core.v1.Result
+	36, // 30: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
+	34, // 31: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
+	27, // 32: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
+	26, // 33: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
+	27, // 34: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
+	26, // 35: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
+	26, // 36: core.v1.RetryJobRequest.actor:type_name -> core.v1.Actor
+	27, // 37: core.v1.SetVariablesRequest.variables:type_name -> core.v1.Variable
+	26, // 38: core.v1.SetVariablesRequest.actor:type_name -> core.v1.Actor
+	26, // 39: core.v1.MoveTokenRequest.actor:type_name -> core.v1.Actor
+	53, // 40: core.v1.MigratePaymentRequest.mappings:type_name -> core.v1.ElementMapping
+	26, // 41: core.v1.MigratePaymentRequest.actor:type_name -> core.v1.Actor
+	26, // 42: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
+	27, // 43: core.v1.BroadcastSignalRequest.variables:type_name -> core.v1.Variable
+	26, // 44: core.v1.BroadcastSignalRequest.actor:type_name -> core.v1.Actor
+	60, // 45: core.v1.UserTask.headers:type_name -> core.v1.Header
+	59, // 46: core.v1.ListUserTasksResponse.tasks:type_name -> core.v1.UserTask
+	59, // 47: core.v1.GetUserTaskResponse.task:type_name -> core.v1.UserTask
+	27, // 48: core.v1.GetUserTaskResponse.variables:type_name -> core.v1.Variable
+	26, // 49: core.v1.ClaimUserTaskRequest.actor:type_name -> core.v1.Actor
+	26, // 50: core.v1.UnclaimUserTaskRequest.actor:type_name -> core.v1.Actor
+	26, // 51: core.v1.UpdateUserTaskRequest.actor:type_name -> core.v1.Actor
+	27, // 52: core.v1.CompleteUserTaskRequest.variables:type_name -> core.v1.Variable
+	26, // 53: core.v1.CompleteUserTaskRequest.actor:type_name -> core.v1.Actor
+	74, // 54: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
+	75, // 55: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
+	76, // 56: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
+	27, // 57: core.v1.DriveStart.variables:type_name -> core.v1.Variable
+	27, // 58: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
+	78, // 59: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
+	79, // 60: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
+	80, // 61: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
+	81, // 62: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
+	0,  // 63: core.v1.DriveEnded.result:type_name -> core.v1.Result
+	84, // 64: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
+	85, // 65: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
+	90, // 66: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
+	3,  // 67: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
+	7,  // 68: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
+	9,  // 69: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
+	12, // 70: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
+	14, // 71: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
+	16, // 72: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
+	22, // 73: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
+	24, // 74: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
+	28, // 75: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
+	30, // 76: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
+	40, // 77: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
+	42, // 78: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
+	57, // 79: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
+	44, // 80: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
+	46, // 81: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
+	48, // 82: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
+	50, // 83: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
+	52, // 84: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
+	55, // 85: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
+	61, // 86: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
+	63, // 87: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
+	65, // 88: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
+	67, // 89: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
+	69, // 90: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
+	71, // 91: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
+	73, // 92: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
+	82, // 93: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
+	86, // 94: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
+	88, // 95: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
+	91, // 96: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
+	93, // 97: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
+	95, // 98: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
+	5,  // 99: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
+	8,  // 100: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
+	10, // 101: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
+	13, // 102: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
+	15, // 103: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
+	17, // 104: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
+	23, // 105: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
+	25, // 106: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
+	29, // 107: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
+	32, // 108: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
+	41, // 109: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
+	43, // 110: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
+	58, // 111: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
+	45, // 112: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
+	47, // 113: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
+	49, // 114: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
+	51, // 115: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
+	54, // 116: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
+	56, // 117: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
+	62, // 118: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
+	64, // 119: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
+	66, // 120: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
+	68, // 121: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
+	70, // 122: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
+	72, // 123: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
+	77, // 124: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
+	83, // 125: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
+	87, // 126: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
+	89, // 127: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
+	92, // 128: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
+	94, // 129: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
+	96, // 130: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
+	99, // [99:131] is the sub-list for method output_type
+	67, // [67:99] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_core_v1_control_proto_init() }
@@ -7042,7 +7178,7 @@ func file_core_v1_control_proto_init() {
 	if File_core_v1_control_proto != nil {
 		return
 	}
-	file_core_v1_control_proto_msgTypes[27].OneofWrappers = []any{
+	file_core_v1_control_proto_msgTypes[29].OneofWrappers = []any{
 		(*GetPaymentRequest_Payment)(nil),
 		(*GetPaymentRequest_Key)(nil),
 		(*GetPaymentRequest_Client)(nil),
@@ -7053,7 +7189,7 @@ func file_core_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_v1_control_proto_rawDesc), len(file_core_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   94,
+			NumMessages:   96,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

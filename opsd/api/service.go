@@ -105,18 +105,9 @@ func (s *Service) ListPayments(ctx context.Context, r *opsv1.ListPaymentsRequest
 
 // GetPayment implements opsv1connect.OpsServiceHandler.
 func (s *Service) GetPayment(ctx context.Context, r *opsv1.GetPaymentRequest) (*opsv1.GetPaymentResponse, error) {
-	var p *store.Payment
-	var err error
-	if uuid := r.GetUuid(); uuid != "" {
-		p, err = s.store.PaymentByUUID(ctx, uuid)
-	} else {
-		p, err = s.store.Payment(ctx, r.GetKey())
-	}
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, connect.NewError(connect.CodeNotFound, errors.New("opsd knows no such payment; it may not have arrived yet"))
-	}
+	p, err := s.named(ctx, r.GetUuid(), r.GetKey())
 	if err != nil {
-		return nil, s.failed(ctx, err)
+		return nil, err
 	}
 	within := scope(nil, p.Key)
 	place, err := readPlace(r.PageToken, within)

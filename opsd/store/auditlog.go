@@ -35,14 +35,55 @@ func (w *writer) chain(ctx context.Context, records []*Record) (added int, err e
 			return added, fmt.Errorf("store: audit: %w", err)
 		}
 		head = head.Append(&entry)
-		if _, err := w.exec(ctx, "INSERT INTO audit ("+auditColumns+", raw) VALUES "+tuples(1, 13),
-			int64(entry.Seq), entry.TimeMS, entry.Actor, entry.Reason, entry.Method, entry.Target, entry.Tenant, entry.Result,
-			entry.EventID, entry.Detail[:], entry.Prev[:], entry.Hash[:], r.Value); err != nil {
-			return added, fmt.Errorf("store: audit: %w", err)
+		if err := w.appendAct(ctx, &entry, r.Value); err != nil {
+			return added, err
 		}
 		added++
 	}
 	return added, nil
+}
+
+// actTries is how often an act is written when another process appends to the chain at
+// the same moment.
+const actTries = 5
+
+// Act appends an act of opsd itself to the audit chain and answers it with its place
+// there. What was asked, byte for byte, is raw; the time, the chain's fields and the
+// detail are filled in.
+func (s *Store) Act(ctx context.Context, entry audit.Entry, nowMS int64, raw []byte) (audit.Entry, error) {
+	if raw == nil {
+		raw = []byte{}
+	}
+	entry.TimeMS, entry.EventID, entry.Detail = nowMS, "", sha256.Sum256(raw)
+	entry.Actor, entry.Method, entry.Target = clean(entry.Actor, wordMax), clean(entry.Method, wordMax), clean(entry.Target, wordMax)
+	entry.Reason, entry.Tenant, entry.Result = clean(entry.Reason, textMax), clean(entry.Tenant, tenantMax), clean(entry.Result, wordMax)
+	var err error
+	for range actTries {
+		if err = s.write(ctx, func(w *writer) error {
+			rows, err := w.query(ctx, "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+			if err != nil {
+				return fmt.Errorf("store: audit head: %w", err)
+			}
+			head, err := scanHead(rows)
+			if err != nil {
+				return err
+			}
+			head.Append(&entry)
+			return w.appendAct(ctx, &entry, raw)
+		}); err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return entry, err
+}
+
+func (w *writer) appendAct(ctx context.Context, entry *audit.Entry, raw []byte) error {
+	if _, err := w.exec(ctx, "INSERT INTO audit ("+auditColumns+", raw) VALUES "+tuples(1, 13),
+		int64(entry.Seq), entry.TimeMS, entry.Actor, entry.Reason, entry.Method, entry.Target, entry.Tenant, entry.Result,
+		entry.EventID, entry.Detail[:], entry.Prev[:], entry.Hash[:], raw); err != nil {
+		return fmt.Errorf("store: audit: %w", err)
+	}
+	return nil
 }
 
 // auditEntry reads an administrative act of the core.

@@ -141,3 +141,24 @@ func TestManipulationInTheDatabaseIsFound(t *testing.T) {
 		}
 	})
 }
+
+// Acts of opsd itself and of the core are one chain.
+func TestOwnActsAreChained(t *testing.T) {
+	eachStore(t, func(t *testing.T, cfg store.Config) {
+		s := open(t, cfg)
+		f, st := newFeed(t, s), newStory()
+		f.records(acts(t, st, 2))
+		own, err := s.Act(t.Context(), audit.Entry{Actor: "ada", Reason: "why", Method: "reveal-events", Target: "payment 7", Result: "ok"}, 1_700_000_000_000, []byte("asked"))
+		if err != nil || own.Seq != 3 {
+			t.Fatalf("%+v, %v", own, err)
+		}
+		f.records(acts(t, st, 1))
+		if _, err := s.Act(t.Context(), audit.Entry{Actor: "bob", Method: "reveal-events", Result: "ok"}, 1_700_000_000_001, nil); err != nil {
+			t.Fatal(err)
+		}
+		head, checked, err := s.VerifyAudit(t.Context(), 0, 1000, &own.Hash)
+		if err != nil || checked != 5 || head.Seq != 5 {
+			t.Errorf("%+v %d %v", head, checked, err)
+		}
+	})
+}

@@ -2,7 +2,8 @@
 // consumption of Kafka and the audit chain. Read only: acts on payments are
 // commands to the core and come with the approval service.
 //
-// Conventions. Personal data is masked in every answer. Money is a decimal string
+// Conventions. Personal data is masked in every answer but those of methods whose
+// audit class is REVEAL. Money is a decimal string
 // plus an ISO 4217 code. Times are google.protobuf.Timestamp in UTC. A page token
 // is opaque, belongs to the filter it was given for, and stays valid while rows
 // are added. Every method states the permission it needs and its audit class
@@ -933,6 +934,181 @@ func (x *GetPaymentResponse) GetIdentifiers() []*Identifier {
 	return nil
 }
 
+type RevealEventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Name:
+	//
+	//	*RevealEventsRequest_Uuid
+	//	*RevealEventsRequest_Key
+	Name isRevealEventsRequest_Name `protobuf_oneof:"name"`
+	// Who asks, and what for.
+	Actor         string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	PageSize      int32  `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"` // 0: 1000
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevealEventsRequest) Reset() {
+	*x = RevealEventsRequest{}
+	mi := &file_opsd_v1_ops_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevealEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevealEventsRequest) ProtoMessage() {}
+
+func (x *RevealEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_opsd_v1_ops_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevealEventsRequest.ProtoReflect.Descriptor instead.
+func (*RevealEventsRequest) Descriptor() ([]byte, []int) {
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RevealEventsRequest) GetName() isRevealEventsRequest_Name {
+	if x != nil {
+		return x.Name
+	}
+	return nil
+}
+
+func (x *RevealEventsRequest) GetUuid() string {
+	if x != nil {
+		if x, ok := x.Name.(*RevealEventsRequest_Uuid); ok {
+			return x.Uuid
+		}
+	}
+	return ""
+}
+
+func (x *RevealEventsRequest) GetKey() uint64 {
+	if x != nil {
+		if x, ok := x.Name.(*RevealEventsRequest_Key); ok {
+			return x.Key
+		}
+	}
+	return 0
+}
+
+func (x *RevealEventsRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
+func (x *RevealEventsRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *RevealEventsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *RevealEventsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type isRevealEventsRequest_Name interface {
+	isRevealEventsRequest_Name()
+}
+
+type RevealEventsRequest_Uuid struct {
+	Uuid string `protobuf:"bytes,1,opt,name=uuid,proto3,oneof"`
+}
+
+type RevealEventsRequest_Key struct {
+	Key uint64 `protobuf:"varint,2,opt,name=key,proto3,oneof"`
+}
+
+func (*RevealEventsRequest_Uuid) isRevealEventsRequest_Name() {}
+
+func (*RevealEventsRequest_Key) isRevealEventsRequest_Name() {}
+
+type RevealEventsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Payment       *Payment               `protobuf:"bytes,1,opt,name=payment,proto3" json:"payment,omitempty"`
+	Events        [][]byte               `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"` // engine.v1.Event, encoded, in causal order
+	NextPageToken string                 `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevealEventsResponse) Reset() {
+	*x = RevealEventsResponse{}
+	mi := &file_opsd_v1_ops_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevealEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevealEventsResponse) ProtoMessage() {}
+
+func (x *RevealEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_opsd_v1_ops_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevealEventsResponse.ProtoReflect.Descriptor instead.
+func (*RevealEventsResponse) Descriptor() ([]byte, []int) {
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RevealEventsResponse) GetPayment() *Payment {
+	if x != nil {
+		return x.Payment
+	}
+	return nil
+}
+
+func (x *RevealEventsResponse) GetEvents() [][]byte {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *RevealEventsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 type Identifier struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          string                 `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"` // transactionId, clientCorrelationId, quoteId …
@@ -943,7 +1119,7 @@ type Identifier struct {
 
 func (x *Identifier) Reset() {
 	*x = Identifier{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[8]
+	mi := &file_opsd_v1_ops_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -955,7 +1131,7 @@ func (x *Identifier) String() string {
 func (*Identifier) ProtoMessage() {}
 
 func (x *Identifier) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[8]
+	mi := &file_opsd_v1_ops_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -968,7 +1144,7 @@ func (x *Identifier) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Identifier.ProtoReflect.Descriptor instead.
 func (*Identifier) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{8}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Identifier) GetKind() string {
@@ -1026,7 +1202,7 @@ type TimelineEntry struct {
 
 func (x *TimelineEntry) Reset() {
 	*x = TimelineEntry{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[9]
+	mi := &file_opsd_v1_ops_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1038,7 +1214,7 @@ func (x *TimelineEntry) String() string {
 func (*TimelineEntry) ProtoMessage() {}
 
 func (x *TimelineEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[9]
+	mi := &file_opsd_v1_ops_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1051,7 +1227,7 @@ func (x *TimelineEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TimelineEntry.ProtoReflect.Descriptor instead.
 func (*TimelineEntry) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{9}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *TimelineEntry) GetId() string {
@@ -1267,7 +1443,7 @@ type Variable struct {
 
 func (x *Variable) Reset() {
 	*x = Variable{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[10]
+	mi := &file_opsd_v1_ops_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1279,7 +1455,7 @@ func (x *Variable) String() string {
 func (*Variable) ProtoMessage() {}
 
 func (x *Variable) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[10]
+	mi := &file_opsd_v1_ops_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1292,7 +1468,7 @@ func (x *Variable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variable.ProtoReflect.Descriptor instead.
 func (*Variable) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{10}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Variable) GetName() string {
@@ -1332,7 +1508,7 @@ type Exchange struct {
 
 func (x *Exchange) Reset() {
 	*x = Exchange{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[11]
+	mi := &file_opsd_v1_ops_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1344,7 +1520,7 @@ func (x *Exchange) String() string {
 func (*Exchange) ProtoMessage() {}
 
 func (x *Exchange) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[11]
+	mi := &file_opsd_v1_ops_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1357,7 +1533,7 @@ func (x *Exchange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exchange.ProtoReflect.Descriptor instead.
 func (*Exchange) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{11}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Exchange) GetKind() string {
@@ -1454,7 +1630,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[12]
+	mi := &file_opsd_v1_ops_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1466,7 +1642,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[12]
+	mi := &file_opsd_v1_ops_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1479,7 +1655,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{12}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Header) GetName() string {
@@ -1509,7 +1685,7 @@ type Terms struct {
 
 func (x *Terms) Reset() {
 	*x = Terms{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[13]
+	mi := &file_opsd_v1_ops_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1521,7 +1697,7 @@ func (x *Terms) String() string {
 func (*Terms) ProtoMessage() {}
 
 func (x *Terms) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[13]
+	mi := &file_opsd_v1_ops_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1534,7 +1710,7 @@ func (x *Terms) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Terms.ProtoReflect.Descriptor instead.
 func (*Terms) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{13}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Terms) GetAmount() string {
@@ -1576,7 +1752,7 @@ type WatchRequest struct {
 
 func (x *WatchRequest) Reset() {
 	*x = WatchRequest{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[14]
+	mi := &file_opsd_v1_ops_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1588,7 +1764,7 @@ func (x *WatchRequest) String() string {
 func (*WatchRequest) ProtoMessage() {}
 
 func (x *WatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[14]
+	mi := &file_opsd_v1_ops_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1601,7 +1777,7 @@ func (x *WatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
 func (*WatchRequest) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{14}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *WatchRequest) GetFilter() *PaymentFilter {
@@ -1631,7 +1807,7 @@ type WatchResponse struct {
 
 func (x *WatchResponse) Reset() {
 	*x = WatchResponse{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[15]
+	mi := &file_opsd_v1_ops_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +1819,7 @@ func (x *WatchResponse) String() string {
 func (*WatchResponse) ProtoMessage() {}
 
 func (x *WatchResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[15]
+	mi := &file_opsd_v1_ops_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +1832,7 @@ func (x *WatchResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
 func (*WatchResponse) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{15}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *WatchResponse) GetPayment() *Payment {
@@ -1688,7 +1864,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[16]
+	mi := &file_opsd_v1_ops_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1700,7 +1876,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[16]
+	mi := &file_opsd_v1_ops_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1713,7 +1889,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{16}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{18}
 }
 
 type GetStatusResponse struct {
@@ -1735,7 +1911,7 @@ type GetStatusResponse struct {
 
 func (x *GetStatusResponse) Reset() {
 	*x = GetStatusResponse{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[17]
+	mi := &file_opsd_v1_ops_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +1923,7 @@ func (x *GetStatusResponse) String() string {
 func (*GetStatusResponse) ProtoMessage() {}
 
 func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[17]
+	mi := &file_opsd_v1_ops_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +1936,7 @@ func (x *GetStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusResponse.ProtoReflect.Descriptor instead.
 func (*GetStatusResponse) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{17}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *GetStatusResponse) GetPositions() []*Position {
@@ -1847,7 +2023,7 @@ type Position struct {
 
 func (x *Position) Reset() {
 	*x = Position{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[18]
+	mi := &file_opsd_v1_ops_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1859,7 +2035,7 @@ func (x *Position) String() string {
 func (*Position) ProtoMessage() {}
 
 func (x *Position) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[18]
+	mi := &file_opsd_v1_ops_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1872,7 +2048,7 @@ func (x *Position) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Position.ProtoReflect.Descriptor instead.
 func (*Position) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{18}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Position) GetTopic() string {
@@ -1927,7 +2103,7 @@ type StateCount struct {
 
 func (x *StateCount) Reset() {
 	*x = StateCount{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[19]
+	mi := &file_opsd_v1_ops_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1939,7 +2115,7 @@ func (x *StateCount) String() string {
 func (*StateCount) ProtoMessage() {}
 
 func (x *StateCount) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[19]
+	mi := &file_opsd_v1_ops_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1952,7 +2128,7 @@ func (x *StateCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StateCount.ProtoReflect.Descriptor instead.
 func (*StateCount) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{19}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *StateCount) GetState() PaymentState {
@@ -1979,7 +2155,7 @@ type ListDeadLettersRequest struct {
 
 func (x *ListDeadLettersRequest) Reset() {
 	*x = ListDeadLettersRequest{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[20]
+	mi := &file_opsd_v1_ops_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1991,7 +2167,7 @@ func (x *ListDeadLettersRequest) String() string {
 func (*ListDeadLettersRequest) ProtoMessage() {}
 
 func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[20]
+	mi := &file_opsd_v1_ops_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2004,7 +2180,7 @@ func (x *ListDeadLettersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersRequest.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersRequest) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{20}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListDeadLettersRequest) GetPageSize() int32 {
@@ -2031,7 +2207,7 @@ type ListDeadLettersResponse struct {
 
 func (x *ListDeadLettersResponse) Reset() {
 	*x = ListDeadLettersResponse{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[21]
+	mi := &file_opsd_v1_ops_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2043,7 +2219,7 @@ func (x *ListDeadLettersResponse) String() string {
 func (*ListDeadLettersResponse) ProtoMessage() {}
 
 func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[21]
+	mi := &file_opsd_v1_ops_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2056,7 +2232,7 @@ func (x *ListDeadLettersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDeadLettersResponse.ProtoReflect.Descriptor instead.
 func (*ListDeadLettersResponse) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{21}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ListDeadLettersResponse) GetDeadLetters() []*DeadLetter {
@@ -2094,7 +2270,7 @@ type DeadLetter struct {
 
 func (x *DeadLetter) Reset() {
 	*x = DeadLetter{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[22]
+	mi := &file_opsd_v1_ops_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2282,7 @@ func (x *DeadLetter) String() string {
 func (*DeadLetter) ProtoMessage() {}
 
 func (x *DeadLetter) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[22]
+	mi := &file_opsd_v1_ops_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2295,7 @@ func (x *DeadLetter) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeadLetter.ProtoReflect.Descriptor instead.
 func (*DeadLetter) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{22}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *DeadLetter) GetNumber() int64 {
@@ -2203,7 +2379,7 @@ type ListAuditRequest struct {
 
 func (x *ListAuditRequest) Reset() {
 	*x = ListAuditRequest{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[23]
+	mi := &file_opsd_v1_ops_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2215,7 +2391,7 @@ func (x *ListAuditRequest) String() string {
 func (*ListAuditRequest) ProtoMessage() {}
 
 func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[23]
+	mi := &file_opsd_v1_ops_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2228,7 +2404,7 @@ func (x *ListAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRequest) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{23}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListAuditRequest) GetTenant() string {
@@ -2262,7 +2438,7 @@ type ListAuditResponse struct {
 
 func (x *ListAuditResponse) Reset() {
 	*x = ListAuditResponse{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[24]
+	mi := &file_opsd_v1_ops_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2274,7 +2450,7 @@ func (x *ListAuditResponse) String() string {
 func (*ListAuditResponse) ProtoMessage() {}
 
 func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[24]
+	mi := &file_opsd_v1_ops_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2287,7 +2463,7 @@ func (x *ListAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditResponse) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{24}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ListAuditResponse) GetEntries() []*AuditEntry {
@@ -2324,7 +2500,7 @@ type AuditEntry struct {
 
 func (x *AuditEntry) Reset() {
 	*x = AuditEntry{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[25]
+	mi := &file_opsd_v1_ops_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2336,7 +2512,7 @@ func (x *AuditEntry) String() string {
 func (*AuditEntry) ProtoMessage() {}
 
 func (x *AuditEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[25]
+	mi := &file_opsd_v1_ops_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2349,7 +2525,7 @@ func (x *AuditEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditEntry.ProtoReflect.Descriptor instead.
 func (*AuditEntry) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{25}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *AuditEntry) GetSeq() uint64 {
@@ -2450,7 +2626,7 @@ type VerifyAuditRequest struct {
 
 func (x *VerifyAuditRequest) Reset() {
 	*x = VerifyAuditRequest{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[26]
+	mi := &file_opsd_v1_ops_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2462,7 +2638,7 @@ func (x *VerifyAuditRequest) String() string {
 func (*VerifyAuditRequest) ProtoMessage() {}
 
 func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[26]
+	mi := &file_opsd_v1_ops_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2475,7 +2651,7 @@ func (x *VerifyAuditRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditRequest.ProtoReflect.Descriptor instead.
 func (*VerifyAuditRequest) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{26}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *VerifyAuditRequest) GetFromSeq() uint64 {
@@ -2514,7 +2690,7 @@ type VerifyAuditResponse struct {
 
 func (x *VerifyAuditResponse) Reset() {
 	*x = VerifyAuditResponse{}
-	mi := &file_opsd_v1_ops_proto_msgTypes[27]
+	mi := &file_opsd_v1_ops_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2526,7 +2702,7 @@ func (x *VerifyAuditResponse) String() string {
 func (*VerifyAuditResponse) ProtoMessage() {}
 
 func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_opsd_v1_ops_proto_msgTypes[27]
+	mi := &file_opsd_v1_ops_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2539,7 +2715,7 @@ func (x *VerifyAuditResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyAuditResponse.ProtoReflect.Descriptor instead.
 func (*VerifyAuditResponse) Descriptor() ([]byte, []int) {
-	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{27}
+	return file_opsd_v1_ops_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *VerifyAuditResponse) GetOk() bool {
@@ -2683,7 +2859,21 @@ const file_opsd_v1_ops_proto_rawDesc = "" +
 	"\apayment\x18\x01 \x01(\v2\x10.opsd.v1.PaymentR\apayment\x122\n" +
 	"\btimeline\x18\x02 \x03(\v2\x16.opsd.v1.TimelineEntryR\btimeline\x12&\n" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x125\n" +
-	"\videntifiers\x18\x04 \x03(\v2\x13.opsd.v1.IdentifierR\videntifiers\"6\n" +
+	"\videntifiers\x18\x04 \x03(\v2\x13.opsd.v1.IdentifierR\videntifiers\"\xb9\x02\n" +
+	"\x13RevealEventsRequest\x120\n" +
+	"\x04uuid\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18@2\x0f^[^\\x00-\\x1f]*$H\x00R\x04uuid\x12'\n" +
+	"\x03key\x18\x02 \x01(\x04B\x13\xbaH\x0e2\f\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x010\x01H\x00R\x03key\x121\n" +
+	"\x05actor\x18\x03 \x01(\tB\x1b\xbaH\x18r\x16\x10\x01\x18\x80\x012\x0f^[^\\x00-\\x1f]*$R\x05actor\x123\n" +
+	"\x06reason\x18\x04 \x01(\tB\x1b\xbaH\x18r\x16\x10\x01\x18\x80\b2\x0f^[^\\x00-\\x1f]*$R\x06reason\x12'\n" +
+	"\tpage_size\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageTokenB\r\n" +
+	"\x04name\x12\x05\xbaH\x02\b\x01\"\x82\x01\n" +
+	"\x14RevealEventsResponse\x12*\n" +
+	"\apayment\x18\x01 \x01(\v2\x10.opsd.v1.PaymentR\apayment\x12\x16\n" +
+	"\x06events\x18\x02 \x03(\fR\x06events\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\"6\n" +
 	"\n" +
 	"Identifier\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
@@ -2860,14 +3050,16 @@ const file_opsd_v1_ops_proto_rawDesc = "" +
 	"\x17PAYMENT_RESULT_RETURNED\x10\x04\x12\x1b\n" +
 	"\x17PAYMENT_RESULT_REJECTED\x10\x05\x12\x1a\n" +
 	"\x16PAYMENT_RESULT_UNKNOWN\x10\x06\x12\x1c\n" +
-	"\x18PAYMENT_RESULT_CANCELLED\x10\a2\xb5\x05\n" +
+	"\x18PAYMENT_RESULT_CANCELLED\x10\a2\x9b\x06\n" +
 	"\n" +
 	"OpsService\x12e\n" +
 	"\fListPayments\x12\x1c.opsd.v1.ListPaymentsRequest\x1a\x1d.opsd.v1.ListPaymentsResponse\"\x18\xea\xc7\x18\x11\n" +
 	"\rpayments.read\x10\x01\x90\x02\x01\x12_\n" +
 	"\n" +
 	"GetPayment\x12\x1a.opsd.v1.GetPaymentRequest\x1a\x1b.opsd.v1.GetPaymentResponse\"\x18\xea\xc7\x18\x11\n" +
-	"\rpayments.read\x10\x01\x90\x02\x01\x12R\n" +
+	"\rpayments.read\x10\x01\x90\x02\x01\x12d\n" +
+	"\fRevealEvents\x12\x1c.opsd.v1.RevealEventsRequest\x1a\x1d.opsd.v1.RevealEventsResponse\"\x17\xea\xc7\x18\x13\n" +
+	"\x0fpayments.reveal\x10\x02\x12R\n" +
 	"\x05Watch\x12\x15.opsd.v1.WatchRequest\x1a\x16.opsd.v1.WatchResponse\"\x18\xea\xc7\x18\x11\n" +
 	"\rpayments.read\x10\x01\x90\x02\x010\x01\x12Z\n" +
 	"\tGetStatus\x12\x19.opsd.v1.GetStatusRequest\x1a\x1a.opsd.v1.GetStatusResponse\"\x16\xea\xc7\x18\x0f\n" +
@@ -2894,7 +3086,7 @@ func file_opsd_v1_ops_proto_rawDescGZIP() []byte {
 }
 
 var file_opsd_v1_ops_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_opsd_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
+var file_opsd_v1_ops_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_opsd_v1_ops_proto_goTypes = []any{
 	(AuditClass)(0),                    // 0: opsd.v1.AuditClass
 	(PaymentState)(0),                  // 1: opsd.v1.PaymentState
@@ -2907,89 +3099,94 @@ var file_opsd_v1_ops_proto_goTypes = []any{
 	(*ListPaymentsResponse)(nil),       // 8: opsd.v1.ListPaymentsResponse
 	(*GetPaymentRequest)(nil),          // 9: opsd.v1.GetPaymentRequest
 	(*GetPaymentResponse)(nil),         // 10: opsd.v1.GetPaymentResponse
-	(*Identifier)(nil),                 // 11: opsd.v1.Identifier
-	(*TimelineEntry)(nil),              // 12: opsd.v1.TimelineEntry
-	(*Variable)(nil),                   // 13: opsd.v1.Variable
-	(*Exchange)(nil),                   // 14: opsd.v1.Exchange
-	(*Header)(nil),                     // 15: opsd.v1.Header
-	(*Terms)(nil),                      // 16: opsd.v1.Terms
-	(*WatchRequest)(nil),               // 17: opsd.v1.WatchRequest
-	(*WatchResponse)(nil),              // 18: opsd.v1.WatchResponse
-	(*GetStatusRequest)(nil),           // 19: opsd.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),          // 20: opsd.v1.GetStatusResponse
-	(*Position)(nil),                   // 21: opsd.v1.Position
-	(*StateCount)(nil),                 // 22: opsd.v1.StateCount
-	(*ListDeadLettersRequest)(nil),     // 23: opsd.v1.ListDeadLettersRequest
-	(*ListDeadLettersResponse)(nil),    // 24: opsd.v1.ListDeadLettersResponse
-	(*DeadLetter)(nil),                 // 25: opsd.v1.DeadLetter
-	(*ListAuditRequest)(nil),           // 26: opsd.v1.ListAuditRequest
-	(*ListAuditResponse)(nil),          // 27: opsd.v1.ListAuditResponse
-	(*AuditEntry)(nil),                 // 28: opsd.v1.AuditEntry
-	(*VerifyAuditRequest)(nil),         // 29: opsd.v1.VerifyAuditRequest
-	(*VerifyAuditResponse)(nil),        // 30: opsd.v1.VerifyAuditResponse
-	(*timestamppb.Timestamp)(nil),      // 31: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),        // 32: google.protobuf.Duration
-	(*descriptorpb.MethodOptions)(nil), // 33: google.protobuf.MethodOptions
+	(*RevealEventsRequest)(nil),        // 11: opsd.v1.RevealEventsRequest
+	(*RevealEventsResponse)(nil),       // 12: opsd.v1.RevealEventsResponse
+	(*Identifier)(nil),                 // 13: opsd.v1.Identifier
+	(*TimelineEntry)(nil),              // 14: opsd.v1.TimelineEntry
+	(*Variable)(nil),                   // 15: opsd.v1.Variable
+	(*Exchange)(nil),                   // 16: opsd.v1.Exchange
+	(*Header)(nil),                     // 17: opsd.v1.Header
+	(*Terms)(nil),                      // 18: opsd.v1.Terms
+	(*WatchRequest)(nil),               // 19: opsd.v1.WatchRequest
+	(*WatchResponse)(nil),              // 20: opsd.v1.WatchResponse
+	(*GetStatusRequest)(nil),           // 21: opsd.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),          // 22: opsd.v1.GetStatusResponse
+	(*Position)(nil),                   // 23: opsd.v1.Position
+	(*StateCount)(nil),                 // 24: opsd.v1.StateCount
+	(*ListDeadLettersRequest)(nil),     // 25: opsd.v1.ListDeadLettersRequest
+	(*ListDeadLettersResponse)(nil),    // 26: opsd.v1.ListDeadLettersResponse
+	(*DeadLetter)(nil),                 // 27: opsd.v1.DeadLetter
+	(*ListAuditRequest)(nil),           // 28: opsd.v1.ListAuditRequest
+	(*ListAuditResponse)(nil),          // 29: opsd.v1.ListAuditResponse
+	(*AuditEntry)(nil),                 // 30: opsd.v1.AuditEntry
+	(*VerifyAuditRequest)(nil),         // 31: opsd.v1.VerifyAuditRequest
+	(*VerifyAuditResponse)(nil),        // 32: opsd.v1.VerifyAuditResponse
+	(*timestamppb.Timestamp)(nil),      // 33: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),        // 34: google.protobuf.Duration
+	(*descriptorpb.MethodOptions)(nil), // 35: google.protobuf.MethodOptions
 }
 var file_opsd_v1_ops_proto_depIdxs = []int32{
 	0,  // 0: opsd.v1.Access.audit:type_name -> opsd.v1.AuditClass
 	1,  // 1: opsd.v1.PaymentFilter.state:type_name -> opsd.v1.PaymentState
 	2,  // 2: opsd.v1.PaymentFilter.result:type_name -> opsd.v1.PaymentResult
-	31, // 3: opsd.v1.PaymentFilter.started_from:type_name -> google.protobuf.Timestamp
-	31, // 4: opsd.v1.PaymentFilter.started_to:type_name -> google.protobuf.Timestamp
+	33, // 3: opsd.v1.PaymentFilter.started_from:type_name -> google.protobuf.Timestamp
+	33, // 4: opsd.v1.PaymentFilter.started_to:type_name -> google.protobuf.Timestamp
 	1,  // 5: opsd.v1.Payment.state:type_name -> opsd.v1.PaymentState
 	2,  // 6: opsd.v1.Payment.result:type_name -> opsd.v1.PaymentResult
-	31, // 7: opsd.v1.Payment.started_time:type_name -> google.protobuf.Timestamp
-	31, // 8: opsd.v1.Payment.ended_time:type_name -> google.protobuf.Timestamp
-	31, // 9: opsd.v1.Payment.updated_time:type_name -> google.protobuf.Timestamp
+	33, // 7: opsd.v1.Payment.started_time:type_name -> google.protobuf.Timestamp
+	33, // 8: opsd.v1.Payment.ended_time:type_name -> google.protobuf.Timestamp
+	33, // 9: opsd.v1.Payment.updated_time:type_name -> google.protobuf.Timestamp
 	6,  // 10: opsd.v1.Payment.incidents:type_name -> opsd.v1.Incident
-	31, // 11: opsd.v1.Incident.opened_time:type_name -> google.protobuf.Timestamp
+	33, // 11: opsd.v1.Incident.opened_time:type_name -> google.protobuf.Timestamp
 	4,  // 12: opsd.v1.ListPaymentsRequest.filter:type_name -> opsd.v1.PaymentFilter
 	5,  // 13: opsd.v1.ListPaymentsResponse.payments:type_name -> opsd.v1.Payment
 	5,  // 14: opsd.v1.GetPaymentResponse.payment:type_name -> opsd.v1.Payment
-	12, // 15: opsd.v1.GetPaymentResponse.timeline:type_name -> opsd.v1.TimelineEntry
-	11, // 16: opsd.v1.GetPaymentResponse.identifiers:type_name -> opsd.v1.Identifier
-	31, // 17: opsd.v1.TimelineEntry.time:type_name -> google.protobuf.Timestamp
-	2,  // 18: opsd.v1.TimelineEntry.result:type_name -> opsd.v1.PaymentResult
-	13, // 19: opsd.v1.TimelineEntry.variables:type_name -> opsd.v1.Variable
-	14, // 20: opsd.v1.TimelineEntry.request:type_name -> opsd.v1.Exchange
-	14, // 21: opsd.v1.TimelineEntry.answer:type_name -> opsd.v1.Exchange
-	31, // 22: opsd.v1.TimelineEntry.due_time:type_name -> google.protobuf.Timestamp
-	32, // 23: opsd.v1.TimelineEntry.latency:type_name -> google.protobuf.Duration
-	15, // 24: opsd.v1.Exchange.headers:type_name -> opsd.v1.Header
-	16, // 25: opsd.v1.Exchange.terms:type_name -> opsd.v1.Terms
-	4,  // 26: opsd.v1.WatchRequest.filter:type_name -> opsd.v1.PaymentFilter
-	5,  // 27: opsd.v1.WatchResponse.payment:type_name -> opsd.v1.Payment
-	21, // 28: opsd.v1.GetStatusResponse.positions:type_name -> opsd.v1.Position
-	22, // 29: opsd.v1.GetStatusResponse.payments:type_name -> opsd.v1.StateCount
-	31, // 30: opsd.v1.Position.updated_time:type_name -> google.protobuf.Timestamp
-	1,  // 31: opsd.v1.StateCount.state:type_name -> opsd.v1.PaymentState
-	25, // 32: opsd.v1.ListDeadLettersResponse.dead_letters:type_name -> opsd.v1.DeadLetter
-	31, // 33: opsd.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
-	31, // 34: opsd.v1.DeadLetter.replayed_time:type_name -> google.protobuf.Timestamp
-	28, // 35: opsd.v1.ListAuditResponse.entries:type_name -> opsd.v1.AuditEntry
-	31, // 36: opsd.v1.AuditEntry.time:type_name -> google.protobuf.Timestamp
-	33, // 37: opsd.v1.access:extendee -> google.protobuf.MethodOptions
-	3,  // 38: opsd.v1.access:type_name -> opsd.v1.Access
-	7,  // 39: opsd.v1.OpsService.ListPayments:input_type -> opsd.v1.ListPaymentsRequest
-	9,  // 40: opsd.v1.OpsService.GetPayment:input_type -> opsd.v1.GetPaymentRequest
-	17, // 41: opsd.v1.OpsService.Watch:input_type -> opsd.v1.WatchRequest
-	19, // 42: opsd.v1.OpsService.GetStatus:input_type -> opsd.v1.GetStatusRequest
-	23, // 43: opsd.v1.OpsService.ListDeadLetters:input_type -> opsd.v1.ListDeadLettersRequest
-	26, // 44: opsd.v1.OpsService.ListAudit:input_type -> opsd.v1.ListAuditRequest
-	29, // 45: opsd.v1.OpsService.VerifyAudit:input_type -> opsd.v1.VerifyAuditRequest
-	8,  // 46: opsd.v1.OpsService.ListPayments:output_type -> opsd.v1.ListPaymentsResponse
-	10, // 47: opsd.v1.OpsService.GetPayment:output_type -> opsd.v1.GetPaymentResponse
-	18, // 48: opsd.v1.OpsService.Watch:output_type -> opsd.v1.WatchResponse
-	20, // 49: opsd.v1.OpsService.GetStatus:output_type -> opsd.v1.GetStatusResponse
-	24, // 50: opsd.v1.OpsService.ListDeadLetters:output_type -> opsd.v1.ListDeadLettersResponse
-	27, // 51: opsd.v1.OpsService.ListAudit:output_type -> opsd.v1.ListAuditResponse
-	30, // 52: opsd.v1.OpsService.VerifyAudit:output_type -> opsd.v1.VerifyAuditResponse
-	46, // [46:53] is the sub-list for method output_type
-	39, // [39:46] is the sub-list for method input_type
-	38, // [38:39] is the sub-list for extension type_name
-	37, // [37:38] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	14, // 15: opsd.v1.GetPaymentResponse.timeline:type_name -> opsd.v1.TimelineEntry
+	13, // 16: opsd.v1.GetPaymentResponse.identifiers:type_name -> opsd.v1.Identifier
+	5,  // 17: opsd.v1.RevealEventsResponse.payment:type_name -> opsd.v1.Payment
+	33, // 18: opsd.v1.TimelineEntry.time:type_name -> google.protobuf.Timestamp
+	2,  // 19: opsd.v1.TimelineEntry.result:type_name -> opsd.v1.PaymentResult
+	15, // 20: opsd.v1.TimelineEntry.variables:type_name -> opsd.v1.Variable
+	16, // 21: opsd.v1.TimelineEntry.request:type_name -> opsd.v1.Exchange
+	16, // 22: opsd.v1.TimelineEntry.answer:type_name -> opsd.v1.Exchange
+	33, // 23: opsd.v1.TimelineEntry.due_time:type_name -> google.protobuf.Timestamp
+	34, // 24: opsd.v1.TimelineEntry.latency:type_name -> google.protobuf.Duration
+	17, // 25: opsd.v1.Exchange.headers:type_name -> opsd.v1.Header
+	18, // 26: opsd.v1.Exchange.terms:type_name -> opsd.v1.Terms
+	4,  // 27: opsd.v1.WatchRequest.filter:type_name -> opsd.v1.PaymentFilter
+	5,  // 28: opsd.v1.WatchResponse.payment:type_name -> opsd.v1.Payment
+	23, // 29: opsd.v1.GetStatusResponse.positions:type_name -> opsd.v1.Position
+	24, // 30: opsd.v1.GetStatusResponse.payments:type_name -> opsd.v1.StateCount
+	33, // 31: opsd.v1.Position.updated_time:type_name -> google.protobuf.Timestamp
+	1,  // 32: opsd.v1.StateCount.state:type_name -> opsd.v1.PaymentState
+	27, // 33: opsd.v1.ListDeadLettersResponse.dead_letters:type_name -> opsd.v1.DeadLetter
+	33, // 34: opsd.v1.DeadLetter.time:type_name -> google.protobuf.Timestamp
+	33, // 35: opsd.v1.DeadLetter.replayed_time:type_name -> google.protobuf.Timestamp
+	30, // 36: opsd.v1.ListAuditResponse.entries:type_name -> opsd.v1.AuditEntry
+	33, // 37: opsd.v1.AuditEntry.time:type_name -> google.protobuf.Timestamp
+	35, // 38: opsd.v1.access:extendee -> google.protobuf.MethodOptions
+	3,  // 39: opsd.v1.access:type_name -> opsd.v1.Access
+	7,  // 40: opsd.v1.OpsService.ListPayments:input_type -> opsd.v1.ListPaymentsRequest
+	9,  // 41: opsd.v1.OpsService.GetPayment:input_type -> opsd.v1.GetPaymentRequest
+	11, // 42: opsd.v1.OpsService.RevealEvents:input_type -> opsd.v1.RevealEventsRequest
+	19, // 43: opsd.v1.OpsService.Watch:input_type -> opsd.v1.WatchRequest
+	21, // 44: opsd.v1.OpsService.GetStatus:input_type -> opsd.v1.GetStatusRequest
+	25, // 45: opsd.v1.OpsService.ListDeadLetters:input_type -> opsd.v1.ListDeadLettersRequest
+	28, // 46: opsd.v1.OpsService.ListAudit:input_type -> opsd.v1.ListAuditRequest
+	31, // 47: opsd.v1.OpsService.VerifyAudit:input_type -> opsd.v1.VerifyAuditRequest
+	8,  // 48: opsd.v1.OpsService.ListPayments:output_type -> opsd.v1.ListPaymentsResponse
+	10, // 49: opsd.v1.OpsService.GetPayment:output_type -> opsd.v1.GetPaymentResponse
+	12, // 50: opsd.v1.OpsService.RevealEvents:output_type -> opsd.v1.RevealEventsResponse
+	20, // 51: opsd.v1.OpsService.Watch:output_type -> opsd.v1.WatchResponse
+	22, // 52: opsd.v1.OpsService.GetStatus:output_type -> opsd.v1.GetStatusResponse
+	26, // 53: opsd.v1.OpsService.ListDeadLetters:output_type -> opsd.v1.ListDeadLettersResponse
+	29, // 54: opsd.v1.OpsService.ListAudit:output_type -> opsd.v1.ListAuditResponse
+	32, // 55: opsd.v1.OpsService.VerifyAudit:output_type -> opsd.v1.VerifyAuditResponse
+	48, // [48:56] is the sub-list for method output_type
+	40, // [40:48] is the sub-list for method input_type
+	39, // [39:40] is the sub-list for extension type_name
+	38, // [38:39] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_opsd_v1_ops_proto_init() }
@@ -3001,13 +3198,17 @@ func file_opsd_v1_ops_proto_init() {
 		(*GetPaymentRequest_Uuid)(nil),
 		(*GetPaymentRequest_Key)(nil),
 	}
+	file_opsd_v1_ops_proto_msgTypes[8].OneofWrappers = []any{
+		(*RevealEventsRequest_Uuid)(nil),
+		(*RevealEventsRequest_Key)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_opsd_v1_ops_proto_rawDesc), len(file_opsd_v1_ops_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   28,
+			NumMessages:   30,
 			NumExtensions: 1,
 			NumServices:   1,
 		},

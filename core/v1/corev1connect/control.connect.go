@@ -49,6 +49,8 @@ const (
 	// ControlServiceListFlowsProcedure is the fully-qualified name of the ControlService's ListFlows
 	// RPC.
 	ControlServiceListFlowsProcedure = "/core.v1.ControlService/ListFlows"
+	// ControlServiceGetFlowProcedure is the fully-qualified name of the ControlService's GetFlow RPC.
+	ControlServiceGetFlowProcedure = "/core.v1.ControlService/GetFlow"
 	// ControlServiceInstallConnectorProcedure is the fully-qualified name of the ControlService's
 	// InstallConnector RPC.
 	ControlServiceInstallConnectorProcedure = "/core.v1.ControlService/InstallConnector"
@@ -138,6 +140,8 @@ type ControlServiceClient interface {
 	// DFSPID is a template, expanded for each tenant.
 	DeployFlow(context.Context, *v1.DeployFlowRequest) (*v1.DeployFlowResponse, error)
 	ListFlows(context.Context, *v1.ListFlowsRequest) (*v1.ListFlowsResponse, error)
+	// GetFlow answers the file of one version as it was deployed.
+	GetFlow(context.Context, *v1.GetFlowRequest) (*v1.GetFlowResponse, error)
 	// InstallConnector uploads a module in parts: the first message carries the
 	// digest. It is verified, stored by digest and made ready on this node, and
 	// then registered by one log entry; other nodes fetch it by digest.
@@ -202,6 +206,12 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			httpClient,
 			baseURL+ControlServiceListFlowsProcedure,
 			connect.WithSchema(controlServiceMethods.ByName("ListFlows")),
+			connect.WithClientOptions(opts...),
+		),
+		getFlow: connect.NewClient[v1.GetFlowRequest, v1.GetFlowResponse](
+			httpClient,
+			baseURL+ControlServiceGetFlowProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("GetFlow")),
 			connect.WithClientOptions(opts...),
 		),
 		installConnector: connect.NewClient[v1.InstallConnectorRequest, v1.InstallConnectorResponse](
@@ -361,6 +371,7 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 type controlServiceClient struct {
 	deployFlow        *connect.Client[v1.DeployFlowRequest, v1.DeployFlowResponse]
 	listFlows         *connect.Client[v1.ListFlowsRequest, v1.ListFlowsResponse]
+	getFlow           *connect.Client[v1.GetFlowRequest, v1.GetFlowResponse]
 	installConnector  *connect.Client[v1.InstallConnectorRequest, v1.InstallConnectorResponse]
 	activateConnector *connect.Client[v1.ActivateConnectorRequest, v1.ActivateConnectorResponse]
 	listConnectors    *connect.Client[v1.ListConnectorsRequest, v1.ListConnectorsResponse]
@@ -400,6 +411,15 @@ func (c *controlServiceClient) DeployFlow(ctx context.Context, req *v1.DeployFlo
 // ListFlows calls core.v1.ControlService.ListFlows.
 func (c *controlServiceClient) ListFlows(ctx context.Context, req *v1.ListFlowsRequest) (*v1.ListFlowsResponse, error) {
 	response, err := c.listFlows.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// GetFlow calls core.v1.ControlService.GetFlow.
+func (c *controlServiceClient) GetFlow(ctx context.Context, req *v1.GetFlowRequest) (*v1.GetFlowResponse, error) {
+	response, err := c.getFlow.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -629,6 +649,8 @@ type ControlServiceHandler interface {
 	// DFSPID is a template, expanded for each tenant.
 	DeployFlow(context.Context, *v1.DeployFlowRequest) (*v1.DeployFlowResponse, error)
 	ListFlows(context.Context, *v1.ListFlowsRequest) (*v1.ListFlowsResponse, error)
+	// GetFlow answers the file of one version as it was deployed.
+	GetFlow(context.Context, *v1.GetFlowRequest) (*v1.GetFlowResponse, error)
 	// InstallConnector uploads a module in parts: the first message carries the
 	// digest. It is verified, stored by digest and made ready on this node, and
 	// then registered by one log entry; other nodes fetch it by digest.
@@ -689,6 +711,12 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		ControlServiceListFlowsProcedure,
 		svc.ListFlows,
 		connect.WithSchema(controlServiceMethods.ByName("ListFlows")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceGetFlowHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceGetFlowProcedure,
+		svc.GetFlow,
+		connect.WithSchema(controlServiceMethods.ByName("GetFlow")),
 		connect.WithHandlerOptions(opts...),
 	)
 	controlServiceInstallConnectorHandler := connect.NewClientStreamHandlerSimple(
@@ -847,6 +875,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceDeployFlowHandler.ServeHTTP(w, r)
 		case ControlServiceListFlowsProcedure:
 			controlServiceListFlowsHandler.ServeHTTP(w, r)
+		case ControlServiceGetFlowProcedure:
+			controlServiceGetFlowHandler.ServeHTTP(w, r)
 		case ControlServiceInstallConnectorProcedure:
 			controlServiceInstallConnectorHandler.ServeHTTP(w, r)
 		case ControlServiceActivateConnectorProcedure:
@@ -912,6 +942,10 @@ func (UnimplementedControlServiceHandler) DeployFlow(context.Context, *v1.Deploy
 
 func (UnimplementedControlServiceHandler) ListFlows(context.Context, *v1.ListFlowsRequest) (*v1.ListFlowsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ListFlows is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) GetFlow(context.Context, *v1.GetFlowRequest) (*v1.GetFlowResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.GetFlow is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) InstallConnector(context.Context, *connect.ClientStream[v1.InstallConnectorRequest]) (*v1.InstallConnectorResponse, error) {

@@ -2,7 +2,8 @@
 // consumption of Kafka and the audit chain. Read only: acts on payments are
 // commands to the core and come with the approval service.
 //
-// Conventions. Personal data is masked in every answer. Money is a decimal string
+// Conventions. Personal data is masked in every answer but those of methods whose
+// audit class is REVEAL. Money is a decimal string
 // plus an ISO 4217 code. Times are google.protobuf.Timestamp in UTC. A page token
 // is opaque, belongs to the filter it was given for, and stays valid while rows
 // are added. Every method states the permission it needs and its audit class
@@ -47,6 +48,8 @@ const (
 	OpsServiceListPaymentsProcedure = "/opsd.v1.OpsService/ListPayments"
 	// OpsServiceGetPaymentProcedure is the fully-qualified name of the OpsService's GetPayment RPC.
 	OpsServiceGetPaymentProcedure = "/opsd.v1.OpsService/GetPayment"
+	// OpsServiceRevealEventsProcedure is the fully-qualified name of the OpsService's RevealEvents RPC.
+	OpsServiceRevealEventsProcedure = "/opsd.v1.OpsService/RevealEvents"
 	// OpsServiceWatchProcedure is the fully-qualified name of the OpsService's Watch RPC.
 	OpsServiceWatchProcedure = "/opsd.v1.OpsService/Watch"
 	// OpsServiceGetStatusProcedure is the fully-qualified name of the OpsService's GetStatus RPC.
@@ -66,6 +69,11 @@ type OpsServiceClient interface {
 	ListPayments(context.Context, *v1.ListPaymentsRequest) (*v1.ListPaymentsResponse, error)
 	// GetPayment answers one payment and a page of its timeline.
 	GetPayment(context.Context, *v1.GetPaymentRequest) (*v1.GetPaymentResponse, error)
+	// RevealEvents answers a payment's events as the core wrote them, its variables
+	// unmasked, so that the payment can be run again elsewhere. What connectors asked
+	// and were answered is left out. Every call is in the audit chain, with who asks and
+	// why, before the first event is answered.
+	RevealEvents(context.Context, *v1.RevealEventsRequest) (*v1.RevealEventsResponse, error)
 	// Watch streams payments as they change. A payment that changes several times
 	// within one moment is sent once, as it then is. The server ends the stream
 	// after five minutes; resume with the last token and nothing is missed.
@@ -106,6 +114,12 @@ func NewOpsServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			baseURL+OpsServiceGetPaymentProcedure,
 			connect.WithSchema(opsServiceMethods.ByName("GetPayment")),
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		revealEvents: connect.NewClient[v1.RevealEventsRequest, v1.RevealEventsResponse](
+			httpClient,
+			baseURL+OpsServiceRevealEventsProcedure,
+			connect.WithSchema(opsServiceMethods.ByName("RevealEvents")),
 			connect.WithClientOptions(opts...),
 		),
 		watch: connect.NewClient[v1.WatchRequest, v1.WatchResponse](
@@ -150,6 +164,7 @@ func NewOpsServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 type opsServiceClient struct {
 	listPayments    *connect.Client[v1.ListPaymentsRequest, v1.ListPaymentsResponse]
 	getPayment      *connect.Client[v1.GetPaymentRequest, v1.GetPaymentResponse]
+	revealEvents    *connect.Client[v1.RevealEventsRequest, v1.RevealEventsResponse]
 	watch           *connect.Client[v1.WatchRequest, v1.WatchResponse]
 	getStatus       *connect.Client[v1.GetStatusRequest, v1.GetStatusResponse]
 	listDeadLetters *connect.Client[v1.ListDeadLettersRequest, v1.ListDeadLettersResponse]
@@ -169,6 +184,15 @@ func (c *opsServiceClient) ListPayments(ctx context.Context, req *v1.ListPayment
 // GetPayment calls opsd.v1.OpsService.GetPayment.
 func (c *opsServiceClient) GetPayment(ctx context.Context, req *v1.GetPaymentRequest) (*v1.GetPaymentResponse, error) {
 	response, err := c.getPayment.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RevealEvents calls opsd.v1.OpsService.RevealEvents.
+func (c *opsServiceClient) RevealEvents(ctx context.Context, req *v1.RevealEventsRequest) (*v1.RevealEventsResponse, error) {
+	response, err := c.revealEvents.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -222,6 +246,11 @@ type OpsServiceHandler interface {
 	ListPayments(context.Context, *v1.ListPaymentsRequest) (*v1.ListPaymentsResponse, error)
 	// GetPayment answers one payment and a page of its timeline.
 	GetPayment(context.Context, *v1.GetPaymentRequest) (*v1.GetPaymentResponse, error)
+	// RevealEvents answers a payment's events as the core wrote them, its variables
+	// unmasked, so that the payment can be run again elsewhere. What connectors asked
+	// and were answered is left out. Every call is in the audit chain, with who asks and
+	// why, before the first event is answered.
+	RevealEvents(context.Context, *v1.RevealEventsRequest) (*v1.RevealEventsResponse, error)
 	// Watch streams payments as they change. A payment that changes several times
 	// within one moment is sent once, as it then is. The server ends the stream
 	// after five minutes; resume with the last token and nothing is missed.
@@ -258,6 +287,12 @@ func NewOpsServiceHandler(svc OpsServiceHandler, opts ...connect.HandlerOption) 
 		svc.GetPayment,
 		connect.WithSchema(opsServiceMethods.ByName("GetPayment")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	opsServiceRevealEventsHandler := connect.NewUnaryHandlerSimple(
+		OpsServiceRevealEventsProcedure,
+		svc.RevealEvents,
+		connect.WithSchema(opsServiceMethods.ByName("RevealEvents")),
 		connect.WithHandlerOptions(opts...),
 	)
 	opsServiceWatchHandler := connect.NewServerStreamHandlerSimple(
@@ -301,6 +336,8 @@ func NewOpsServiceHandler(svc OpsServiceHandler, opts ...connect.HandlerOption) 
 			opsServiceListPaymentsHandler.ServeHTTP(w, r)
 		case OpsServiceGetPaymentProcedure:
 			opsServiceGetPaymentHandler.ServeHTTP(w, r)
+		case OpsServiceRevealEventsProcedure:
+			opsServiceRevealEventsHandler.ServeHTTP(w, r)
 		case OpsServiceWatchProcedure:
 			opsServiceWatchHandler.ServeHTTP(w, r)
 		case OpsServiceGetStatusProcedure:
@@ -326,6 +363,10 @@ func (UnimplementedOpsServiceHandler) ListPayments(context.Context, *v1.ListPaym
 
 func (UnimplementedOpsServiceHandler) GetPayment(context.Context, *v1.GetPaymentRequest) (*v1.GetPaymentResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("opsd.v1.OpsService.GetPayment is not implemented"))
+}
+
+func (UnimplementedOpsServiceHandler) RevealEvents(context.Context, *v1.RevealEventsRequest) (*v1.RevealEventsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("opsd.v1.OpsService.RevealEvents is not implemented"))
 }
 
 func (UnimplementedOpsServiceHandler) Watch(context.Context, *v1.WatchRequest, *connect.ServerStream[v1.WatchResponse]) error {
