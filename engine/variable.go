@@ -124,13 +124,27 @@ type sight struct {
 func (s sight) NowMS() int64 { return s.p.a.stamp.TimeMS }
 
 func (s sight) Lookup(name string) (feel.Value, bool) {
+	v, found := s.variable(name)
+	if !found {
+		return feel.Null, false
+	}
+	return decodeVariable(v)
+}
+
+// LookupJSON implements feel.Texts.
+func (s sight) LookupJSON(name string) ([]byte, bool) {
+	v, found := s.variable(name)
+	return v.GetJson(), found
+}
+
+func (s sight) variable(name string) (*enginev1.Variable, bool) {
 	scope := s.p.scope(s.from)
 	for {
 		if i, found := findVariable(scope.Variables, name); found {
-			return decodeVariable(scope.Variables[i])
+			return scope.Variables[i], true
 		}
 		if scope.Flow != "" {
-			return feel.Null, false
+			return nil, false
 		}
 		scope = s.p.scope(scope.Parent)
 	}
