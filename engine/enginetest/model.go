@@ -136,7 +136,12 @@ func (m *model) element(kind, id string, args map[string]string) error {
 	case "catch":
 		put("intermediateCatchEvent", "", wrap(extensions)+m.events(args))
 	case "throw":
-		put("intermediateThrowEvent", "", wrap(extensions)+m.events(args))
+		inner := m.events(args)
+		if args["type"] != "" { // a message throw event
+			extensions += `<zeebe:taskDefinition type="` + escape(args["type"]) + `"/>`
+			inner = "<messageEventDefinition/>"
+		}
+		put("intermediateThrowEvent", "", wrap(extensions)+inner)
 	case "boundary":
 		m.parents[id] = m.parents[args["on"]]
 		attributes := ` attachedToRef="` + args["on"] + `"`
