@@ -16,7 +16,8 @@ func (a *app) paymentCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "payment", Short: "Start, follow and mend payments", GroupID: "work"}
 	cmd.AddCommand(
 		a.paymentStart(), a.paymentGet(), a.paymentList(), a.paymentWatch(),
-		a.paymentPublish(), a.paymentResolve(), a.paymentCancel(),
+		a.paymentPublish(), a.paymentResolve(), a.paymentRetry(), a.paymentSet(),
+		a.paymentMove(), a.paymentMigrate(), a.paymentCancel(),
 	)
 	return cmd
 }
@@ -27,7 +28,7 @@ func variables(pairs []string) ([]*corev1.Variable, error) {
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
-			return nil, usagef("--var %q is not name=value", pair)
+			return nil, usagef("variable %q is not name=value", pair)
 		}
 		out = append(out, &corev1.Variable{Name: name, Json: asJSON(value)})
 	}
@@ -232,65 +233,4 @@ func (a *app) paymentPublish() *cobra.Command {
 	flags.DurationVar(&ttl, "ttl", 0, "keep it so long for a payment that does not wait yet")
 	a.reasonFlag(cmd)
 	return cmd
-}
-
-func (a *app) paymentResolve() *cobra.Command {
-	var vars []string
-	request := &corev1.ResolveIncidentRequest{}
-	cmd := &cobra.Command{
-		Use:   "resolve PAYMENT INCIDENT",
-		Short: "Let a payment go on from an incident",
-		Long: `Let a payment go on from an incident, once its cause is gone. The number of the
-incident and what may be done are in "railhead payment get".`,
-		Example: "  railhead payment resolve 7f0c… 1 --reason 'bank is back'",
-		Args:    cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := strconv.ParseUint(args[1], 10, 32)
-			if err != nil {
-				return usagef("INCIDENT is a number, not %q", args[1])
-			}
-			request.Payment, request.Incident, request.Actor = args[0], uint32(n), a.actor()
-			if request.Variables, err = variables(vars); err != nil {
-				return err
-			}
-			ctx, cancel := a.call(cmd.Context())
-			defer cancel()
-			if _, err := a.control().ResolveIncident(ctx, request); err != nil {
-				return err
-			}
-			return a.done("resolved")
-		},
-	}
-	cmd.Flags().StringArrayVar(&vars, "var", nil, "set a variable first, as `name=json`; may be repeated")
-	cmd.Flags().Uint32Var(&request.Retries, "retries", 0, "give the job so many attempts; one unless set")
-	a.reasonFlag(cmd)
-	return cmd
-}
-
-func (a *app) paymentCancel() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:     "cancel PAYMENT",
-		Short:   "Stop a payment where it stands",
-		Example: "  railhead payment cancel 7f0c… --reason 'customer withdrew'",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx, cancel := a.call(cmd.Context())
-			defer cancel()
-			if _, err := a.control().CancelPayment(ctx, &corev1.CancelPaymentRequest{Payment: args[0], Actor: a.actor()}); err != nil {
-				return err
-			}
-			return a.done("cancelled")
-		},
-	}
-	a.reasonFlag(cmd)
-	return cmd
-}
-
-// done says that an act without an answer of its own has happened.
-func (a *app) done(what string) error {
-	if a.json {
-		return printJSON(a.out, map[string]bool{what: true})
-	}
-	fmt.Fprintln(a.out, what)
-	return nil
 }

@@ -116,6 +116,8 @@ func (a *app) verbs() []*cobra.Command {
 		a.connectorCmd(),
 		a.tenantCmd(),
 		a.paymentCmd(),
+		a.taskCmd(),
+		a.signalCmd(),
 		a.clusterCmd(),
 		a.versionCmd(),
 	}

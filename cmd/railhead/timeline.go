@@ -141,6 +141,18 @@ func timelineText(e *opsv1.TimelineEntry) string {
 	add("%s", enumText(e.GetResult().String(), "PAYMENT_RESULT_"))
 	add("%s", e.GetCode())
 	add("%s", e.GetText())
+	if e.GetKind() == "token_moved" {
+		add("from %s", e.GetName())
+	}
+	if e.GetKind() == "payment_migrated" {
+		add("to version %d", e.GetNumber())
+	}
+	if e.GetKind() == "job_retried" {
+		add("attempt %d", e.GetAttempt())
+	}
+	if e.GetActor() != "" {
+		add("by %s", e.GetActor()+reasonText(e.GetReason()))
+	}
 	if len(e.GetVariables()) > 0 {
 		names := make([]string, 0, len(e.GetVariables()))
 		for _, v := range e.GetVariables() {
@@ -157,6 +169,13 @@ func timelineText(e *opsv1.TimelineEntry) string {
 		text = string(r[:109]) + "…"
 	}
 	return text
+}
+
+func reasonText(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 func exchangeText(x *opsv1.Exchange) string {
@@ -202,15 +221,28 @@ func printPayment(w io.Writer, p *corev1.GetPaymentResponse) error {
 			for _, token := range p.GetTokens() {
 				var waits []string
 				for _, wait := range token.GetWaits() {
-					if wait.GetMessage() != "" {
-						waits = append(waits, "message "+wait.GetMessage()+" "+wait.GetKey())
-					} else {
-						waits = append(waits, "timer "+clockTime(wait.GetDueMs()))
-					}
+					waits = append(waits, waitText(wait))
 				}
-				t.row(token.GetN(), token.GetElement(), strings.Join(waits, ", "))
+				t.row(token.GetN(), token.GetElement(), token.GetScope(), strings.Join(waits, ", "))
 			}
-		}, "token", "at", "waits for"),
+		}, "token", "at", "scope", "waits for"),
+		section(len(p.GetScopes()), func(t *table) {
+			for _, s := range p.GetScopes() {
+				var holds []string
+				for _, v := range s.GetVariables() {
+					holds = append(holds, v.GetName()+"="+v.GetJson())
+				}
+				for _, wait := range s.GetWaits() {
+					holds = append(holds, waitText(wait))
+				}
+				t.row(s.GetN(), s.GetParent(), scopeText(s), strings.Join(holds, ", "))
+			}
+		}, "scope", "in", "of", "holds"),
+		section(len(p.GetUserTasks()), func(t *table) {
+			for _, task := range p.GetUserTasks() {
+				t.row(task.GetTask(), task.GetName(), task.GetAssignee(), strings.Join(task.GetCandidateGroups(), " "), clockTime(task.GetDueMs()))
+			}
+		}, "user task", "name", "assignee", "groups", "due"),
 		section(len(p.GetJobs()), func(t *table) {
 			for _, j := range p.GetJobs() {
 				t.row(j.GetN(), j.GetType(), j.GetState(), j.GetAttempt(), j.GetRetries(), j.GetConnector(), shortDigest(j.GetDigest()), j.GetReason())
@@ -227,6 +259,30 @@ func printPayment(w io.Writer, p *corev1.GetPaymentResponse) error {
 			}
 		}, "variable", "value"),
 	)
+}
+
+// waitText says what is waited for.
+func waitText(w *corev1.WaitInfo) string {
+	switch {
+	case w.GetMessage() != "":
+		return "message " + w.GetMessage() + " " + w.GetKey()
+	case w.GetSignal() != "":
+		return "signal " + w.GetSignal()
+	}
+	return "timer " + clockTime(w.GetDueMs())
+}
+
+// scopeText says what a scope is the inside of.
+func scopeText(s *corev1.ScopeInfo) string {
+	switch {
+	case s.GetFlow() != "":
+		return fmt.Sprintf("%s: flow %s version %d", s.GetElement(), s.GetFlow(), s.GetFlowVersion())
+	case s.GetCompensation():
+		return strings.TrimSpace(s.GetElement() + " compensation")
+	case s.GetRound() != 0:
+		return fmt.Sprintf("%s: round %d", s.GetElement(), s.GetRound())
+	}
+	return s.GetElement()
 }
 
 func firstError(errs ...error) error {

@@ -102,17 +102,7 @@ func auditEntry(r *Record) audit.Entry {
 	if e.Kind == enginev1.EventKind_EVENT_KIND_ACTED {
 		// An act on a payment: the type says which.
 		entry.Method = clean(e.Type, wordMax)
-		var target []string
-		if e.Payment != 0 {
-			target = append(target, fmt.Sprintf("payment %d", e.Payment))
-		}
-		if e.Number != 0 {
-			target = append(target, fmt.Sprintf("incident %d", e.Number))
-		}
-		if e.Name != "" {
-			target = append(target, fmt.Sprintf("message %s to %s", e.Name, e.Key))
-		}
-		entry.Target = clean(strings.Join(target, " "), wordMax)
+		entry.Target = clean(actTarget(e), wordMax)
 		return entry
 	}
 	for _, target := range []string{e.Type, e.Name, e.Uuid, e.Tenant} {
@@ -122,6 +112,46 @@ func auditEntry(r *Record) audit.Entry {
 		}
 	}
 	return entry
+}
+
+// actTarget says on what somebody acted, and what it became. Values of variables are
+// in the record, not here: they may be personal.
+func actTarget(e *enginev1.Event) string {
+	var target []string
+	add := func(format string, args ...any) { target = append(target, fmt.Sprintf(format, args...)) }
+	if e.Payment != 0 {
+		add("payment %d", e.Payment)
+	}
+	switch e.Type {
+	case "resolve-incident":
+		add("incident %d", e.Number)
+	case "retry-job":
+		add("job %d at %s, attempt %d", e.Job, e.Element, e.Attempt)
+	case "set-variables":
+		if e.Token != 0 {
+			add("token %d at %s", e.Token, e.Element)
+		}
+	case "move-token":
+		add("token %d from %s to %s", e.Token, e.Name, e.Element)
+	case "migrate-payment":
+		add("flow %s to version %d", e.Name, e.Number)
+	case "claim-user-task", "unclaim-user-task", "update-user-task", "complete-user-task":
+		add("user task %d at %s", e.Number, e.Element)
+	case "publish-message":
+		add("message %s to %s", e.Name, e.Key)
+	case "broadcast-signal":
+		add("signal %s", e.Name)
+	}
+	if e.Text != "" {
+		add("%s", e.Text)
+	}
+	if len(e.Variables) > 0 {
+		add("sets")
+	}
+	for _, v := range e.Variables {
+		add("%s", v.Name)
+	}
+	return strings.Join(target, " ")
 }
 
 // KindName is the name of an event kind for people and interfaces: job_created

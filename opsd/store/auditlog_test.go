@@ -82,6 +82,49 @@ func TestAnActOnAPaymentNamesIt(t *testing.T) {
 	})
 }
 
+func TestEveryActSaysWhatItDid(t *testing.T) {
+	by := &enginev1.Actor{Name: "ada", Reason: "mended"}
+	acts := []struct {
+		event enginev1.Event
+		want  string
+	}{
+		{enginev1.Event{Type: "retry-job", Job: 3, Attempt: 2, Element: "hold", Number: 1}, "payment 7 job 3 at hold, attempt 2"},
+		{enginev1.Event{Type: "set-variables", Token: 4, Element: "hold", Variables: []*enginev1.Variable{{Name: "amount", Json: []byte("5")}}}, "payment 7 token 4 at hold sets amount"},
+		{enginev1.Event{Type: "move-token", Token: 4, Name: "hold", Element: "release"}, "payment 7 token 4 from hold to release"},
+		{enginev1.Event{Type: "migrate-payment", Name: "transfer", Number: 2, Text: "from version 1, hold to block"}, "payment 7 flow transfer to version 2 from version 1, hold to block"},
+		{enginev1.Event{Type: "cancel-payment", Text: "with compensation"}, "payment 7 with compensation"},
+		{enginev1.Event{Type: "claim-user-task", Number: 5, Element: "approve", Key: "bob", Text: "given to “bob”"}, "payment 7 user task 5 at approve given to “bob”"},
+		{enginev1.Event{Type: "complete-user-task", Number: 5, Element: "approve", Key: "bob", Variables: []*enginev1.Variable{{Name: "ok", Json: []byte("true")}}}, "payment 7 user task 5 at approve sets ok"},
+		{enginev1.Event{Type: "broadcast-signal", Name: "end-of-day"}, "payment 7 signal end-of-day"},
+	}
+	eachStore(t, func(t *testing.T, cfg store.Config) {
+		s, story := open(t, cfg), newStory()
+		var told []*enginev1.Event
+		for i := range acts {
+			told = append(told, story.event(7, enginev1.EventKind_EVENT_KIND_ACTED, func(e *enginev1.Event) {
+				act := &acts[i].event
+				e.Seq, e.Type, e.Job, e.Attempt, e.Element, e.Number = 0, act.Type, act.Job, act.Attempt, act.Element, act.Number
+				e.Token, e.Name, e.Key, e.Text, e.Variables, e.Actor = act.Token, act.Name, act.Key, act.Text, act.Variables, by
+			}))
+		}
+		feed := records(t, 0, told...)
+		for i := range feed {
+			feed[i].Audit = true
+		}
+		newFeed(t, s).records(feed)
+		entries, err := s.AuditEntries(t.Context(), "greenbank", 0, 100)
+		if err != nil || len(entries) != len(acts) {
+			t.Fatalf("%d entries, %v", len(entries), err)
+		}
+		for i := range acts {
+			e := entries[len(acts)-1-i] // newest first
+			if e.Target != acts[i].want || e.Method != acts[i].event.Type || e.Actor != "ada" || e.Reason != "mended" {
+				t.Errorf("%+v, want the target %q", e, acts[i].want)
+			}
+		}
+	})
+}
+
 func TestAMessageByHandIsAnAct(t *testing.T) {
 	eachStore(t, func(t *testing.T, cfg store.Config) {
 		s := open(t, cfg)

@@ -174,6 +174,10 @@ func (p *Payment) fold(e *enginev1.Event) {
 	case enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED:
 		p.State, p.Result, p.Code, p.EndedMS = StateEnded, e.Result, clean(e.Code, wordMax), e.TimeMs
 		p.Incidents = nil
+	case enginev1.EventKind_EVENT_KIND_PAYMENT_MIGRATED:
+		if !late {
+			p.FlowVersion = e.Number
+		}
 	case enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED:
 		if !late && p.State != StateEnded && len(p.Incidents) < incidentMax {
 			p.Incidents = append(slices.Clip(p.Incidents), Incident{
