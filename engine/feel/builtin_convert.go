@@ -95,7 +95,10 @@ func toDate(_ *run, args []Value) Value {
 	return Null
 }
 
-func toTime(_ *run, args []Value) Value {
+func toTime(r *run, args []Value) Value {
+	if !r.spend(8) {
+		return Null
+	}
 	if len(args) == 1 {
 		switch v := one(args[0]); v.kind {
 		case KindString:

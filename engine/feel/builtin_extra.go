@@ -66,7 +66,10 @@ var extras = []builtin{
 			return Null
 		}
 		var found []Value
-		for _, s := range pattern.FindAllString(input, -1) {
+		for _, s := range pattern.FindAllString(input, maxWeight) {
+			if !r.spend(8) {
+				return Null
+			}
 			found = append(found, String(s))
 		}
 		return makeList(r, found)

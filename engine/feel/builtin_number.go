@@ -33,7 +33,7 @@ var numbers = []builtin{
 	}},
 	{"modulo", [][]string{{"dividend", "divisor"}}, func(r *run, args []Value) Value {
 		a, b := one(args[0]), one(args[1])
-		if a.kind != KindNumber || b.kind != KindNumber || b.decimal().IsZero() || !r.spend(32) {
+		if a.kind != KindNumber || b.kind != KindNumber || b.decimal().IsZero() || !r.spend(32+int(max(adjusted(a.decimal())-adjusted(b.decimal()), 0))) {
 			return Null
 		}
 		return modulo(a, b)
@@ -47,7 +47,10 @@ var numbers = []builtin{
 }
 
 func rounding(rounder apd.Rounder) func(*run, []Value) Value {
-	return func(_ *run, args []Value) Value {
+	return func(r *run, args []Value) Value {
+		if !r.spend(4) {
+			return Null
+		}
 		n, scale := one(args[0]), int64(0)
 		if len(args) > 1 {
 			var ok bool
@@ -96,9 +99,9 @@ func analytic(f func(d, x *apd.Decimal) (apd.Condition, error), domain func(Valu
 }
 
 func parity(rest int64) func(*run, []Value) Value {
-	return func(_ *run, args []Value) Value {
+	return func(r *run, args []Value) Value {
 		v := one(args[0])
-		if v.kind != KindNumber {
+		if v.kind != KindNumber || !r.spend(int(max(adjusted(v.decimal()), 0))) {
 			return Null
 		}
 		two := modulo(v, Int(2))

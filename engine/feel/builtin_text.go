@@ -55,8 +55,8 @@ var texts = []builtin{
 			return Null
 		}
 		var items []Value
-		for _, part := range pattern.Split(input, -1) {
-			if !r.spend(1) {
+		for _, part := range pattern.Split(input, maxWeight) {
+			if !r.spend(8) {
 				return Null
 			}
 			items = append(items, String(part))
@@ -170,7 +170,7 @@ func replaceText(r *run, args []Value) Value {
 		out = append(out, input[last:at[0]]...)
 		out = pattern.ExpandString(out, template, input, at)
 		last = at[1]
-		if len(out) > maxWeight || !r.spend(1) {
+		if len(out) > maxWeight || !r.spend(8) {
 			return Null
 		}
 	}

@@ -160,7 +160,7 @@ func (x *Expr) evaluate(scope Scope, warnings *[]string) Value {
 
 // Limits of one evaluation.
 const (
-	maxBudget   = 1 << 21 // for iterations, calls, and what is built, compared or searched
+	maxBudget   = 1 << 20 // for iterations, calls, and what is built, compared or searched
 	maxCalls    = 32      // nesting of function calls
 	maxWarnings = 8
 )
@@ -265,8 +265,10 @@ type compiler struct {
 	spare     int32          // budget left for computing constants
 }
 
-// foldBudget is what computing the constants of one expression may cost.
-const foldBudget = 1 << 14
+const (
+	foldBudget  = 1 << 14 // for computing the constants of one expression
+	maxConstant = 4096    // weight of one of them
+)
 
 // code compiles a node. One that reads no name is computed now, unless it takes too
 // long, gives null (the evaluation will say why) or gives what holds a function,
@@ -282,7 +284,7 @@ func (c *compiler) code(n node) code {
 	r.root.run = &r
 	value := compiled(&r.root)
 	c.spare = max(r.budget, 0)
-	if len(warnings) > 0 || !value.constant() {
+	if len(warnings) > 0 || value.weight() > maxConstant || !value.constant() {
 		c.varies++
 		return compiled
 	}

@@ -83,7 +83,7 @@ func (n *callNode) pattern(c *compiler, b *builtin, args []code) {
 		return
 	}
 	if compiled := newPattern(text.text, flags); compiled != nil {
-		text.ref = &pattern{flags: flags, compiled: compiled}
+		text.ref = compiled
 		args[1] = func(*env) Value { return text }
 	}
 }

@@ -185,6 +185,19 @@ var hostile = []string{
 	`distinct values(for i in 1..10000 return i)`,
 	`matches(string join(for i in 1..1000 return "a"), "(a*)*b")`,
 	`replace(string join(for i in 1..1000 return "a"), "a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")`,
+	`{b: 1e6000 * n, r: for i in 1..1000000 return modulo(b, 1.37 * i)}.r`,
+	`{b: 1e6000 * n, r: for i in 1..1000000 return b ** 0.3}.r`,
+	`{b: 1.0000001 * n, r: for i in 1..1000000 return b ** 99999}.r`,
+	`{b: 1e-6000 * n, r: for i in 1..1000000 return time(10, 10, b)}.r`,
+	`{f: function(x) x + x, r: for i in 1..100000 return f("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")}.r`,
+	`{f: function(n, g) if n = 0 then 1 else g(n - 1, g) + g(n - 1, g), r: f(30, f)}.r`,
+	`{f: function(l) if count(l) > 500000 then l else f(concatenate(l, l)), r: f([1])}.r`,
+	`{l: for i in 1..30000 return i, r: for j in 1..10000 return l instance of list<number>}.r`,
+	`{l: for i in 1..30000 return i, r: for j in 1..10000 return to json(l)}.r`,
+	`for i in 1..1000 return matches(string join(for j in 1..1000 return "a"), "((a?){100}){10}")`,
+	`for i in 1..1000 return extract(string join(for j in 1..1000 return "a"), "")`,
+	`from json(string join(for j in 1..1000 return "["))`,
+	`number("1e999999")`,
 	`date(999999999, 12, 31) + duration("P1D")`,
 	`date(-999999999, 1, 1) - duration("P30000Y")`,
 	`duration("P999999999999999D")`,
@@ -214,7 +227,8 @@ func TestHostile(t *testing.T) {
 		strings.Repeat("[", 60)+strings.Repeat("]", 60), strings.Repeat("x in (", 1000), strings.Repeat("f(", 1000),
 		strings.Repeat("1+", 30_000)+"1", strings.Repeat("{a:", 1000), strings.Repeat("a.", 20_000)+"a",
 		"1"+strings.Repeat("[1]", 20_000), strings.Repeat("if a then b else ", 1000)+"c",
-		strings.Repeat("for a in [1] return ", 100)+"partial", strings.Repeat("function(a) ", 100)+"a") {
+		strings.Repeat("for a in [1] return ", 100)+"partial", strings.Repeat("for a in [1, 2] return ", 60)+"1",
+		"1e"+strings.Repeat("9", 10_000), "number(\"1e"+strings.Repeat("9", 10_000)+"\")", strings.Repeat("1/0+", 2000)+"1", strings.Repeat("function(a) ", 100)+"a") {
 		x, err := Compile(src)
 		if err != nil {
 			continue

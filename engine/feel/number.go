@@ -227,10 +227,18 @@ func compareNumbers(a, b Value) int {
 // adjusted is the exponent of the first digit, plus one.
 func adjusted(d *apd.Decimal) int64 { return d.NumDigits() + int64(d.Exponent) }
 
-// absorbed tells whether b is so small that a + b rounds to a.
+// absorbed tells whether b is so small, or nothing so far from a's last digit, that
+// a + b is a or rounds to it.
 func absorbed(a, b Value) bool {
+	if a.ref == nil && b.ref == nil {
+		return false
+	}
+	const far = 2*34 + 2
 	x, y := a.decimal(), b.decimal()
-	return !x.IsZero() && adjusted(x)-adjusted(y) > 2*int64(decimals.Precision)+2
+	if y.IsZero() {
+		return x.Exponent < -far || x.Exponent > far
+	}
+	return !x.IsZero() && adjusted(x)-adjusted(y) > far
 }
 
 func magnitude(n int64) uint64 {

@@ -1,9 +1,16 @@
 package feel
 
-import "strings"
+import (
+	"math/bits"
+	"strings"
+)
 
 // arithmetic is one of + - * / ^ on what DMN's tables 50 to 54 allow.
 func arithmetic(r *run, op byte, a, b Value) Value {
+	// Whole numbers cost next to nothing; decimals, and durations by them, something.
+	if (a.kind == KindNumber && a.ref != nil || b.kind == KindNumber && b.ref != nil || op == '/') && !r.spend(8) {
+		return Null
+	}
 	if a.kind == KindNumber && b.kind == KindNumber {
 		v := Null
 		switch op {
@@ -16,10 +23,15 @@ func arithmetic(r *run, op byte, a, b Value) Value {
 		case '/':
 			v = divideNumbers(a, b)
 		default:
-			// A whole power costs some multiplications, any other a logarithm.
+			// A whole power costs some multiplications, any other a logarithm, which
+			// costs the more the larger the number is.
 			cost := 1000
-			if _, whole := b.Int64(); whole {
-				cost = 64
+			if n, whole := b.Int64(); whole {
+				cost = 64 + 24*bits.Len64(magnitude(n))
+			} else if size := adjusted(a.decimal()); size > 0 {
+				cost += 4 * int(size)
+			} else {
+				cost -= 4 * int(size)
 			}
 			if r.spend(cost) {
 				v = powNumbers(a, b)

@@ -10,41 +10,46 @@ import (
 // maxPattern bounds a regular expression, in bytes.
 const maxPattern = 1024
 
-// pattern is a regular expression that was compiled together with the expression it
-// is a constant of. It lies beside the text it was made of.
+// pattern is a compiled regular expression. One that is a constant of an expression is
+// compiled with it and lies beside the text it was made of.
 type pattern struct {
-	flags    string
-	compiled *regexp.Regexp
+	*regexp.Regexp
+	flags string
+	size  int // how many characters it has with its counted repetitions written out
 }
 
 // compilePattern compiles an XPath regular expression with its flags; nil if it is
-// none, or one that does not run in linear time (back references). The work of
-// running it on the input is paid for.
-func compilePattern(r *run, input string, from, flags Value) *regexp.Regexp {
+// none, or one that does not run in linear time (back references). Running it once
+// over the input is paid for.
+func compilePattern(r *run, input string, from, flags Value) *pattern {
 	from, flags = one(from), one(flags)
 	text, ok := from.Text()
-	if !ok || len(text) > maxPattern || !r.spend(len(text)+(len(input)/16+1)*(len(text)/16+1)) {
+	if !ok || len(text) > maxPattern || !r.spend(len(text)) {
 		return nil
 	}
 	letters, ok := flags.Text()
 	if !ok && !flags.IsNull() {
 		return nil
 	}
-	if p, ok := from.ref.(*pattern); ok && p.flags == letters {
-		return p.compiled
+	p, ok := from.ref.(*pattern)
+	if !ok || p.flags != letters {
+		if strings.Contains(text, "{") && !r.spend(32<<10) {
+			return nil // counted repetitions are written out by the compiler
+		}
+		if p = newPattern(text, letters); p == nil {
+			r.warn("a regular expression that cannot be used")
+			return nil
+		}
 	}
-	if strings.Contains(text, "{") && !r.spend(32<<10) {
-		return nil // counted repetitions are written out by the compiler
+	// At worst each character is held against all of the pattern.
+	if !r.spend(len(input)*p.size/8 + 1) {
+		return nil
 	}
-	compiled := newPattern(text, letters)
-	if compiled == nil {
-		r.warn("a regular expression that cannot be used")
-	}
-	return compiled
+	return p
 }
 
 // newPattern is nil if the text or the flags cannot be used.
-func newPattern(text, flags string) *regexp.Regexp {
+func newPattern(text, flags string) *pattern {
 	if len(text) > maxPattern || strings.Trim(flags, "smixq") != "" {
 		return nil
 	}
@@ -72,7 +77,25 @@ func newPattern(text, flags string) *regexp.Regexp {
 	if err != nil {
 		return nil
 	}
-	return compiled
+	p := &pattern{Regexp: compiled, flags: flags, size: len(text)}
+	if strings.Contains(text, "{") {
+		if tree, err := syntax.Parse(prefix+text, syntax.Perl); err == nil {
+			p.size = size(tree)
+		}
+	}
+	return p
+}
+
+// size is a pattern's with its counted repetitions written out; the parser bounds it.
+func size(tree *syntax.Regexp) int {
+	n := 1 + len(tree.Rune)
+	for _, part := range tree.Sub {
+		n += size(part)
+	}
+	if tree.Op == syntax.OpRepeat {
+		n *= max(tree.Min, tree.Max, 1)
+	}
+	return n
 }
 
 // withoutSpace drops the white space outside character classes, as the flag x says,
