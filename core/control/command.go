@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
-
-	"connectrpc.com/connect"
 
 	"github.com/railhead-hub/railhead/core/replica"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
@@ -30,6 +29,10 @@ type Commands struct {
 	Patience time.Duration
 	// Timeout bounds one try, after which the command's fate is unknown; 0: 10 s.
 	Timeout time.Duration
+
+	mu       sync.Mutex
+	couriers map[string]*courier // by node id
+	round    *round
 }
 
 // View reads this node's rows.
@@ -43,29 +46,51 @@ func (c *Commands) CatchUp(ctx context.Context) error {
 	if c.Replica.IsLeader() {
 		return nil
 	}
-	leader, _ := c.Replica.Leader()
-	peer, ok := c.Peers[leader]
-	if !ok {
-		return replica.ErrNotLeader
-	}
-	answer, err := peer.Client.ReadIndex(ctx, &corev1.ReadIndexRequest{})
+	index, err := c.leaderIndex().index(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", replica.ErrNotLeader, err)
 	}
-	for {
-		status, err := c.Replica.Status()
-		if err != nil {
-			return err
-		}
-		if status.Index >= answer.Index {
-			return nil
-		}
+	for c.Replica.Index() < index {
 		select {
 		case <-time.After(5 * time.Millisecond):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+	return nil
+}
+
+// leaderIndex asks the leader how far it is.
+func (c *Commands) leaderIndex() *round {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.round == nil {
+		c.round = &round{ask: func(ctx context.Context) (uint64, error) {
+			leader, _ := c.Replica.Leader()
+			peer, ok := c.Peers[leader]
+			if !ok {
+				return 0, errors.New("no other node is known to lead")
+			}
+			answer, err := peer.Client.ReadIndex(ctx, &corev1.ReadIndexRequest{})
+			return answer.GetIndex(), err
+		}}
+	}
+	return c.round
+}
+
+// courier is the one to a peer.
+func (c *Commands) courier(peer Peer) *courier {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	to := c.couriers[peer.ID]
+	if to == nil {
+		if c.couriers == nil {
+			c.couriers = make(map[string]*courier)
+		}
+		to = &courier{peer: peer}
+		c.couriers[peer.ID] = to
+	}
+	return to
 }
 
 // Await is replica.Await.
@@ -109,43 +134,24 @@ func (c *Commands) once(ctx context.Context, cmd *enginev1.Command) (*enginev1.E
 	if timeout == 0 {
 		timeout = 10 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	reply, err := c.Replica.Propose(ctx, cmd)
-	if !errors.Is(err, replica.ErrNotLeader) {
-		return reply, err
+	done := make(chan delivered, 1)
+	err := c.Replica.Enqueue(cmd, func(reply *enginev1.Event, err error) { done <- delivered{reply, err} })
+	if err == nil {
+		var reply *enginev1.Event
+		if reply, err = await(ctx, done, timeout); !errors.Is(err, replica.ErrNotLeader) {
+			return reply, err
+		}
 	}
 	leader, _ := c.Replica.Leader()
 	peer, ok := c.Peers[leader]
-	if !ok {
+	if !ok || !errors.Is(err, replica.ErrNotLeader) {
 		return nil, err
 	}
 	encoded, err := cmd.MarshalVTStrict()
 	if err != nil {
 		return nil, fmt.Errorf("encode a command: %w", err)
 	}
-	answer, err := peer.Client.Propose(ctx, &corev1.ProposeRequest{Commands: [][]byte{encoded}})
-	if err != nil {
-		if code := connect.CodeOf(err); code == connect.CodeInvalidArgument || code == connect.CodePermissionDenied {
-			return nil, fmt.Errorf("the leader does not take the command: %w", err)
-		}
-		return nil, fmt.Errorf("%w: %w", replica.ErrUnknown, err)
-	}
-	if len(answer.Results) != 1 {
-		return nil, fmt.Errorf("%w: the leader answered %d commands instead of one", replica.ErrUnknown, len(answer.Results))
-	}
-	result := answer.Results[0]
-	if err, known := reasons[result.Reason]; known {
-		return nil, err
-	}
-	if result.Reason != "" {
-		return nil, fmt.Errorf("%w: %s", replica.ErrUnknown, result.Reason)
-	}
-	reply = new(enginev1.Event)
-	if err := reply.UnmarshalVT(result.Reply); err != nil {
-		return nil, fmt.Errorf("%w: the leader's reply: %w", replica.ErrUnknown, err)
-	}
-	return reply, nil
+	return c.courier(peer).carry(ctx, encoded, timeout)
 }
 
 // keyed reports whether proposing the command twice does no more than once.

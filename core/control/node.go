@@ -3,7 +3,7 @@ package control
 import (
 	"context"
 	"errors"
-	"sync"
+	"sync/atomic"
 
 	"connectrpc.com/connect"
 
@@ -32,19 +32,20 @@ func (n *node) Propose(ctx context.Context, r *corev1.ProposeRequest) (*corev1.P
 		commands[i] = cmd
 	}
 	answer := &corev1.ProposeResponse{Results: make([]*corev1.Proposed, len(commands))}
-	var waiting sync.WaitGroup
+	done := make(chan struct{})
+	var left atomic.Int64
+	left.Store(int64(len(commands)))
 	for i, cmd := range commands {
-		waiting.Add(1)
 		take := func(reply *enginev1.Event, err error) {
-			defer waiting.Done()
 			answer.Results[i] = proposed(reply, err)
+			if left.Add(-1) == 0 {
+				close(done)
+			}
 		}
 		if err := n.Replica.Enqueue(cmd, take); err != nil {
 			take(nil, err)
 		}
 	}
-	done := make(chan struct{})
-	go func() { waiting.Wait(); close(done) }()
 	select {
 	case <-done:
 		return answer, nil
@@ -87,11 +88,7 @@ func (n *node) ReadIndex(context.Context, *corev1.ReadIndexRequest) (*corev1.Rea
 	if !n.Replica.IsLeader() {
 		return nil, n.fromPropose(nil, replica.ErrNotLeader)
 	}
-	status, err := n.Replica.Status()
-	if err != nil {
-		return nil, err
-	}
-	return &corev1.ReadIndexResponse{Index: status.Index}, nil
+	return &corev1.ReadIndexResponse{Index: n.Replica.Index()}, nil
 }
 
 // blobPart is the size of one message of a module, in bytes.

@@ -302,6 +302,9 @@ func (r *Replica) Await(payment uint64) (ended <-chan struct{}, cancel func()) {
 	return ch, cancel
 }
 
+// Index is the log index of the last entry applied here.
+func (r *Replica) Index() uint64 { return r.store.index() }
+
 // Outbox is this node's record of events. It stays the same for the replica's
 // life.
 func (r *Replica) Outbox() *outbox.Log { return r.outbox }
