@@ -111,9 +111,11 @@ func (p *payment) split(f *flow, token *enginev1.Token) {
 	p.take(f, token, chosen)
 }
 
-// joinInclusive lets one inclusive gateway go on for which no other token can come
-// any more: none of its scope stands where a way leads to the gateway. It reports
-// whether there was one.
+// joinInclusive lets one inclusive gateway go on that waits for no other token any
+// more. It reports whether there was one. As BPMN has it, a token is waited for that
+// has a way to a flow by which none has come, unless it has one too to a flow by
+// which one has: then it is further off, in a loop around the gateway, say, and
+// would itself wait for this one.
 func (p *payment) joinInclusive() bool {
 	for _, token := range p.row.Tokens {
 		if !token.Joining {
@@ -124,10 +126,25 @@ func (p *payment) joinInclusive() bool {
 		if el.Kind != bpmn.KindInclusive {
 			continue
 		}
+		came := make([]bool, len(el.Incoming))
+		for _, t := range p.row.Tokens {
+			if t.Joining && t.Scope == token.Scope && t.Element == token.Element {
+				if i := slices.Index(el.Incoming, int(t.ArrivedBy)-1); i >= 0 {
+					came[i] = true
+				}
+			}
+		}
 		expected := slices.ContainsFunc(p.row.Tokens, func(t *enginev1.Token) bool {
-			return t.Scope == token.Scope && t.Element != token.Element && el.Upstream[t.Element] ||
-				// A token with local variables is in a scope of its own within the same body.
-				t.Scope != token.Scope && p.body(t.Scope).N == token.Scope && el.Upstream[t.Element]
+			// A token with local variables is in a scope of its own within the same body.
+			if t.Scope == token.Scope && t.Element == token.Element || p.body(t.Scope).N != token.Scope {
+				return false
+			}
+			toEmpty, toFull := false, false
+			for i, from := range el.Upstream {
+				toEmpty = toEmpty || from[t.Element] && !came[i]
+				toFull = toFull || from[t.Element] && came[i]
+			}
+			return toEmpty && !toFull
 		})
 		if expected {
 			continue

@@ -81,17 +81,17 @@ func (p *parser) eventBased(e *Element) {
 // several flows.
 func (p *parser) upstream() {
 	process := p.current
-	joins := 0
+	ways := 0
 	for i := range process.Elements {
 		if e := &process.Elements[i]; e.Kind == KindInclusive && len(e.Incoming) > 1 {
-			joins++
-			if joins*len(process.Elements) > maxUpstream {
+			ways += len(e.Incoming)
+			if ways*len(process.Elements) > maxUpstream {
 				p.failf(e.ID, "too-large", "too many inclusive gateways with several ways in for a process of this size; divide it and call the parts")
 				return
 			}
 		}
 	}
-	if joins == 0 {
+	if ways == 0 {
 		return
 	}
 	links := map[int][]int{} // the throw events of a link catch event
@@ -102,21 +102,25 @@ func (p *parser) upstream() {
 	}
 	for i := range process.Elements {
 		if e := &process.Elements[i]; e.Kind == KindInclusive && len(e.Incoming) > 1 {
-			e.Upstream = process.before(i, links)
+			for _, f := range e.Incoming {
+				e.Upstream = append(e.Upstream, process.before(f, links))
+			}
 		}
 	}
 }
 
-// before marks the elements from where an element can be reached without passing it.
-func (p *Process) before(target int, links map[int][]int) []bool {
+// before marks the elements from where a flow can be reached without passing its
+// target.
+func (p *Process) before(flow int, links map[int][]int) []bool {
 	marked := make([]bool, len(p.Elements))
-	open := []int{target}
+	var open []int
 	visit := func(i int) {
-		if i != target && !marked[i] {
+		if i != p.Flows[flow].Target && !marked[i] {
 			marked[i] = true
 			open = append(open, i)
 		}
 	}
+	visit(p.Flows[flow].Source)
 	for len(open) > 0 {
 		e := &p.Elements[open[len(open)-1]]
 		open = open[:len(open)-1]

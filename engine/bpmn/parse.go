@@ -68,7 +68,7 @@ type parser struct {
 const (
 	maxElements = 10_000
 	maxNesting  = 50        // of sub-processes
-	maxUpstream = 2_000_000 // elements times inclusive gateways that wait for several flows
+	maxUpstream = 2_000_000 // elements times ways into inclusive gateways that wait for several
 )
 
 // maxProblems bounds the answer to a file that is wrong everywhere: so many errors,

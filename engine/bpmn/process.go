@@ -96,10 +96,11 @@ type Element struct {
 	Outgoing []int // likewise; none: the token ends here
 	Default  int   // KindExclusive, KindInclusive: the flow taken if no condition holds, or -1
 
-	// Upstream tells, by element index, from where the gateway can be reached without
-	// passing it (KindInclusive with several ways in; nil elsewhere). A way leads over
-	// sequence flows, links, and from an activity to its boundary events.
-	Upstream []bool
+	// Upstream tells for every way in, as Incoming has them, and by element index, from
+	// where the gateway can be reached that way without passing it (KindInclusive with
+	// several ways in; nil elsewhere). A way leads over sequence flows, links, and from
+	// an activity to its boundary events.
+	Upstream [][]bool
 
 	// JobType is the type of the job and Retries the retries it begins with (KindJob,
 	// and KindEnd with a message). Retries is not set where the model says nothing.

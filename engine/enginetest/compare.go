@@ -70,10 +70,13 @@ func (p *pair) live(flow string) error {
 	p.twin = twin.Start(p.flows, flow, vars, p.nowMS)
 	did := "start"
 	for n := range maxCompared {
+		if p.twin.Endless {
+			return p.endless(res)
+		}
 		if err := p.compare(res); err != nil {
 			return fmt.Errorf("step %d, %s: %w", n, did, err)
 		}
-		if p.twin.Ended {
+		if p.twin.Ended || p.twin.Stuck {
 			return nil
 		}
 		if len(p.twin.Open) == 0 {
@@ -85,7 +88,7 @@ func (p *pair) live(flow string) error {
 		if res, err = p.step(w); err != nil {
 			return fmt.Errorf("step %d, %s: %w", n, did, err)
 		}
-		if res.Reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED {
+		if res.Reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED && !p.twin.Endless {
 			return fmt.Errorf("step %d, %s: the engine refuses: %s", n, did, res.Reply.Text)
 		}
 	}
@@ -101,11 +104,41 @@ func (p *pair) step(w *twin.Wait) (engine.Result, error) {
 		if err != nil {
 			return engine.Result{}, err
 		}
-		res := p.Apply(&enginev1.Command{Verb: &enginev1.Command_FinishJob{FinishJob: &enginev1.FinishJob{
+		finish := &enginev1.FinishJob{
 			Origin:  &enginev1.Origin{Payment: job.Payment, Job: job.N, Attempt: job.Attempt, Epoch: p.epoch},
 			Outcome: &enginev1.FinishJob_Complete{Complete: &enginev1.Complete{Variables: vars}},
+		}
+		code := ""
+		if p.rand.IntN(8) == 0 {
+			code = p.rand.of(someErrors)
+			finish.Outcome = &enginev1.FinishJob_BpmnError{BpmnError: &enginev1.BpmnError{Code: code, Variables: vars}}
+		}
+		res := p.Apply(&enginev1.Command{Verb: &enginev1.Command_FinishJob{FinishJob: finish}})
+		if code != "" {
+			p.twin.Fail(w, code, values(vars))
+		} else {
+			p.twin.Complete(w, values(vars))
+		}
+		return res, nil
+	case "user":
+		n, err := p.task(w)
+		if err != nil {
+			return engine.Result{}, err
+		}
+		res := p.Apply(&enginev1.Command{Verb: &enginev1.Command_CompleteUserTask{CompleteUserTask: &enginev1.CompleteUserTask{
+			Payment: p.payment, Task: n, Variables: vars, Actor: &enginev1.Actor{Name: "ada"},
 		}}})
 		p.twin.Complete(w, values(vars))
+		return res, nil
+	case "signal":
+		sent := p.Apply(&enginev1.Command{Verb: &enginev1.Command_Broadcast{Broadcast: &enginev1.Broadcast{
+			Tenant: "t", Name: w.Name, Variables: vars, Actor: &enginev1.Actor{Name: "ada"},
+		}}})
+		if sent.Reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED {
+			return sent, nil
+		}
+		res := p.Apply(&enginev1.Command{Verb: &enginev1.Command_FireTimers{FireTimers: &enginev1.FireTimers{Limit: 1000}}})
+		p.twin.Signal(w.Name, values(vars))
 		return res, nil
 	case "message":
 		res := p.Apply(&enginev1.Command{Verb: &enginev1.Command_Publish{Publish: &enginev1.Publish{
@@ -132,9 +165,8 @@ func (p *pair) key() string {
 	return v
 }
 
-// counterpart is the engine's job for the twin's: of several at one element, the
-// one that is as old among them.
-func (p *pair) counterpart(w *twin.Wait) (*enginev1.Job, error) {
+// older counts the waits of a kind at one element that have been open for longer.
+func (p *pair) older(w *twin.Wait) int {
 	older := 0
 	for _, o := range p.twin.Open {
 		if o == w {
@@ -144,7 +176,13 @@ func (p *pair) counterpart(w *twin.Wait) (*enginev1.Job, error) {
 			older++
 		}
 	}
-	jobs := p.jobs()
+	return older
+}
+
+// counterpart is the engine's job for the twin's: of several at one element, the
+// one that is as old among them.
+func (p *pair) counterpart(w *twin.Wait) (*enginev1.Job, error) {
+	older, jobs := p.older(w), p.jobs()
 	for _, job := range jobs {
 		if job.Element == w.Element {
 			if older == 0 {
@@ -154,6 +192,30 @@ func (p *pair) counterpart(w *twin.Wait) (*enginev1.Job, error) {
 		}
 	}
 	return nil, fmt.Errorf("the engine has no such job; it has %v", jobs)
+}
+
+func (p *pair) task(w *twin.Wait) (n uint32, err error) {
+	older := p.older(w)
+	for _, task := range p.tasks() {
+		if task.Element == w.Element {
+			if older == 0 {
+				return task.N, nil
+			}
+			older--
+		}
+	}
+	return 0, fmt.Errorf("the engine has no such user task; it has %v", p.tasks())
+}
+
+func (p *pair) tasks() []*enginev1.UserTask {
+	var tasks []*enginev1.UserTask
+	p.Tx.Ascend(engine.Key{Table: engine.TableUserTask, A: p.payment}, func(k engine.Key, row engine.Row) bool {
+		if k.A == p.payment {
+			tasks = append(tasks, row.(*enginev1.UserTask))
+		}
+		return k.A == p.payment
+	})
+	return tasks
 }
 
 func (p *pair) jobs() []*enginev1.Job {
@@ -181,18 +243,44 @@ func values(vars []*enginev1.Variable) map[string]feel.Value {
 
 // verbs are the events that the twin tells too, and what of them.
 var verbs = map[enginev1.EventKind]func(*enginev1.Event) string{
-	enginev1.EventKind_EVENT_KIND_ELEMENT_ENTERED: func(ev *enginev1.Event) string { return ev.Type },
-	enginev1.EventKind_EVENT_KIND_CALL_RETURNED:   func(*enginev1.Event) string { return "" },
-	enginev1.EventKind_EVENT_KIND_JOB_CREATED:     func(ev *enginev1.Event) string { return ev.Type },
-	enginev1.EventKind_EVENT_KIND_JOB_CANCELLED:   func(*enginev1.Event) string { return "" },
-	enginev1.EventKind_EVENT_KIND_SUBSCRIBED:      func(ev *enginev1.Event) string { return ev.Type },
-	enginev1.EventKind_EVENT_KIND_TIMER_SET:       func(*enginev1.Event) string { return "" },
-	enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED: func(ev *enginev1.Event) string { return ev.Code },
+	enginev1.EventKind_EVENT_KIND_ELEMENT_ENTERED:      typeOf,
+	enginev1.EventKind_EVENT_KIND_ELEMENT_LEFT:         nothing,
+	enginev1.EventKind_EVENT_KIND_CALL_RETURNED:        nothing,
+	enginev1.EventKind_EVENT_KIND_JOB_CREATED:          typeOf,
+	enginev1.EventKind_EVENT_KIND_JOB_CANCELLED:        nothing,
+	enginev1.EventKind_EVENT_KIND_USER_TASK_CREATED:    nothing,
+	enginev1.EventKind_EVENT_KIND_USER_TASK_CANCELLED:  nothing,
+	enginev1.EventKind_EVENT_KIND_SUBSCRIBED:           typeOf,
+	enginev1.EventKind_EVENT_KIND_TIMER_SET:            nothing,
+	enginev1.EventKind_EVENT_KIND_ERROR_THROWN:         nothing,
+	enginev1.EventKind_EVENT_KIND_ERROR_CAUGHT:         nothing,
+	enginev1.EventKind_EVENT_KIND_ESCALATION_THROWN:    nothing,
+	enginev1.EventKind_EVENT_KIND_ESCALATION_CAUGHT:    nothing,
+	enginev1.EventKind_EVENT_KIND_COMPENSATION_STARTED: nothing,
+	enginev1.EventKind_EVENT_KIND_COMPENSATING:         nothing,
+	enginev1.EventKind_EVENT_KIND_COMPENSATED:          nothing,
+	enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED:      func(ev *enginev1.Event) string { return ev.Code },
+}
+
+func typeOf(ev *enginev1.Event) string  { return ev.Type }
+func nothing(ev *enginev1.Event) string { return "" }
+
+// endless expects that the engine has undone a step that never waits.
+func (p *pair) endless(res engine.Result) error {
+	if res.Reply.Code == engine.IncidentLoop || slices.ContainsFunc(res.Events, func(ev *enginev1.Event) bool {
+		return ev.Kind == enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED && ev.Code == engine.IncidentLoop
+	}) {
+		return nil
+	}
+	return fmt.Errorf("the flow goes round for ever, and the engine does not say so")
 }
 
 func (p *pair) compare(res engine.Result) error {
 	var told []string
 	for _, ev := range res.Events {
+		if ev.Payment != p.payment {
+			continue // one that got stuck before, and waits for the same signal
+		}
 		if detail := verbs[ev.Kind]; detail != nil {
 			told = append(told, verb(ev.Kind)+" "+ev.Element+" "+detail(ev))
 		}
@@ -214,10 +302,13 @@ func (p *pair) compare(res engine.Result) error {
 	if runs == p.twin.Ended {
 		return fmt.Errorf("the engine runs the payment: %v; the twin has ended it: %v", runs, p.twin.Ended)
 	}
-	if !runs {
+	if !runs || p.twin.Stuck {
 		return nil
 	}
 	in := row.(*enginev1.Instance)
+	if in.Result != p.twin.Result || in.Code != p.twin.Code {
+		return fmt.Errorf("the result is %v %s in the engine, and %v %s in the twin", in.Result, in.Code, p.twin.Result, p.twin.Code)
+	}
 	if err := same("variables of the payment", values(in.Scopes[0].Variables), p.twin.Root.Vars); err != nil {
 		return err
 	}
@@ -265,11 +356,20 @@ func (p *pair) open(in *enginev1.Instance) []string {
 	for _, job := range p.jobs() {
 		lines = append(lines, "job "+job.Element)
 	}
-	for _, t := range in.Tokens {
-		process := p.processOf(in, t.Scope)
-		for _, w := range t.Waits {
-			lines = append(lines, waitLine(w.Name, process.Elements[w.Element].ID, w.DueMs))
+	for _, task := range p.tasks() {
+		lines = append(lines, "user "+task.Element)
+	}
+	waits := func(scope uint32, waits []*enginev1.Wait) {
+		process := p.processOf(in, scope)
+		for _, w := range waits {
+			lines = append(lines, waitLine(w.Name+w.Signal, process.Elements[w.Element].ID, w.DueMs))
 		}
+	}
+	for _, t := range in.Tokens {
+		waits(t.Scope, t.Waits)
+	}
+	for _, s := range in.Scopes {
+		waits(s.N, s.Waits)
 	}
 	slices.Sort(lines)
 	return lines
@@ -278,8 +378,8 @@ func (p *pair) open(in *enginev1.Instance) []string {
 func (p *pair) openOfTwin() []string {
 	var lines []string
 	for _, w := range p.twin.Open {
-		if w.Kind == "job" {
-			lines = append(lines, "job "+w.Element)
+		if w.Kind == "job" || w.Kind == "user" {
+			lines = append(lines, w.Kind+" "+w.Element)
 		} else {
 			lines = append(lines, waitLine(w.Name, w.Element, w.DueMS))
 		}

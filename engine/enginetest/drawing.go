@@ -17,7 +17,8 @@ type drawing struct {
 // level is the inside of the process or of one sub-process.
 type level struct {
 	*drawing
-	xml strings.Builder
+	xml      strings.Builder
+	undoable []string // activities with a compensation handler
 }
 
 // tag writes an element. extensions go into extensionElements, which the schema

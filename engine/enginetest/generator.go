@@ -29,6 +29,7 @@ type Shape struct {
 //   - Loops count, and a loop's counter is written by nothing else.
 //   - Behind a parallel or inclusive gateway no token is lost before the join: an
 //     end in the middle of a branch terminates everything.
+//   - Whatever repeats without interrupting has its own end.
 //   - A condition reads only variables written before it on its own path, so what
 //     it gives does not depend on how parallel branches interleave.
 func Generate(seed uint64, shape Shape) []Flow {
@@ -58,8 +59,6 @@ var (
 	someMessages    = []string{"paid", "told"}
 )
 
-var landed = map[string]bool{}
-
 type generator struct {
 	*dice
 	shape    Shape
@@ -74,7 +73,7 @@ type path struct {
 	forked bool     // a join waits for this branch
 	known  []string // variables written before, on this path
 	depth  int      // sub-processes around
-	undo   bool     // something before here on this level can be compensated
+	calm   bool     // within something that an escalation started: one more might start it for ever
 }
 
 // branch is a way out of a gateway.
@@ -92,7 +91,6 @@ func (p *path) meet(b *path) {
 			p.known = append(p.known, name)
 		}
 	}
-	p.undo = p.undo || b.undo
 }
 
 // part is a piece of a flow with one way in and one way out.
@@ -112,6 +110,7 @@ func (g *generator) flow(id string, elements int, called bool) Flow {
 		level: &level{drawing: &drawing{process: id, declared: make(map[string]bool)}},
 		known: []string{"x", "y", "ok"},
 	}
+	g.eventSubs(p)
 	start, end := g.name("start"), g.name("end")
 	p.tag("startEvent", start, "", "", "")
 	first := part{start, start}
@@ -128,7 +127,6 @@ func (g *generator) flow(id string, elements int, called bool) Flow {
 	body = g.join(p, body, g.task(p))
 	p.tag("endEvent", end, "", result("completed", end), "")
 	p.flow(body.out, end, "")
-	g.eventSubs(p)
 	return Flow{ID: id, XML: p.file()}
 }
 
@@ -162,9 +160,6 @@ func (g *generator) block(p *path) part {
 	case 2:
 		return g.split(p, "parallelGateway", true)
 	case 3:
-		if !landed["inclusive"] {
-			return g.activity(p)
-		}
 		return g.split(p, "inclusiveGateway", true)
 	case 4:
 		return g.loop(p)
@@ -238,21 +233,10 @@ func (g *generator) leaveEarly(p *path, body part) part {
 	p.tag("exclusiveGateway", fork, `default="`+on+`"`, "", "")
 	p.flow(body.out, fork, "")
 	p.flow(fork, end, g.condition(p.known))
-	g.end(p, end, p.forked || g.one(4))
+	g.end(p, end, p.forked)
 	next := g.task(p)
 	p.flowAs(on, fork, next.in, "")
 	return part{body.in, next.out}
-}
-
-// end draws an end event of some kind.
-func (g *generator) end(p *path, id string, terminate bool) {
-	mark := result(g.of([]string{"completed", "failed", "rejected"}), id)
-	switch {
-	case terminate:
-		p.tag("endEvent", id, "", mark, "<terminateEventDefinition/>")
-	default:
-		p.tag("endEvent", id, "", mark, "")
-	}
 }
 
 // loop draws a block that is repeated up to three times.
@@ -280,10 +264,13 @@ func (g *generator) race(p *path) part {
 	for i := range 2 + g.IntN(2) {
 		b := p.branch(false)
 		id := g.name("catch")
-		if i == 0 {
+		switch i {
+		case 0:
 			b.tag("intermediateCatchEvent", id, "", "", timerEvent("timeDuration", g.duration()))
-		} else {
-			b.tag("intermediateCatchEvent", id, "", "", g.awaited(b, id, i == 1))
+		case 1:
+			b.tag("intermediateCatchEvent", id, "", "", g.awaited(b, id, true))
+		default:
+			b.tag("intermediateCatchEvent", id, "", "", g.signalled(b, id))
 		}
 		p.flow(open, id, "")
 		body := part{id, id}
@@ -303,37 +290,6 @@ func (g *generator) link(p *path) part {
 	p.tag("intermediateThrowEvent", throw, "", "", event)
 	p.tag("intermediateCatchEvent", catch, "", "", `<linkEventDefinition id="d`+catch+`" name="`+throw+`"/>`)
 	return part{throw, catch}
-}
-
-// pause draws a catch event.
-func (g *generator) pause(p *path) part {
-	id := g.name("catch")
-	if g.one(2) {
-		p.tag("intermediateCatchEvent", id, "", "", timerEvent("timeDuration", g.duration()))
-	} else {
-		p.tag("intermediateCatchEvent", id, "", "", g.awaited(p, id, true))
-	}
-	return part{id, id}
-}
-
-// awaited is a message event. Its variables carry the element's name. Where several
-// wait together only one may share its message with others.
-func (g *generator) awaited(p *path, id string, share bool) string {
-	p.known = append(p.known, id)
-	if share && !g.shape.Alone && g.one(3) {
-		name := g.of(someMessages)
-		return p.messageEvent(p.process+name, "k")
-	}
-	return p.messageEvent("m-"+id, "transactionId")
-}
-
-func (g *generator) duration() string { return fmt.Sprintf("PT%dS", 1+g.IntN(60)) }
-
-// throw draws an event that throws something, or nothing.
-func (g *generator) throw(p *path) part {
-	id := g.name("throw")
-	p.tag("intermediateThrowEvent", id, "", "", "")
-	return part{id, id}
 }
 
 // condition draws an expression over variables.

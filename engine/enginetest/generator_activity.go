@@ -10,27 +10,105 @@ func (g *generator) task(p *path) part {
 	return part{id, id}
 }
 
-// activity draws a task, a call or a sub-process, perhaps with mappings, a loop and
-// boundary events. What it gives to the payment is a variable of its own name.
+// activity draws a task, a call or a sub-process, perhaps with mappings, repeated for
+// every item of a list, with boundary events and a compensation handler. What it
+// gives to the payment is a variable of its own name.
 func (g *generator) activity(p *path) part {
 	id := g.name("task")
-	host := part{id, id}
 	before := p.branch(false)
-	switch n := g.IntN(14); {
-	case n < 6:
+	inside := false // errors and escalations may come out of it
+	switch n := g.IntN(20); {
+	case n < 7:
 		g.serviceTask(p, id)
-	case n < 8:
-		p.tag("receiveTask", id, `messageRef="`+g.message(p, id)+`"`, g.mappings(p, id), "")
-	case n < 10:
+	case n < 9:
+		p.tag("receiveTask", id, `messageRef="`+p.message("m-"+id, "transactionId")+`"`, g.mappings(p, id), g.repeated(p, id))
+	case n < 11:
 		p.tag("task", id, "", g.computed(p, id), "")
 		p.known = append(p.known, id)
-		return host
-	case n < 12 && len(g.callable) > 0:
-		p.tag("callActivity", id, "", g.called(p), "")
+		return part{id, id}
+	case n < 13:
+		script := fmt.Sprintf(`<zeebe:script expression="=%s" resultVariable="%s"/>`, escape(g.value(p.known)), id)
+		p.tag("scriptTask", id, "", script+g.mappings(p, id), g.repeated(p, id))
+	case n < 15:
+		p.tag("userTask", id, "", `<zeebe:userTask/><zeebe:assignmentDefinition assignee="=if x &gt; 2 then &quot;ada&quot; else null" candidateGroups="desk, night"/>`+
+			g.mappings(p, id), g.repeated(p, id))
+	case n < 17 && len(g.callable) > 0 && !p.calm:
+		p.tag("callActivity", id, "", g.called(p), g.repeated(p, id))
+		inside = true
 	default:
-		g.serviceTask(p, id)
+		if p.depth == 3 {
+			g.serviceTask(p, id)
+			break
+		}
+		g.subProcess(p, id)
+		inside = true
 	}
-	return g.boundaries(p, before, host)
+	if g.one(4) {
+		g.handler(p, id)
+	}
+	return g.boundaries(p, before, part{id, id}, inside)
+}
+
+// subProcess draws an embedded sub-process.
+func (g *generator) subProcess(p *path, id string) {
+	in := &path{level: &level{drawing: p.drawing}, known: p.branch(false).known, depth: p.depth + 1, calm: p.calm}
+	start, end := g.name("start"), g.name("end")
+	in.tag("startEvent", start, "", "", "")
+	if g.one(3) {
+		g.eventSubs(in)
+	}
+	marker := g.repeated(in, id)
+	body := g.join(in, part{start, start}, g.chain(in, 1+g.IntN(3)))
+	in.flow(body.out, end, "")
+	if g.one(3) {
+		g.end(in, end, false)
+	} else {
+		in.tag("endEvent", end, "", "", "")
+	}
+	p.tag("subProcess", id, "", g.mappings(p, id), marker+"\n"+in.xml.String())
+	p.meet(in)
+}
+
+// repeated is the marker of an activity that runs for every item of a list, or
+// nothing.
+func (g *generator) repeated(p *path, id string) string {
+	if !g.one(6) {
+		return ""
+	}
+	collection := g.of([]string{"[1, 2, 3]", "[x, y]", "for i in 1..4 return i * 2", "[]", "[5]"})
+	attributes := fmt.Sprintf(`inputCollection="=%s" inputElement="i%s"`, collection, id)
+	if g.one(2) {
+		attributes += fmt.Sprintf(` outputCollection="o%s" outputElement="=[i%s, loopCounter]"`, id, id)
+	}
+	condition := ""
+	switch g.IntN(5) {
+	case 0:
+		condition = "numberOfCompletedInstances >= 2"
+	case 1:
+		condition = id + " = 3"
+	}
+	if condition != "" {
+		condition = "<completionCondition>=" + escape(condition) + "</completionCondition>"
+	}
+	p.known = append(p.known, "i"+id)
+	return fmt.Sprintf(`<multiInstanceLoopCharacteristics isSequential="%v"><extensionElements><zeebe:loopCharacteristics %s/></extensionElements>%s</multiInstanceLoopCharacteristics>`,
+		g.one(2), attributes, condition)
+}
+
+// handler draws what undoes an activity.
+func (g *generator) handler(p *path, id string) {
+	event, handler := g.name("undo"), g.name("handler")
+	p.tag("boundaryEvent", event, `attachedToRef="`+id+`"`, "", "<compensateEventDefinition/>")
+	switch g.IntN(4) {
+	case 0:
+		p.tag("scriptTask", handler, `isForCompensation="true"`, `<zeebe:script expression="=`+id+`" resultVariable="`+handler+`"/>`, "")
+	case 1:
+		p.tag("userTask", handler, `isForCompensation="true"`, "<zeebe:userTask/>", "")
+	default:
+		p.tag("serviceTask", handler, `isForCompensation="true"`, `<zeebe:taskDefinition type="`+g.of(EveryJobType)+`"/>`+g.mappings(p.branch(false), handler), "")
+	}
+	fmt.Fprintf(&p.xml, "<association id=\"a%s\" associationDirection=\"One\" sourceRef=%q targetRef=%q/>\n", event, event, handler)
+	p.undoable = append(p.undoable, id)
 }
 
 func (g *generator) serviceTask(p *path, id string) {
@@ -45,12 +123,7 @@ func (g *generator) serviceTask(p *path, id string) {
 	if g.one(5) {
 		extensions += `<zeebe:taskHeaders><zeebe:header key="h" value="v"/></zeebe:taskHeaders>`
 	}
-	p.tag("serviceTask", id, "", extensions+g.mappings(p, id), "")
-}
-
-// message is the reference of a receive task.
-func (g *generator) message(p *path, id string) string {
-	return p.message("m-"+id, "transactionId")
+	p.tag("serviceTask", id, "", extensions+g.mappings(p, id), g.repeated(p, id))
 }
 
 // mappings draws the mappings of an activity whose result is a variable of its own
@@ -107,51 +180,3 @@ func (g *generator) called(p *path) string {
 	}
 	return `<zeebe:calledElement processId="` + id + `"/>`
 }
-
-// boundaries draws up to two boundary events on an activity, each with its way on:
-// one that interrupts leads back to what follows the activity, or, where no join
-// waits, to an end of its own; one that does not always has its own end. before is
-// what was known before the activity.
-func (g *generator) boundaries(p, before *path, host part) part {
-	if !g.one(3) {
-		return host
-	}
-	meet := g.name("g")
-	p.tag("exclusiveGateway", meet, "", "", "")
-	p.flow(host.out, meet, "")
-	for i := range 1 + g.IntN(2) {
-		b := before.branch(false)
-		id := g.name("bound")
-		interrupting := g.one(2)
-		attributes := `attachedToRef="` + host.in + `"`
-		if !interrupting {
-			attributes += ` cancelActivity="false"`
-		}
-		switch {
-		case g.one(2):
-			b.tag("boundaryEvent", id, attributes, "", g.awaited(b, id, i == 0))
-		case interrupting:
-			b.tag("boundaryEvent", id, attributes, "", timerEvent("timeDuration", g.duration()))
-		default:
-			b.tag("boundaryEvent", id, attributes, "", timerEvent("timeCycle", fmt.Sprintf("R%d/PT%dS", 1+g.IntN(3), 1+g.IntN(20))))
-		}
-		body := part{id, id}
-		if g.one(2) {
-			// A token beside the activity is nobody's branch.
-			b.forked = interrupting && p.forked
-			body = g.join(b, body, g.block(b))
-		}
-		if interrupting && (p.forked || g.one(2)) {
-			p.flow(body.out, meet, "")
-			p.meet(b)
-			continue
-		}
-		end := g.name("end")
-		g.end(b, end, false)
-		b.flow(body.out, end, "")
-	}
-	return part{host.in, meet}
-}
-
-// eventSubs draws the event sub-processes of a level.
-func (g *generator) eventSubs(*path) {}

@@ -21,13 +21,14 @@ func Check(tx engine.Tx) error {
 	c.jobs()
 	c.timers()
 	c.subscriptions()
-	c.signals()
-	c.userTasks()
 	c.messages()
 	c.starts()
 	c.incidents()
 	c.effects()
+	c.userTasks()
+	c.signals()
 	c.tokens()
+	c.scopes()
 	return c.err
 }
 
@@ -56,11 +57,24 @@ func (c *checker) token(payment uint64, matches func(*enginev1.Token) bool) bool
 	return in != nil && slices.ContainsFunc(in.Tokens, matches)
 }
 
-func (c *checker) wait(payment uint64, n uint32) bool {
-	is := func(w *enginev1.Wait) bool { return w.N == n }
+func (c *checker) wait(payment uint64, n uint32) *enginev1.Wait {
 	in := c.instances[payment]
-	return in != nil && (slices.ContainsFunc(in.Tokens, func(t *enginev1.Token) bool { return slices.ContainsFunc(t.Waits, is) }) ||
-		slices.ContainsFunc(in.Scopes, func(s *enginev1.Scope) bool { return slices.ContainsFunc(s.Waits, is) }))
+	if in == nil {
+		return nil
+	}
+	var waits []*enginev1.Wait
+	for _, t := range in.Tokens {
+		waits = append(waits, t.Waits...)
+	}
+	for _, s := range in.Scopes {
+		waits = append(waits, s.Waits...)
+	}
+	for _, w := range waits {
+		if w.N == n {
+			return w
+		}
+	}
+	return nil
 }
 
 func (c *checker) jobs() {
@@ -77,13 +91,17 @@ func (c *checker) timers() {
 		for _, d := range row.(*enginev1.Timer).Due {
 			switch d.Kind {
 			case enginev1.TimerKind_TIMER_KIND_WAIT:
-				if !c.wait(k.B, d.N) {
-					c.fail("a timer of payment %x wakes wait %d, which is not there", k.B, d.N)
+				if w := c.wait(k.B, d.N); w == nil || w.DueMs != int64(k.A) {
+					c.fail("a timer of payment %x wakes wait %d, which does not wait for it", k.B, d.N)
 				}
 			case enginev1.TimerKind_TIMER_KIND_JOB:
 				row, found := c.tx.Get(engine.Key{Table: engine.TableJob, A: k.B, B: uint64(d.N)})
 				if !found || row.(*enginev1.Job).DueMs != int64(k.A) {
 					c.fail("a timer of payment %x wakes job %d, which does not wait for it", k.B, d.N)
+				}
+			case enginev1.TimerKind_TIMER_KIND_SIGNAL:
+				if _, found := c.tx.Get(engine.Key{Table: engine.TableDelivery, A: d.Message}); !found {
+					c.fail("a timer delivers signal %x, which is not there", d.Message)
 				}
 			case enginev1.TimerKind_TIMER_KIND_MESSAGE:
 				if _, found := c.tx.Get(engine.Key{Table: engine.TableCorrelation, S: d.Subject}); !found {
@@ -97,37 +115,9 @@ func (c *checker) timers() {
 func (c *checker) subscriptions() {
 	c.each(engine.TableCorrelation, func(_ engine.Key, row engine.Row) {
 		for _, s := range row.(*enginev1.Correlation).Subscriptions {
-			if !c.wait(s.Payment, s.Wait) {
+			if c.wait(s.Payment, s.Wait) == nil {
 				c.fail("a subscription of payment %x has no wait %d", s.Payment, s.Wait)
 			}
-		}
-	})
-}
-
-func (c *checker) signals() {
-	c.each(engine.TableSignal, func(k engine.Key, _ engine.Row) {
-		if !c.wait(k.A, uint32(k.B)) {
-			c.fail("a signal subscription of payment %x has no wait %d", k.A, k.B)
-		}
-	})
-	c.each(engine.TableDelivery, func(k engine.Key, _ engine.Row) {
-		found := false
-		c.each(engine.TableTimer, func(_ engine.Key, row engine.Row) {
-			found = found || slices.ContainsFunc(row.(*enginev1.Timer).Due, func(d *enginev1.Due) bool {
-				return d.Kind == enginev1.TimerKind_TIMER_KIND_SIGNAL && d.Message == k.A
-			})
-		})
-		if !found {
-			c.fail("nothing delivers signal %x", k.A)
-		}
-	})
-}
-
-func (c *checker) userTasks() {
-	c.each(engine.TableUserTask, func(k engine.Key, row engine.Row) {
-		task := row.(*enginev1.UserTask)
-		if !c.token(k.A, func(t *enginev1.Token) bool { return t.UserTask == task.N && t.N == task.Token }) {
-			c.fail("user task %d of payment %x belongs to no token", task.N, k.A)
 		}
 	})
 }
@@ -193,19 +183,42 @@ func (c *checker) effects() {
 	})
 }
 
+func (c *checker) userTasks() {
+	c.each(engine.TableUserTask, func(k engine.Key, row engine.Row) {
+		task := row.(*enginev1.UserTask)
+		if !c.token(k.A, func(t *enginev1.Token) bool { return t.UserTask == uint32(k.B) && t.N == task.Token }) {
+			c.fail("user task %d of payment %x belongs to no token", k.B, k.A)
+		}
+	})
+}
+
+// signals checks that who waits for a signal knows it, and that every broadcast on
+// its way is delivered some day.
+func (c *checker) signals() {
+	c.each(engine.TableSignal, func(k engine.Key, _ engine.Row) {
+		in := c.instances[k.A]
+		if w := c.wait(k.A, uint32(k.B)); w == nil || k.S != in.Tenant+"\x00"+w.Signal {
+			c.fail("payment %x does not know that wait %d is for signal %q", k.A, k.B, k.S)
+		}
+	})
+	onTheWay := make(map[uint64]bool)
+	c.each(engine.TableTimer, func(_ engine.Key, row engine.Row) {
+		for _, d := range row.(*enginev1.Timer).Due {
+			onTheWay[d.Message] = onTheWay[d.Message] || d.Kind == enginev1.TimerKind_TIMER_KIND_SIGNAL
+		}
+	})
+	c.each(engine.TableDelivery, func(k engine.Key, _ engine.Row) {
+		if !onTheWay[k.A] {
+			c.fail("signal %x has no timer that delivers it", k.A)
+		}
+	})
+}
+
 // tokens checks the other direction: whatever a token names is there.
 func (c *checker) tokens() {
 	for payment, in := range c.instances {
 		if len(in.Tokens) == 0 {
 			c.fail("payment %x runs without a token", payment)
-		}
-		for _, s := range in.Scopes {
-			if s.Parent != 0 && !slices.ContainsFunc(in.Scopes, func(o *enginev1.Scope) bool { return o.N == s.Parent }) {
-				c.fail("scope %d of payment %x lies in no scope", s.N, payment)
-			}
-			if s.Token != 0 && !c.token(payment, func(t *enginev1.Token) bool { return t.N == s.Token }) {
-				c.fail("scope %d of payment %x belongs to no token", s.N, payment)
-			}
 		}
 		for _, t := range in.Tokens {
 			if !slices.ContainsFunc(in.Scopes, func(s *enginev1.Scope) bool { return s.N == t.Scope }) {
@@ -221,10 +234,52 @@ func (c *checker) tokens() {
 					c.fail("token %d of payment %x has no user task %d", t.N, payment, t.UserTask)
 				}
 			}
+			if t.Incident != 0 && !slices.Contains(in.Incidents, t.Incident) {
+				c.fail("token %d of payment %x has no incident %d", t.N, payment, t.Incident)
+			}
 			c.waits(in, t.Waits)
 		}
+	}
+}
+
+// scopes checks that the scopes of a payment are a tree, that one waits outside for
+// what is inside, and that none is empty. Scopes of a payment that is cancelled stay
+// for what was completed in them.
+func (c *checker) scopes() {
+	for payment, in := range c.instances {
+		seen := make(map[uint32]*enginev1.Scope)
+		inhabited := make(map[uint32]bool)
 		for _, s := range in.Scopes {
+			if s.Parent != 0 && seen[s.Parent] == nil {
+				c.fail("scope %d of payment %x lies in no scope made before it", s.N, payment)
+			}
+			if seen[s.N] != nil {
+				c.fail("payment %x has two scopes %d", payment, s.N)
+			}
+			seen[s.N] = s
 			c.waits(in, s.Waits)
+			if s.Token == 0 {
+				if s.Parent != 0 && !in.Cancelling {
+					c.fail("scope %d of payment %x belongs to no token", s.N, payment)
+				}
+				continue
+			}
+			if !c.token(payment, func(t *enginev1.Token) bool { return t.N == s.Token }) {
+				c.fail("scope %d of payment %x belongs to token %d, which is not there", s.N, payment, s.Token)
+			}
+		}
+		for _, t := range in.Tokens {
+			for s := seen[t.Scope]; s != nil; s = seen[s.Parent] {
+				inhabited[s.N] = true
+			}
+		}
+		for _, s := range in.Scopes {
+			if !inhabited[s.N] && !in.Cancelling {
+				c.fail("scope %d of payment %x holds no token", s.N, payment)
+			}
+			if s.Loop != nil && int(s.Loop.Begun) > len(s.Loop.Items) {
+				c.fail("loop %d of payment %x has begun more rounds than it has items", s.N, payment)
+			}
 		}
 	}
 }
@@ -248,7 +303,7 @@ func (c *checker) waits(in *enginev1.Instance, waits []*enginev1.Wait) {
 			}
 		case w.Signal != "":
 			if _, found := c.tx.Get(engine.Key{Table: engine.TableSignal, S: in.Tenant + "\x00" + w.Signal, A: in.Payment, B: uint64(w.N)}); !found {
-				c.fail("wait %d of payment %x has no signal subscription", w.N, in.Payment)
+				c.fail("wait %d of payment %x has no subscription to its signal", w.N, in.Payment)
 			}
 		default:
 			c.fail("wait %d of payment %x waits for nothing", w.N, in.Payment)

@@ -15,9 +15,10 @@ import (
 // publishes, lets time pass, changes leaders, resolves and cancels.
 type Workload struct {
 	*Env
-	rand  dice
-	flows []string        // to start
-	moved map[uint64]bool // payments whose tokens an operator has moved
+	rand      dice
+	flows     []string // to start
+	generated []Flow
+	moved     map[uint64]bool // payments whose tokens an operator has moved
 
 	parsed map[string]*bpmn.Process // by the digest of the file
 }
@@ -117,11 +118,21 @@ func NewWorkload(tx engine.Tx, seed uint64) *Workload {
 // NewRandomWorkload prepares a cluster with generated flows.
 func NewRandomWorkload(tx engine.Tx, seed uint64, shape Shape) *Workload {
 	w := prepare(tx, seed)
-	for _, f := range Generate(seed, shape) {
+	w.generated = Generate(seed, shape)
+	for _, f := range w.generated {
 		w.deploy(f)
 		w.flows = append(w.flows, f.ID)
 	}
 	return w
+}
+
+// newVersion deploys a generated flow again, with other jobs behind its tasks, so
+// that what runs can migrate.
+func (w *Workload) newVersion() engine.Result {
+	f := w.generated[w.rand.IntN(len(w.generated))]
+	xml := strings.Replace(f.XML, "<process ", fmt.Sprintf("<process name=\"%d\" ", w.rand.IntN(1000)), 1)
+	xml = strings.ReplaceAll(xml, `taskDefinition type="`+w.rand.of(EveryJobType)+`"`, `taskDefinition type="`+w.rand.of(EveryJobType)+`"`)
+	return w.deploy(Flow{ID: f.ID, XML: xml})
 }
 
 func prepare(tx engine.Tx, seed uint64) *Workload {
@@ -139,13 +150,14 @@ func prepare(tx engine.Tx, seed uint64) *Workload {
 	return w
 }
 
-func (w *Workload) deploy(f Flow) {
+func (w *Workload) deploy(f Flow) engine.Result {
 	res := w.Apply(&enginev1.Command{Verb: &enginev1.Command_Deploy{Deploy: &enginev1.Deploy{
 		Tenant: "t", File: f.ID + ".bpmn", Xml: []byte(f.XML),
 	}}})
 	if res.Reply.Kind != enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED {
 		panic(fmt.Sprintf("flow %s is refused: %s", f.ID, res.Reply.Text))
 	}
+	return res
 }
 
 // Step applies one random command and returns what became of it.
@@ -178,6 +190,9 @@ func (w *Workload) Step() engine.Result {
 			return w.Apply(&enginev1.Command{Verb: &enginev1.Command_RaiseIncarnation{RaiseIncarnation: &enginev1.RaiseIncarnation{}}})
 		case 1, 2:
 			return w.Apply(&enginev1.Command{Verb: &enginev1.Command_ReleaseEffects{ReleaseEffects: &enginev1.ReleaseEffects{}}})
+		}
+		if w.rand.IntN(2) == 0 && w.generated != nil {
+			return w.newVersion()
 		}
 		return w.lead()
 	case n < 98:
