@@ -87,7 +87,7 @@ Ends it leaves out are reported as unknown, never as completed.`,
 	}
 	cmd.Flags().StringSliceVar(&tenants, "tenant", nil, "for these `tenants`")
 	cmd.Flags().StringVar(&ends, "ends", "", "a `file` that says what the ends mean")
-	cmd.Flags().BoolVar(&strict, "strict", false, "refuse when no active connector serves a job type")
+	cmd.Flags().BoolVar(&strict, "strict", false, "refuse when no active connector serves a job type, or the linter finds an error")
 	a.reasonFlag(cmd)
 	return cmd
 }
@@ -97,7 +97,7 @@ Ends it leaves out are reported as unknown, never as completed.`,
 func readEnds(flow, named string) ([]*corev1.EndResult, error) {
 	path := named
 	if path == "" {
-		path = strings.TrimSuffix(flow, filepath.Ext(flow)) + ".ends.yaml"
+		path = sidecar(flow)
 		if _, err := os.Stat(path); err != nil {
 			return nil, nil
 		}
@@ -131,6 +131,11 @@ func readEnds(flow, named string) ([]*corev1.EndResult, error) {
 		out = append(out, &corev1.EndResult{Element: pairs[i].Value, Result: result, Code: end.Code})
 	}
 	return out, nil
+}
+
+// sidecar is the file beside a flow that says what its ends mean.
+func sidecar(flow string) string {
+	return strings.TrimSuffix(flow, filepath.Ext(flow)) + ".ends.yaml"
 }
 
 func (a *app) flowList() *cobra.Command {

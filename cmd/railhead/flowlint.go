@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/railhead-hub/railhead/engine/bpmn"
-	"github.com/railhead-hub/railhead/sdk/manifest"
+	"github.com/railhead-hub/railhead/engine/bpmn/lint"
 )
 
 // lintReport is what "flow lint --json" prints for a file.
@@ -29,142 +30,238 @@ type lintProcess struct {
 }
 
 type lintProblem struct {
-	Severity string `json:"severity"` // error: refused; warning
+	Severity string `json:"severity"` // error, warning or note
 	Element  string `json:"element"`  // BPMN id; empty: the file
 	Code     string `json:"code"`     // for programs
 	Text     string `json:"text"`     // for people
 }
 
+// lintOptions are the flags of "flow lint".
+type lintOptions struct {
+	tenant               string
+	connectors           []string
+	active               bool
+	publishes, operators []string
+	ends                 string
+	writeEnds            bool
+	strict               bool
+	failOn               string
+	rules                bool
+}
+
 func (a *app) flowLint() *cobra.Command {
-	var tenant string
-	var connectors []string
-	var strict bool
+	var o lintOptions
 	cmd := &cobra.Command{
 		Use:   "lint FILE...",
 		Short: "Say whether files would deploy, and what is doubtful about them",
-		Long: `Say whether files would deploy, and what is doubtful about them. Nothing is
-contacted. With --connectors, job types that none of those modules serves are
-warnings; with --strict they are errors, as they are for "flow deploy --strict".
+		Long: `Say whether files would deploy, and what is doubtful about them. --rules lists what
+is looked for.
 
-A file whose name contains DFSPID is a template: --tenant expands it. Exit code 3
-if any file would be refused.`,
+Some rules need to know the connectors: --connectors takes modules, manifests or
+folders with a manifest.json; --active asks the node for those active for --tenant.
+Messages are those that the connectors publish, the other files throw, and
+--publishes and --operator name.
+
+A file whose name contains DFSPID is a template: --tenant expands it. What its ends
+mean is read from FLOW.ends.yaml beside FLOW.bpmn, as "flow deploy" does;
+--write-ends writes one with every end that is not marked, to be filled in.
+
+Exit code 3 if any file would be refused, or has a problem of the severity of
+--fail-on or worse.`,
 		Example: `  railhead flow lint examples/flows/*.bpmn
-  railhead flow lint flows/*.bpmn --connectors bin/connectors/*.wasm --json`,
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			served, err := servedJobs(connectors, tenant)
-			if err != nil {
-				return err
+  railhead flow lint flows/*.bpmn --connectors bin/connectors/*.wasm --fail-on warning
+  railhead flow lint flows/*.bpmn --active --tenant greenbank --json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if o.rules {
+				return cobra.NoArgs(cmd, args)
 			}
-			refused := 0
-			for _, file := range args {
-				xml, err := os.ReadFile(file)
-				if err != nil {
-					return usageError{err}
-				}
-				report := lint(file, xml, tenant, served, strict)
-				if !report.Deployable {
-					refused++
-				}
-				if a.json {
-					if err := printJSON(a.out, report); err != nil {
-						return err
-					}
-					continue
-				}
-				a.printLint(report)
+			return cobra.MinimumNArgs(1)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.rules {
+				return a.lintRules()
 			}
-			if refused > 0 {
-				return refusedf("%d of %d files would be refused", refused, len(args))
-			}
-			return nil
+			return a.lintFiles(cmd, args, &o)
 		},
 	}
-	cmd.Flags().StringVar(&tenant, "tenant", "", "expand templates for this `tenant`")
-	cmd.Flags().StringSliceVar(&connectors, "connectors", nil, "`modules` whose job types are served; a comma between two")
-	cmd.Flags().BoolVar(&strict, "strict", false, "with --connectors: refuse job types that nobody serves")
+	f := cmd.Flags()
+	f.StringVar(&o.tenant, "tenant", "", "expand templates for this `tenant`")
+	f.StringSliceVar(&o.connectors, "connectors", nil, "`modules`, manifests or their folders; a comma between two")
+	f.BoolVar(&o.active, "active", false, "the connectors that are active for --tenant on the node")
+	f.StringSliceVar(&o.publishes, "publishes", nil, "`names` of messages that other systems publish")
+	f.StringSliceVar(&o.operators, "operator", nil, "`names` of messages that people publish")
+	f.StringVar(&o.ends, "ends", "", "a `file` that says what the ends mean")
+	f.BoolVar(&o.writeEnds, "write-ends", false, "write FLOW.ends.yaml for the ends that are not marked")
+	f.BoolVar(&o.strict, "strict", false, "refuse job types that nobody serves")
+	f.StringVar(&o.failOn, "fail-on", "error", "exit with 3 on problems of this `severity`: error, warning or note")
+	f.BoolVar(&o.rules, "rules", false, "list the rules")
 	return cmd
 }
 
-// lint checks one file. With no connectors named, served is nil and job types are
-// not judged.
-func lint(file string, xml []byte, tenant string, served map[string]bool, strict bool) lintReport {
-	if tenant != "" {
-		xml = bpmn.ForTenant(filepath.Base(file), xml, tenant)
+func (a *app) lintRules() error {
+	if a.json {
+		type rule struct {
+			Code     string `json:"code"`
+			Severity string `json:"severity"`
+			Text     string `json:"text"`
+		}
+		for _, r := range lint.Rules {
+			if err := printJSON(a.out, rule{r.Code, r.Severity.String(), r.Text}); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
+	t := newTable(a.out, "rule", "severity", "")
+	for _, r := range lint.Rules {
+		t.row(r.Code, r.Severity, r.Text)
+	}
+	return t.flush()
+}
+
+func (a *app) lintFiles(cmd *cobra.Command, files []string, o *lintOptions) error {
+	limit, ok := map[string]bpmn.Severity{"error": bpmn.Error, "warning": bpmn.Warning, "note": bpmn.Note}[o.failOn]
+	if !ok {
+		return usagef("--fail-on is error, warning or note, not %q", o.failOn)
+	}
+	if o.ends != "" && len(files) > 1 {
+		return usagef("--ends is for one file")
+	}
+	known, err := a.known(cmd.Context(), o)
+	if err != nil {
+		return err
+	}
+	texts := make([][]byte, len(files))
+	for i, file := range files {
+		if texts[i], err = os.ReadFile(file); err != nil {
+			return usageError{err}
+		}
+		if o.tenant != "" {
+			texts[i] = bpmn.ForTenant(filepath.Base(file), texts[i], o.tenant)
+		}
+	}
+	thrown(known, texts)
+	refused, failed := 0, 0
+	for i, file := range files {
+		report, worst, err := a.lintFile(file, texts[i], known, o)
+		if err != nil {
+			return err
+		}
+		verdict := "ok"
+		switch {
+		case !report.Deployable:
+			refused++
+			verdict = "refused"
+		case worst != 0 && worst <= limit:
+			failed++
+			verdict = "faulty"
+		}
+		if a.json {
+			if err := printJSON(a.out, report); err != nil {
+				return err
+			}
+			continue
+		}
+		a.printLint(report, verdict)
+	}
+	switch {
+	case refused > 0:
+		return refusedf("%d of %d files would be refused", refused, len(files))
+	case failed > 0:
+		return refusedf("%d of %d files have problems of severity %s or worse", failed, len(files), o.failOn)
+	}
+	return nil
+}
+
+// lintFile checks one file. worst is the severity of its worst problem, or 0.
+func (a *app) lintFile(file string, xml []byte, known lint.Known, o *lintOptions) (report lintReport, worst bpmn.Severity, err error) {
 	processes, problems := bpmn.Parse(xml)
+	report = lintReport{File: file, Deployable: !bpmn.Refused(problems), Processes: []lintProcess{}, Problems: []lintProblem{}}
+	if known.Ends, err = endsOf(file, o.ends); err != nil {
+		return report, 0, err
+	}
+	problems = append(problems, strayEnds(processes, known)...)
 	for _, p := range processes {
-		problems = append(problems, bpmn.Lint(p)...)
-	}
-	report := lintReport{
-		File: file, Deployable: !bpmn.Refused(problems),
-		Processes: []lintProcess{}, Problems: []lintProblem{},
-	}
-	for _, p := range problems {
-		report.Problems = append(report.Problems, lintProblem{
-			Severity: p.Severity.String(), Element: p.Element, Code: p.Code, Text: p.Text,
-		})
-	}
-	for _, p := range processes {
+		problems = append(problems, lint.Flow(p, known)...)
 		jobs := p.JobTypes()
 		if jobs == nil {
 			jobs = []string{}
 		}
-		report.Processes = append(report.Processes, lintProcess{
-			ID: p.ID, Name: p.Name, Elements: len(p.Elements), JobTypes: jobs,
-		})
-		if served == nil {
-			continue
+		report.Processes = append(report.Processes, lintProcess{ID: p.ID, Name: p.Name, Elements: len(p.Elements), JobTypes: jobs})
+	}
+	for _, p := range problems {
+		if o.strict && p.Code == "unserved-job-type" {
+			p.Severity, report.Deployable = bpmn.Error, false
 		}
-		for _, e := range p.Elements {
-			job := e.JobType
-			if e.Kind != bpmn.KindJob || job.Expr != nil || served[job.Static] {
-				continue
-			}
-			severity := bpmn.Warning
-			if strict {
-				severity, report.Deployable = bpmn.Error, false
-			}
-			report.Problems = append(report.Problems, lintProblem{
-				Severity: severity.String(), Element: e.ID, Code: "unserved-job-type",
-				Text: fmt.Sprintf("no connector named serves job type %q", job.Static),
+		if worst == 0 || p.Severity < worst {
+			worst = p.Severity
+		}
+		report.Problems = append(report.Problems, lintProblem{
+			Severity: p.Severity.String(), Element: p.Element, Code: p.Code, Text: p.Text,
+		})
+	}
+	if o.writeEnds {
+		return report, worst, a.writeEnds(file, processes, known)
+	}
+	return report, worst, nil
+}
+
+// strayEnds are the ends that a sidecar names and the file does not have.
+func strayEnds(processes []*bpmn.Process, known lint.Known) (problems []bpmn.Problem) {
+	for id := range known.Ends {
+		if !slices.ContainsFunc(processes, func(p *bpmn.Process) bool {
+			e, found := p.Element(id)
+			return found && e.Kind == bpmn.KindEnd
+		}) {
+			problems = append(problems, bpmn.Problem{
+				Severity: bpmn.Warning, Element: id, Code: "unknown-end",
+				Text: "the sidecar gives a result for it, but it is no end event of this file; mend the id",
 			})
 		}
 	}
-	return report
+	slices.SortFunc(problems, func(a, b bpmn.Problem) int { return strings.Compare(a.Element, b.Element) })
+	return problems
 }
 
-// servedJobs collects the job types of modules. A module's {tenant} stands for the
-// tenant, or in an unexpanded template for DFSPID.
-func servedJobs(modules []string, tenant string) (map[string]bool, error) {
-	if len(modules) == 0 {
-		return nil, nil
-	}
-	if tenant == "" {
-		tenant = "DFSPID"
-	}
-	served := map[string]bool{}
-	for _, file := range modules {
-		module, err := os.ReadFile(file)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		m, err := manifest.FromModule(module)
-		if err != nil {
-			return nil, refusedf("%s: %w", file, err)
-		}
-		for _, job := range m.Jobs {
-			served[strings.ReplaceAll(job.GetType(), "{tenant}", tenant)] = true
+// errSidecar says that a sidecar is there and is not overwritten.
+var errSidecar = errors.New("is there already; complete it, or move it away")
+
+// writeEnds writes the sidecar of a file with every end that is not marked. What they
+// mean is for a person to say: they are written as unknown.
+func (a *app) writeEnds(file string, processes []*bpmn.Process, known lint.Known) error {
+	var text strings.Builder
+	for _, p := range processes {
+		for _, e := range lint.Unmarked(p, known) {
+			fmt.Fprintf(&text, "%s: {result: unknown}", e.ID)
+			if name := strings.Join(strings.Fields(e.Name), " "); name != "" {
+				fmt.Fprintf(&text, " # %s", name)
+			}
+			text.WriteByte('\n')
 		}
 	}
-	return served, nil
+	if text.Len() == 0 {
+		return nil
+	}
+	path := sidecar(file)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, os.ErrExist) {
+		return usagef("%s %w", path, errSidecar)
+	}
+	if err != nil {
+		return usageError{err}
+	}
+	_, err = f.WriteString("# What the ends of " + filepath.Base(file) + " mean: completed, failed, reversed, returned or\n" +
+		"# rejected, and a code if you like: {result: failed, code: PAYER_REFUSED}.\n" + text.String())
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		fmt.Fprintf(a.err, "wrote %s\n", path)
+	}
+	return err
 }
 
-func (a *app) printLint(r lintReport) {
-	verdict := "ok"
-	if !r.Deployable {
-		verdict = "refused"
-	}
+func (a *app) printLint(r lintReport, verdict string) {
 	names := make([]string, 0, len(r.Processes))
 	for _, p := range r.Processes {
 		names = append(names, p.ID)

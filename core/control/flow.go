@@ -11,6 +11,7 @@ import (
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	"github.com/railhead-hub/railhead/engine"
 	"github.com/railhead-hub/railhead/engine/bpmn"
+	"github.com/railhead-hub/railhead/engine/bpmn/lint"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
@@ -40,8 +41,15 @@ func (s *Service) DeployFlow(ctx context.Context, r *corev1.DeployFlowRequest) (
 	}
 	for _, tenant := range r.Tenants {
 		for _, p := range processes[tenant] {
-			for _, problem := range bpmn.Lint(p) {
-				warn(problemOf(r.File, problem))
+			found := lint.Flow(p, lint.Known{Ends: endResults(r.Ends)})
+			if r.Strict && bpmn.Refused(found) {
+				return nil, flowRefused(r.File, found)
+			}
+			for _, problem := range found {
+				if problem.Severity != bpmn.Note {
+					problem.Severity = bpmn.Warning
+					warn(problemOf(r.File, problem))
+				}
 			}
 			for _, jobType := range s.unserved(tenant, p.JobTypes()) {
 				warn(&corev1.Problem{
@@ -80,6 +88,15 @@ func (s *Service) DeployFlow(ctx context.Context, r *corev1.DeployFlowRequest) (
 		}
 	}
 	return answer, nil
+}
+
+// endResults are the results a sidecar gives, for the linter.
+func endResults(ends []*corev1.EndResult) map[string]enginev1.Result {
+	results := make(map[string]enginev1.Result, len(ends))
+	for _, e := range ends {
+		results[e.Element] = enginev1.Result(e.Result)
+	}
+	return results
 }
 
 func flowRefused(file string, problems []bpmn.Problem) error {

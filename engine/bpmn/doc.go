@@ -10,5 +10,6 @@
 // served or a called flow is deployed is asked elsewhere.
 //
 // Begin with Process in process.go, then Parse in parse.go; check.go has the rules
-// about the graph, testdata/refusals.txt one small file per refusal.
+// about the graph, testdata/refusals.txt one small file per refusal. What runs but is
+// hardly meant is found in package lint.
 package bpmn

@@ -126,7 +126,7 @@ func (p *parser) sends(t, definition *tag, e *Element) {
 	}
 	p.job(t, e)
 	if m := p.roots[definition.attr("messageRef")]; m != nil && m.name == "message" && m.attr("name") != "" {
-		p.current.published = append(p.current.published, m.attr("name"))
+		p.current.Published = append(p.current.Published, m.attr("name"))
 	}
 }
 
@@ -313,6 +313,22 @@ func (p *parser) message(ref, element string, keyed bool) *Message {
 		}
 	}
 	return m
+}
+
+// publisher reads who publishes the message an element waits for, if it says so.
+func (p *parser) publisher(t *tag, e *Element) {
+	properties := t.extension("properties")
+	if e.Message == nil || properties == nil {
+		return
+	}
+	for _, c := range properties.children {
+		if !c.is(nsZeebe, "property") || c.attr("name") != "railhead:published-by" {
+			continue
+		}
+		if e.Message.ByHand = c.attr("value") == "operator"; !e.Message.ByHand {
+			p.failf(e.ID, "bad-property", "railhead:published-by %q is not operator", clip(c.attr("value")))
+		}
+	}
 }
 
 func (p *parser) timer(definition *tag, element string) *Timer {

@@ -239,6 +239,7 @@ func (p *parser) element(t *tag, parent int) {
 	} else {
 		p.modifiers(t, &e)
 		read(p, t, &e)
+		p.publisher(t, &e)
 	}
 	process.Elements[e.Index] = e
 	if e.Kind == KindSub || e.Kind == KindEventSub {

@@ -20,9 +20,12 @@ type Process struct {
 
 	EventSubs []int // event sub-processes of the process itself
 
-	elements  map[string]int
-	flows     map[string]int
-	published []string // names of the messages its events throw, for the linter
+	// Published are the names of the messages that its message throw and end events
+	// are about, for the linter.
+	Published []string
+
+	elements map[string]int
+	flows    map[string]int
 }
 
 // Element is the element of an id.
@@ -200,6 +203,9 @@ type Message struct {
 	// CorrelationKey is nil only at a message start event without a key. Its value
 	// is a string, or a number, which counts as its digits.
 	CorrelationKey *feel.Expr
+	// ByHand: a person publishes it (property railhead:published-by = operator), for
+	// the linter.
+	ByHand bool
 }
 
 // Key is the correlation key as text; ok is false if the expression gives neither a
@@ -274,14 +280,18 @@ type Severity uint8
 const (
 	Error   Severity = iota + 1 // refuses the file
 	Warning                     // does not
+	Note                        // only the linter: worth a look
 )
 
 // String is the severity in a word.
 func (s Severity) String() string {
-	if s == Error {
+	switch s {
+	case Error:
 		return "error"
+	case Warning:
+		return "warning"
 	}
-	return "warning"
+	return "note"
 }
 
 // Problem is one thing wrong with a file. Code is stable, for programs; Text is for

@@ -3,28 +3,21 @@ package bpmn
 import (
 	"fmt"
 	"os"
-	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/railhead-hub/railhead/engine/bpmn/bpmntest"
 )
 
 // TestRefusals runs testdata/refusals.txt.
 func TestRefusals(t *testing.T) {
-	text, err := os.ReadFile("testdata/refusals.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases := strings.Split("\n"+string(text), "\n-- ")[1:]
-	if len(cases) < 100 {
+	cases := bpmntest.Cases(t, text(t, "testdata/refusals.txt"), "")
+	if len(cases) < 200 {
 		t.Errorf("only %d cases", len(cases))
 	}
 	for _, c := range cases {
-		head, body, _ := strings.Cut(c, "\n")
-		name, want, ok := strings.Cut(head, " => ")
-		if !ok {
-			t.Fatalf("%q has no expectation", head)
-		}
-		processes, problems := Parse(definitions(withoutComments(body)))
+		name, want := c.Name, c.Want
+		processes, problems := Parse(c.File)
 		if got := summary(problems); got != want {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
 		}
@@ -62,51 +55,6 @@ func summary(problems []Problem) string {
 	return strings.Join(parts, ", ")
 }
 
-func withoutComments(body string) string {
-	var lines []string
-	for line := range strings.SplitSeq(body, "\n") {
-		if !strings.HasPrefix(line, "#") {
-			lines = append(lines, line)
-		}
-	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
-}
-
-var shorthands = []struct {
-	pattern *regexp.Regexp
-	xml     string
-}{
-	{regexp.MustCompile(`\{job (\w+)\}`), `<serviceTask id="$1"><extensionElements><z:taskDefinition type="x"/></extensionElements></serviceTask>`},
-	{regexp.MustCompile(`\{timer (\w+)\}`), `<intermediateCatchEvent id="$1"><timerEventDefinition><timeDuration>PT1S</timeDuration></timerEventDefinition></intermediateCatchEvent>`},
-	{regexp.MustCompile(`\{timer\}`), `<timerEventDefinition><timeDuration>PT1S</timeDuration></timerEventDefinition>`},
-	{regexp.MustCompile(`\{task (\w+)\}`), `<task id="$1"/>`},
-	{regexp.MustCompile(`\{script (\w+)\}`), `<scriptTask id="$1"><extensionElements><z:script expression="=1" resultVariable="x"/></extensionElements></scriptTask>`},
-	{regexp.MustCompile(`\{call (\w+)\}`), `<callActivity id="$1"><extensionElements><z:calledElement processId="other"/></extensionElements></callActivity>`},
-	{regexp.MustCompile(`\{sub (\w+) (\w+) -> (\w+)\}`), `<subProcess id="$1"><startEvent id="$2"/><endEvent id="$3"/>{$2 -> $3}</subProcess>`},
-	{regexp.MustCompile(`\{on (\w+) (\w+) (\w+)\}`), `<subProcess id="$1" triggeredByEvent="true"><startEvent id="$2"><$3/></startEvent></subProcess>`},
-	{regexp.MustCompile(`\{undo (\w+) (\w+)\}`), `<boundaryEvent id="$1" attachedToRef="$2"><compensateEventDefinition/></boundaryEvent>`},
-	{regexp.MustCompile(`\{for (.+?)\}`), `<multiInstanceLoopCharacteristics><extensionElements><z:loopCharacteristics $1/></extensionElements></multiInstanceLoopCharacteristics>`},
-	{regexp.MustCompile(`\{if (\w+) (\w+) -> (\w+)\}`), `<sequenceFlow id="$1" sourceRef="$2" targetRef="$3"><conditionExpression>=$1</conditionExpression></sequenceFlow>`},
-	{regexp.MustCompile(`\{(\w+) ~ (\w+)\}`), `<association id="$1-$2" sourceRef="$1" targetRef="$2"/>`},
-	{regexp.MustCompile(`\{end (\w+)\}`), `<endEvent id="$1"/>`},
-	{regexp.MustCompile(`\{(\w+) -> (\w+)\}`), `<sequenceFlow id="$1-$2" sourceRef="$1" targetRef="$2"/>`},
-}
-
-// definitions is the file a case stands for.
-func definitions(body string) []byte {
-	if root, ok := strings.CutPrefix(body, "ROOT"); ok {
-		return []byte(strings.TrimSpace(root))
-	}
-	for _, s := range shorthands {
-		body = s.pattern.ReplaceAllString(body, s.xml)
-	}
-	if !strings.Contains(body, "<process") {
-		inside, outside, _ := strings.Cut(body, "MESSAGE")
-		body = `<process id="p" isExecutable="true"><startEvent id="s"/>` + inside + `</process>` + outside
-	}
-	return []byte(`<definitions xmlns="` + nsModel + `" xmlns:z="` + nsZeebe + `">` + body + `</definitions>`)
-}
-
 // TestLimits: a file beyond them is refused, not read to the end.
 func TestLimits(t *testing.T) {
 	for name, file := range map[string]string{
@@ -142,7 +90,7 @@ func TestLargeProcess(t *testing.T) {
 			}
 			body.WriteString(part)
 		}
-		processes, problems := Parse(definitions(body.String()))
+		processes, problems := Parse(bpmntest.File(body.String()))
 		if got := summary(problems); len(processes) != 0 || !strings.Contains(got, row.want) {
 			t.Errorf("%s: %.200s", name, got)
 		}
@@ -152,8 +100,18 @@ func TestLargeProcess(t *testing.T) {
 // TestManyWarnings: however many warnings a file earns, its errors are reported.
 func TestManyWarnings(t *testing.T) {
 	body := strings.Repeat("<incoming>gone</incoming>", 3*maxProblems)
-	processes, problems := Parse(definitions(`<endEvent id="e">` + body + `</endEvent> {s -> e} <transaction id="u"/>`))
+	processes, problems := Parse(bpmntest.File(`<endEvent id="e">` + body + `</endEvent> {s -> e} <transaction id="u"/>`))
 	if len(processes) != 0 || !Refused(problems) || len(problems) > 2*maxProblems {
 		t.Errorf("%d processes, %d problems", len(processes), len(problems))
 	}
+}
+
+// text is a file of test data.
+func text(t testing.TB, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

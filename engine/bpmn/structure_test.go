@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/railhead-hub/railhead/engine/bpmn/bpmntest"
 )
 
 // TestStructure: what lies where, and what leads where beside the sequence flows.
 func TestStructure(t *testing.T) {
-	processes, problems := Parse(definitions(`
+	processes, problems := Parse(bpmntest.File(`
 		<startEvent id="sig"><signalEventDefinition signalRef="closing"/></startEvent>
 		<subProcess id="pay"><startEvent id="in"/> {job hold} {undo undoHold hold} <task id="release" isForCompensation="true"/>
 			{undoHold ~ release} <endEvent id="bad"><errorEventDefinition errorRef="declined"/></endEvent> {in -> hold} {hold -> bad}
@@ -63,7 +65,7 @@ func TestStructure(t *testing.T) {
 
 // TestUpstream: a joining gateway knows from where a token can still come.
 func TestUpstream(t *testing.T) {
-	processes, problems := Parse(definitions(`
+	processes, problems := Parse(bpmntest.File(`
 		<inclusiveGateway id="fork" default="skip"/> {job a} {job b} <inclusiveGateway id="join"/> {job again} {end e} {end late}
 		<boundaryEvent id="slow" attachedToRef="a" cancelActivity="false">{timer}</boundaryEvent>
 		<boundaryEvent id="dead" attachedToRef="b">{timer}</boundaryEvent>

@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 	"testing"
+
+	"github.com/railhead-hub/railhead/engine/bpmn/bpmntest"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write testdata/paymenthub.txt anew; commit only differences you understand")
@@ -110,13 +112,8 @@ func TestReferenceModels(t *testing.T) {
 // FuzzParse: no file makes the parser panic, and what it accepts holds together.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(transfer))
-	text, err := os.ReadFile("testdata/refusals.txt")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, c := range strings.Split(string(text), "\n-- ")[1:] {
-		_, body, _ := strings.Cut(c, "\n")
-		f.Add(definitions(withoutComments(body)))
+	for _, c := range bpmntest.Cases(f, text(f, "testdata/refusals.txt"), "") {
+		f.Add(c.File)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		processes, problems := Parse(file)
@@ -125,7 +122,6 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, p := range processes {
 			whole(t, p)
-			Lint(p)
 		}
 		onlyProcess(file)
 	})

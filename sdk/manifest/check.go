@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -49,6 +50,21 @@ func Check(m *sdkv1.Manifest) error {
 		for _, v := range list(&c, "inputs", j.GetInputs()) {
 			c.mustf(field.MatchString(v), "job type %s: input %q is not a variable name", j.GetType(), v)
 		}
+		for _, v := range list(&c, "outputs", j.GetOutputs()) {
+			c.mustf(field.MatchString(v), "job type %s: output %q is not a variable name", j.GetType(), v)
+		}
+		c.earlier(m, "undoes", j, j.GetUndoes())
+		c.earlier(m, "settles", j, j.GetSettles())
+	}
+	for _, p := range list(&c, "publishes", m.Publishes) {
+		c.mustf(field.MatchString(p.GetMessage()), "publishes: %q is not the name of a message", p.GetMessage())
+		c.once("message", p.GetMessage())
+		for _, v := range list(&c, "outputs", p.GetOutputs()) {
+			c.mustf(field.MatchString(v), "message %s: output %q is not a variable name", p.GetMessage(), v)
+		}
+	}
+	for _, v := range list(&c, "starts", m.Starts) {
+		c.mustf(field.MatchString(v), "starts: %q is not a variable name", v)
 	}
 	shapes := map[string]string{}
 	for _, r := range list(&c, "routes", m.Routes) {
@@ -87,6 +103,15 @@ func Check(m *sdkv1.Manifest) error {
 	c.mustf(limits.MemoryMaxBytes <= abi.MemoryMaxBytes, "limits.memory_max_bytes is above %d", abi.MemoryMaxBytes)
 	c.mustf(limits.StepMsMax <= abi.StepMaxMillis, "limits.step_ms_max is above %d", abi.StepMaxMillis)
 	return c.err
+}
+
+// earlier checks that what a job undoes or settles are money jobs of the manifest.
+func (c *checker) earlier(m *sdkv1.Manifest, what string, j *sdkv1.JobType, types []string) {
+	for _, t := range list(c, what, types) {
+		c.mustf(t != j.GetType() && slices.ContainsFunc(m.Jobs, func(o *sdkv1.JobType) bool {
+			return o.GetType() == t && o.GetMoney()
+		}), "job type %s %s %q, which is no other money job of it", j.GetType(), what, t)
+	}
 }
 
 // checker keeps the first complaint.
