@@ -15,7 +15,7 @@ import (
 func (a *app) paymentCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "payment", Short: "Start, follow and mend payments", GroupID: "work"}
 	cmd.AddCommand(
-		a.paymentStart(), a.paymentGet(), a.paymentList(), a.paymentWatch(),
+		a.paymentStart(), a.paymentGet(), a.paymentList(), a.paymentWatch(), a.paymentReplay(),
 		a.paymentPublish(), a.paymentResolve(), a.paymentRetry(), a.paymentSet(),
 		a.paymentMove(), a.paymentMigrate(), a.paymentCancel(),
 	)

@@ -61,6 +61,7 @@ type hub struct {
 	bank   party
 	scheme party
 	ops    opsv1connect.OpsServiceClient
+	opsURL string
 }
 
 // node is one node's process and its doors.
@@ -133,7 +134,8 @@ func startHub(t *testing.T, o options) *hub {
 		"--callback", tenant+"="+callbacks, "--payee", "MSISDN:"+payee+":Neema Okoye")}
 	h.opsd = h.launch("opsd", "opsd", "--listen", address(ports[3]), "--admin", address(ports[4]),
 		"--kafka-brokers", h.brokers, "--store", h.database("opsd"))
-	h.ops = opsv1connect.NewOpsServiceClient(h2c(), url(ports[3]), connect.WithGRPC())
+	h.opsURL = url(ports[3])
+	h.ops = opsv1connect.NewOpsServiceClient(h2c(), h.opsURL, connect.WithGRPC())
 
 	h.awaitHTTP(h.bank.process, h.bank.url+"/livez")
 	for _, n := range h.nodes {
