@@ -12,5 +12,9 @@
 // What it is not: a decision engine. Decision tables and boxed expressions have no
 // place in a flow's text.
 //
-// Begin with Compile in compile.go, then grammar.go; builtin_*.go hold the functions.
+// An expression is compiled once, at deployment, to closures; most conditions of a
+// flow are plain and then take no memory at all.
+//
+// Begin with Compile in compile.go, then grammar.go, node.go and plain.go;
+// builtin_*.go hold the functions. "make tck" scores it.
 package feel

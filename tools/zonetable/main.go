@@ -70,7 +70,7 @@ func read(archive string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }()
 	files := map[string][]byte{}
 	for _, f := range z.File {
 		if strings.HasSuffix(f.Name, "/") || f.Name == "Factory" {
@@ -176,8 +176,7 @@ func columns(data []byte) (string, error) {
 		held = append(held, strconv.Itoa(int(o)))
 	}
 	var b strings.Builder
-	for i := len(at) - 1; i >= 0; i-- {
-		n := at[i]
+	for i, n := range slices.Backward(at) {
 		if i < len(at)-1 {
 			n = at[i+1] - n
 		}
