@@ -329,23 +329,8 @@ func (p *payment) end() {
 func (a *application) cancelPayment(c *enginev1.CancelPayment) *enginev1.Event {
 	a.mustBeExplained(c.Actor)
 	p := a.mustRun(c.Payment)
-	if p.row.Cancelling {
-		a.refuse(CodeCancelling, "The payment is being cancelled already; its compensation handlers run.")
-	}
-	for _, key := range p.row.EffectKeys {
-		effect, found := get[*enginev1.Effect](a, effectKey(c.Payment, key))
-		switch {
-		case !found || effect.State == enginev1.EffectState_EFFECT_STATE_REFUSED:
-		case effect.State == enginev1.EffectState_EFFECT_STATE_OPEN:
-			a.refuse(CodeMoneyMoved, "The money effect "+quote(key)+" is in doubt; find out first whether it happened.")
-		case !c.Compensate:
-			a.refuse(CodeMoneyMoved, "The money effect "+quote(key)+" is done; cancelling would leave it behind. Cancel with compensation to undo it.")
-		case !p.undoable(effect.Element):
-			a.refuse(CodeMoneyMoved, "The money effect "+quote(key)+" of "+quote(effect.Element)+" is done, and no compensation handler would undo it.")
-		}
-	}
-	if slices.ContainsFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.Compensation }) {
-		a.refuse(CodeCancelling, "Compensation handlers of the payment run; it can be cancelled when they are done.")
+	if code, why := p.uncancellable(c.Compensate); code != "" {
+		a.refuse(code, why)
 	}
 	p.stop()
 	acted := a.tell(&enginev1.Event{
@@ -363,6 +348,29 @@ func (a *application) cancelPayment(c *enginev1.CancelPayment) *enginev1.Event {
 	p.row.Result, p.row.Code, p.row.EndElement = enginev1.Result_RESULT_CANCELLED, "cancelled", ""
 	p.end()
 	return acted
+}
+
+// uncancellable says why a payment cannot be cancelled as it stands, if so.
+func (p *payment) uncancellable(compensate bool) (code, why string) {
+	if p.row.Cancelling {
+		return CodeCancelling, "The payment is being cancelled already; its compensation handlers run."
+	}
+	for _, key := range p.row.EffectKeys {
+		effect, found := get[*enginev1.Effect](p.a, effectKey(p.row.Payment, key))
+		switch {
+		case !found || effect.State == enginev1.EffectState_EFFECT_STATE_REFUSED:
+		case effect.State == enginev1.EffectState_EFFECT_STATE_OPEN:
+			return CodeMoneyMoved, "The money effect " + quote(key) + " is in doubt; find out first whether it happened."
+		case !compensate:
+			return CodeMoneyMoved, "The money effect " + quote(key) + " is done; cancelling would leave it behind. Cancel with compensation to undo it."
+		case !p.undoable(effect.Element):
+			return CodeMoneyMoved, "The money effect " + quote(key) + " of " + quote(effect.Element) + " is done, and no compensation handler would undo it."
+		}
+	}
+	if slices.ContainsFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.Compensation }) {
+		return CodeCancelling, "Compensation handlers of the payment run; it can be cancelled when they are done."
+	}
+	return "", ""
 }
 
 // stop ends everything the payment does and waits for. Its scopes stay, with what

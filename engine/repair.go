@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/railhead-hub/railhead/engine/bpmn"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -183,11 +184,12 @@ func (a *application) moveToken(c *enginev1.MoveToken) *enginev1.Event {
 	if keys := p.openEffects(token); len(keys) > 0 {
 		a.refuse(CodeInDoubt, "It is unknown whether the money effect "+quote(keys[0])+" of the token's job happened; settle that first.")
 	}
+	left := p.leftBehind(token, from.ID)
 	moved := p.tell(&enginev1.Event{
-		Kind: enginev1.EventKind_EVENT_KIND_TOKEN_MOVED, Element: to.ID, Name: from.ID, Token: token.N, Actor: c.Actor,
+		Kind: enginev1.EventKind_EVENT_KIND_TOKEN_MOVED, Element: to.ID, Name: from.ID, Token: token.N, Text: left, Actor: c.Actor,
 	})
 	p.acted(actMove, c.Actor, func(ev *enginev1.Event) {
-		ev.Element, ev.Name, ev.Token = to.ID, from.ID, token.N
+		ev.Element, ev.Name, ev.Token, ev.Text = to.ID, from.ID, token.N, left
 	})
 	p.interrupt(token)
 	token.Joining, token.ArrivedBy = false, 0
@@ -233,4 +235,23 @@ func (p *payment) openEffects(token *enginev1.Token) []string {
 		return nil
 	}
 	return p.a.doubts(job)
+}
+
+// leftBehind names the money effects that are done by a job whose activity is left
+// unfinished: they stay done, and no compensation handler undoes them.
+func (p *payment) leftBehind(token *enginev1.Token, element string) string {
+	if token.Job == 0 {
+		return ""
+	}
+	var done []string
+	for _, key := range p.row.EffectKeys {
+		effect, found := get[*enginev1.Effect](p.a, effectKey(p.row.Payment, key))
+		if found && effect.State == enginev1.EffectState_EFFECT_STATE_DONE && effect.Element == element {
+			done = append(done, key)
+		}
+	}
+	if len(done) == 0 {
+		return ""
+	}
+	return clip("what its job has done stays done: " + strings.Join(done, ", "))
 }

@@ -46,55 +46,44 @@ func (p *payment) repairs(code string, token *enginev1.Token) []string {
 	return can
 }
 
-// Repairs says what an operator may do about an incident as the payment stands:
-// nothing may leave a money effect in doubt behind, and a payment that has moved
-// money is cancelled only by compensation.
-func Repairs(tx Tx, in *enginev1.Incident) []string {
+// Repairs says what an operator may do about an incident as the payment stands now:
+// its row says what makes sense there, and whatever would be refused is left out. It
+// only reads, but fills the engine's caches: an engine that applies is not to be asked.
+func (e *Engine) Repairs(tx Tx, in *enginev1.Incident) []string {
 	row, found := tx.Get(instanceKey(in.Payment))
 	if !found {
 		return nil
 	}
-	instance := row.(*enginev1.Instance)
-	state := make(map[string]enginev1.EffectState, len(instance.EffectKeys))
-	done, open := false, false
-	for _, key := range instance.EffectKeys {
-		if row, found := tx.Get(effectKey(in.Payment, key)); found {
-			s := row.(*enginev1.Effect).State
-			state[key] = s
-			done = done || s == enginev1.EffectState_EFFECT_STATE_DONE
-			open = open || s == enginev1.EffectState_EFFECT_STATE_OPEN
-		}
-	}
-	undoable := done || slices.ContainsFunc(instance.Scopes, func(s *enginev1.Scope) bool { return len(s.Done) > 0 })
+	a := &application{engine: e, tx: tx}
+	p := &payment{a: a, row: row.(*enginev1.Instance)}
 	var can []string
-	for _, repair := range in.Repairs {
-		switch repair {
-		case RepairCancel:
-			if done || open {
-				continue
-			}
-		case RepairCompensate:
-			if open || !undoable {
-				continue
-			}
-		case RepairMove:
-			if jobInDoubt(tx, in, state) {
-				continue
+	fault := a.guard(func() {
+		for _, repair := range in.Repairs {
+			if p.allowed(repair, in) {
+				can = append(can, repair)
 			}
 		}
-		can = append(can, repair)
+	})
+	if fault != nil {
+		return in.Repairs // a damaged row: the repair itself will say what is wrong
 	}
 	return can
 }
 
-// jobInDoubt reports whether the incident's job has left a money effect in doubt.
-func jobInDoubt(tx Tx, in *enginev1.Incident, state map[string]enginev1.EffectState) bool {
-	row, found := tx.Get(jobKey(in.Payment, in.Job))
-	if !found {
-		return false
+func (p *payment) allowed(repair string, in *enginev1.Incident) bool {
+	switch repair {
+	case RepairCancel:
+		code, _ := p.uncancellable(false)
+		return code == ""
+	case RepairCompensate:
+		code, _ := p.uncancellable(true)
+		return code == "" && slices.ContainsFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return len(s.Done) > 0 })
+	case RepairMove:
+		token := p.token(in.Token)
+		return token != nil && len(p.openEffects(token)) == 0
+	case RepairMigrate:
+		latest, found := get[*enginev1.FlowLatest](p.a, latestKey(p.row.Tenant, p.row.Flow))
+		return found && latest.Version > 1
 	}
-	job := row.(*enginev1.Job)
-	inDoubt := func(key string) bool { return state[key] == enginev1.EffectState_EFFECT_STATE_OPEN }
-	return slices.ContainsFunc(job.Prior, inDoubt) ||
-		slices.ContainsFunc(job.History, func(e *enginev1.HistoryEntry) bool { return inDoubt(e.Key) })
+	return true
 }

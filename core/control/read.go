@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"connectrpc.com/connect"
 
@@ -115,7 +116,7 @@ func (s *Service) running(tx engine.Tx, meta *enginev1.Meta, i *enginev1.Instanc
 			incident := row.(*enginev1.Incident)
 			answer.Incidents = append(answer.Incidents, &corev1.IncidentInfo{
 				N: incident.N, Element: incident.Element, Code: incident.Code, Text: incident.Text,
-				OpenedMs: incident.OpenedMs, Repairs: engine.Repairs(tx, incident), Job: incident.Job, Token: incident.Token,
+				OpenedMs: incident.OpenedMs, Repairs: s.reader.repairs(tx, incident), Job: incident.Job, Token: incident.Token,
 			})
 		}
 	}
@@ -184,6 +185,22 @@ func (p places) scope(s *enginev1.Scope) *corev1.ScopeInfo {
 		}
 	}
 	return info
+}
+
+// reader is an engine that is asked about rows and applies nothing; its caches want
+// one caller at a time.
+type reader struct {
+	mu     sync.Mutex
+	engine *engine.Engine
+}
+
+func (r *reader) repairs(tx engine.Tx, in *enginev1.Incident) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.engine == nil {
+		r.engine = engine.New()
+	}
+	return r.engine.Repairs(tx, in)
 }
 
 func jobInfo(j *enginev1.Job) *corev1.JobInfo {

@@ -44,6 +44,7 @@ type Service struct {
 	Config
 	endings endings
 	flows   flowCache
+	reader  reader
 }
 
 // New returns a Service.

@@ -71,7 +71,8 @@ func (e *Env) Format(ev *enginev1.Event) string {
 		fmt.Fprintf(&b, " %s:%s", v.Name, e.rename(string(v.Json)))
 	}
 	if ev.Text != "" && (ev.Kind == enginev1.EventKind_EVENT_KIND_REJECTED || ev.Kind == enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED ||
-		ev.Kind == enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED || ev.Kind == enginev1.EventKind_EVENT_KIND_USER_TASK_CHANGED) {
+		ev.Kind == enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED || ev.Kind == enginev1.EventKind_EVENT_KIND_USER_TASK_CHANGED ||
+		ev.Kind == enginev1.EventKind_EVENT_KIND_TOKEN_MOVED || ev.Kind == enginev1.EventKind_EVENT_KIND_PAYMENT_MIGRATED) {
 		fmt.Fprintf(&b, " (%s)", ev.Text)
 	}
 	return b.String()

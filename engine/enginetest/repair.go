@@ -132,5 +132,5 @@ func (e *Env) incident(payment uint64, n int) string {
 	if !found {
 		return "none"
 	}
-	return strings.Join(engine.Repairs(e.Tx, row.(*enginev1.Incident)), "\n")
+	return strings.Join(engine.New().Repairs(e.Tx, row.(*enginev1.Incident)), "\n")
 }
