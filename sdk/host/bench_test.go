@@ -33,6 +33,7 @@ func BenchmarkStep(b *testing.B) {
 		request *sdkv1.StepRequest
 	}{
 		{"empty", typical("empty")},
+		{"lean", lean(typical("empty"))},
 		{"ask", typical("block-funds")},
 		{"job", answered(b, typical("block-funds"), 1, 201)},
 		{"history-3", answered(b, typical("three-questions"), 3, 200)},
@@ -131,6 +132,13 @@ func typical(jobType string) *sdkv1.StepRequest {
 		}}},
 		Seed: []byte("0123456789abcdef0123456789abcdef"),
 	}
+}
+
+// lean is a request for a job whose manifest asks for one variable.
+func lean(request *sdkv1.StepRequest) *sdkv1.StepRequest {
+	job := request.GetTrigger().GetJob()
+	job.Variables, job.Headers = job.Variables[:1], nil
+	return request
 }
 
 // answered lets the handler ask, and answers each question.
