@@ -28,6 +28,8 @@ type Context struct {
 	// left is set once the step has ended at an effect, in case the handler
 	// recovers from the unwinding. The reply is then finished.
 	left bool
+	// reading is set while PerConfig reads the configuration.
+	reading bool
 
 	// What nearly every step needs lies here, so that a step is one object.
 	job     Job
@@ -130,6 +132,9 @@ type question struct{ effect, kind int } // where they begin
 func (c *Context) begin(kind int) (*writer, question) {
 	if c.left {
 		panic(unwind{})
+	}
+	if c.reading {
+		panic("connector: an effect is asked for while the configuration is read")
 	}
 	c.reply = c.reply[:0]
 	effect := c.reply.begin(replyEffects)

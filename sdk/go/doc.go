@@ -110,5 +110,5 @@
 // JSON: variables are built from [Vars] without reflection, which keeps a
 // connector small and fast. Job.Decode, Response.Decode, Context.Config and
 // [Value] use encoding/json; a connector that calls none of them does not
-// contain it.
+// contain it. Read the configuration through [PerConfig], which does it once.
 package connector

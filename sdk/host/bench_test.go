@@ -34,6 +34,8 @@ func BenchmarkStep(b *testing.B) {
 	}{
 		{"empty", typical("empty")},
 		{"lean", lean(typical("empty"))},
+		{"config-once", lean(typical("config-once"))},
+		{"config-each", lean(typical("config-each"))},
 		{"ask", typical("block-funds")},
 		{"job", answered(b, typical("block-funds"), 1, 201)},
 		{"history-3", answered(b, typical("three-questions"), 3, 200)},

@@ -21,7 +21,7 @@ type config struct {
 
 func (c config) settle() time.Duration { return time.Duration(c.SettleMS) * time.Millisecond }
 
-func readConfig(c *connector.Context) (config, error) {
+var readConfig = connector.PerConfig(func(c *connector.Context) (config, error) {
 	var cfg config
 	if err := c.Config(&cfg); err != nil {
 		return cfg, err
@@ -32,4 +32,4 @@ func readConfig(c *connector.Context) (config, error) {
 		cfg.SettleMS = 12_000
 	}
 	return cfg, nil
-}
+})

@@ -24,7 +24,9 @@ type config struct {
 	CallbackPath string `json:"callback_path"`
 }
 
-func configOf(c *connector.Context) (_ config, problem string) {
+// configOf reads the configuration, or says in a text for the operator what is
+// wrong with it.
+var configOf = connector.PerConfig(func(c *connector.Context) (_ config, problem string) {
 	cfg := config{Flow: "PayerFundTransfer-{tenant}", FSP: c.Tenant(), AutoConfirm: true}
 	if err := c.Config(&cfg); err != nil {
 		return cfg, err.Error()
@@ -37,4 +39,4 @@ func configOf(c *connector.Context) (_ config, problem string) {
 	}
 	cfg.Flow = strings.ReplaceAll(cfg.Flow, "{tenant}", c.Tenant())
 	return cfg, ""
-}
+})

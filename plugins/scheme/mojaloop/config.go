@@ -27,8 +27,9 @@ type config struct {
 	GraceMS int64 `json:"grace_ms"`
 }
 
-// configOf reads the configuration; ok is false with a text for the operator.
-func configOf(c *connector.Context) (_ config, problem string) {
+// configOf reads the configuration, or says in a text for the operator what is
+// wrong with it.
+var configOf = connector.PerConfig(func(c *connector.Context) (_ config, problem string) {
 	cfg := config{
 		FSP: c.Tenant(), Hubs: []string{"hub", "Hub", "switch"}, Version: "1.1",
 		QuoteTTLMS: 600_000, TransferTTLMS: 120_000, GraceMS: 10_000,
@@ -49,7 +50,7 @@ func configOf(c *connector.Context) (_ config, problem string) {
 		return cfg, "grace_ms is not between 0 and a day"
 	}
 	return cfg, ""
-}
+})
 
 func (cfg config) isHub(fsp string) bool { return slices.Contains(cfg.Hubs, fsp) }
 

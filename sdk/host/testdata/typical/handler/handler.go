@@ -11,12 +11,15 @@ import (
 )
 
 // Connector serves a job that does nothing, one that is like most jobs of a
-// payment, and one with a longer history.
+// payment, one with a longer history, and two that read their configuration, once
+// and in each step.
 var Connector = connector.Connector{
 	Jobs: map[string]func(*connector.Context, *connector.Job) connector.Outcome{
 		"empty":           empty,
 		"block-funds":     blockFunds,
 		"three-questions": threeQuestions,
+		"config-once":     configured(connector.PerConfig(readConfig)),
+		"config-each":     configured(readConfig),
 	},
 }
 
@@ -56,4 +59,24 @@ func threeQuestions(c *connector.Context, job *connector.Job) connector.Outcome 
 		}
 	}
 	return connector.Complete(connector.Vars{"partyLookupFailed": false, "payeeName": job.String("payeeName")})
+}
+
+type config struct {
+	Institution string `json:"institution"`
+	Backoff     string `json:"backoff"`
+}
+
+func readConfig(c *connector.Context) (config, error) {
+	var cfg config
+	err := c.Config(&cfg)
+	return cfg, err
+}
+
+func configured(read func(*connector.Context) (config, error)) func(*connector.Context, *connector.Job) connector.Outcome {
+	return func(c *connector.Context, _ *connector.Job) connector.Outcome {
+		if cfg, err := read(c); err != nil || cfg.Institution == "" {
+			return connector.Fail("CONFIGURATION", "it cannot be read")
+		}
+		return connector.Complete(nil)
+	}
 }
