@@ -227,12 +227,12 @@ func strayEnds(processes []*bpmn.Process, known lint.Known) (problems []bpmn.Pro
 var errSidecar = errors.New("is there already; complete it, or move it away")
 
 // writeEnds writes the sidecar of a file with every end that is not marked. What they
-// mean is for a person to say: they are written as unknown.
+// mean is for a person to say: until then the sidecar is refused.
 func (a *app) writeEnds(file string, processes []*bpmn.Process, known lint.Known) error {
 	var text strings.Builder
 	for _, p := range processes {
 		for _, e := range lint.Unmarked(p, known) {
-			fmt.Fprintf(&text, "%s: {result: unknown}", e.ID)
+			fmt.Fprintf(&text, "%s: {result: fill-in}", e.ID)
 			if name := strings.Join(strings.Fields(e.Name), " "); name != "" {
 				fmt.Fprintf(&text, " # %s", name)
 			}
@@ -251,7 +251,7 @@ func (a *app) writeEnds(file string, processes []*bpmn.Process, known lint.Known
 		return usageError{err}
 	}
 	_, err = f.WriteString("# What the ends of " + filepath.Base(file) + " mean: completed, failed, reversed, returned or\n" +
-		"# rejected, and a code if you like: {result: failed, code: PAYER_REFUSED}.\n" + text.String())
+		"# rejected, or unknown, and a code if you like: {result: failed, code: NO_FUNDS}.\n" + text.String())
 	if closed := f.Close(); err == nil {
 		err = closed
 	}
