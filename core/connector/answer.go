@@ -89,9 +89,10 @@ func Query(tx engine.Tx, tenant, channel string, q *sdkv1.Query) *sdkv1.QueryAns
 	}
 	meta := row.(*enginev1.Meta)
 	var payment uint64
+	name := strings.ToLower(q.Payment)
 	switch {
-	case q.Payment != "":
-		uuid, ok := engine.ParseUUID(meta, strings.ToLower(q.Payment))
+	case name != "":
+		uuid, ok := engine.ParseUUID(meta, name)
 		if !ok || uuid.Kind != engine.UUIDPayment {
 			return none
 		}
@@ -102,20 +103,22 @@ func Query(tx engine.Tx, tenant, channel string, q *sdkv1.Query) *sdkv1.QueryAns
 			return none
 		}
 		payment = id.(*enginev1.StartID).Payment
+		name = engine.PaymentUUID(meta, payment)
 	default:
 		return none
 	}
-	return readPayment(tx, meta, tenant, payment, q.Variables)
+	return ReadPayment(tx, name, tenant, payment, q.Variables)
 }
 
-func readPayment(tx engine.Tx, meta *enginev1.Meta, tenant string, payment uint64, variables []string) *sdkv1.QueryAnswer {
+// ReadPayment is Query for one whose key and UUID the caller has read.
+func ReadPayment(tx engine.Tx, uuid, tenant string, payment uint64, variables []string) *sdkv1.QueryAnswer {
 	if row, ok := tx.Get(engine.Key{Table: engine.TableInstance, A: payment}); ok {
 		instance := row.(*enginev1.Instance)
 		if instance.Tenant != tenant {
 			return &sdkv1.QueryAnswer{}
 		}
 		a := &sdkv1.QueryAnswer{
-			Found: true, Payment: engine.PaymentUUID(meta, payment), State: "running",
+			Found: true, Payment: uuid, State: "running",
 			StartedMs: instance.StartedMs, Flow: instance.Flow, ClientKey: instance.ClientKey,
 		}
 		if len(instance.Incidents) > 0 {
@@ -140,7 +143,7 @@ func readPayment(tx engine.Tx, meta *enginev1.Meta, tenant string, payment uint6
 	}
 	receipt := row.(*enginev1.Receipt)
 	return &sdkv1.QueryAnswer{
-		Found: true, Payment: engine.PaymentUUID(meta, payment), State: "ended",
+		Found: true, Payment: uuid, State: "ended",
 		Result: ResultName(receipt.Result), Code: receipt.Code,
 		StartedMs: receipt.StartedMs, EndedMs: receipt.EndedMs,
 		Flow: receipt.Flow, ClientKey: receipt.ClientKey,

@@ -63,6 +63,7 @@ const catchUpMax = 2 * time.Second
 type Handler struct {
 	Config
 	serving atomic.Int64
+	meta    atomic.Pointer[enginev1.Meta] // of the cluster; see exchange.payment
 }
 
 // New returns a Handler.
