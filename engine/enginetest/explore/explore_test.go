@@ -8,8 +8,13 @@ import (
 )
 
 // TestExplore runs the small flows of testdata/explore.txt.
-func TestExplore(t *testing.T) {
-	datadriven.RunTest(t, "testdata/explore.txt", func(t *testing.T, d *datadriven.TestData) string {
+func TestExplore(t *testing.T) { explores(t, "testdata/explore.txt") }
+
+// TestElements runs those of testdata/elements.txt.
+func TestElements(t *testing.T) { explores(t, "testdata/elements.txt") }
+
+func explores(t *testing.T, script string) {
+	datadriven.RunTest(t, script, func(t *testing.T, d *datadriven.TestData) string {
 		text, err := enginetest.Model("flow", d.Input)
 		if err != nil {
 			d.Fatalf(t, "%v", err)
