@@ -10,35 +10,14 @@ import (
 // Parse reads every executable process of a file. If any problem is an error there
 // are no processes. Processes, elements and problems come in document order.
 func Parse(file []byte) ([]*Process, []Problem) {
-	root, err := read(file)
-	if err != nil {
-		return nil, []Problem{{Error, "", "bad-xml", err.Error()}}
-	}
-	p := &parser{ids: map[string]bool{}, blamed: map[string]bool{}, roots: map[string]*tag{}}
-	if !root.is(nsModel, "definitions") {
-		p.failf("", "not-bpmn", "the root element is {%s}%s, not BPMN 2.0 definitions", clip(root.space), clip(root.name))
-		return nil, p.problems
-	}
-	p.undeclared(root)
-	p.id(root)
-	for _, t := range root.children {
-		if t.is(nsModel, "process") {
-			continue
-		}
-		p.register(t)
-		if t.space == nsModel {
-			p.roots[t.attr("id")] = t
-		}
-	}
+	p := newParser()
 	var processes []*Process
-	for _, t := range root.children {
-		if t.is(nsModel, "process") {
-			if process := p.process(t); process != nil {
-				processes = append(processes, process)
-			}
+	for _, t := range p.definitions(file) {
+		if process := p.process(t); process != nil {
+			processes = append(processes, process)
 		}
 	}
-	if len(processes) == 0 {
+	if len(processes) == 0 && !p.unreadable {
 		p.failf("", "no-executable-process", "no process has isExecutable=\"true\"")
 	}
 	if Refused(p.problems) {
@@ -47,8 +26,45 @@ func Parse(file []byte) ([]*Process, []Problem) {
 	return processes, p.problems
 }
 
+func newParser() *parser {
+	return &parser{ids: map[string]bool{}, blamed: map[string]bool{}, roots: map[string]*tag{}}
+}
+
+// definitions reads a file and what its processes may refer to, and returns the
+// processes.
+func (p *parser) definitions(file []byte) []*tag {
+	root, err := read(file)
+	if err != nil {
+		p.unreadable = true
+		p.add(Problem{Error, "", "bad-xml", err.Error()})
+		return nil
+	}
+	if !root.is(nsModel, "definitions") {
+		p.unreadable = true
+		p.failf("", "not-bpmn", "the root element is {%s}%s, not BPMN 2.0 definitions", clip(root.space), clip(root.name))
+		return nil
+	}
+	p.undeclared(root)
+	p.id(root)
+	var processes []*tag
+	for _, t := range root.children {
+		if t.is(nsModel, "process") {
+			processes = append(processes, t)
+			continue
+		}
+		p.register(t)
+		if t.space == nsModel {
+			p.roots[t.attr("id")] = t
+		}
+	}
+	return processes
+}
+
 // parser collects the problems of one file.
 type parser struct {
+	every      bool // read processes that are not executable, too
+	unreadable bool // the file is no BPMN
+
 	problems []Problem
 	count    [Warning + 1]int
 	ids      map[string]bool
@@ -134,7 +150,7 @@ var decoration = map[string]bool{
 
 func (p *parser) process(t *tag) *Process {
 	p.register(t)
-	if t.attr("isExecutable") != "true" {
+	if t.attr("isExecutable") != "true" && !p.every {
 		return nil
 	}
 	process := &Process{ID: t.attr("id"), Name: t.attr("name"), elements: map[string]int{}, flows: map[string]int{}}
