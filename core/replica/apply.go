@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -45,7 +44,7 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 	results := make([]any, len(logs))
 	var hints []engine.Hint
 	for i, log := range logs {
-		a.lock()
+		a.store.chores.enter()
 		if log.Index > a.store.at.index {
 			switch log.Type {
 			case raft.LogCommand:
@@ -57,9 +56,13 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 			}
 			a.store.at.index, a.store.at.term = log.Index, log.Term
 			a.store.at.outbox = a.outbox.Position()
-			if log.Index%hashEvery == 0 {
+			switch {
+			case log.Index%hashEvery == 0:
 				a.note(log.Index)
+			case len(a.store.touched) > touchedMax:
+				a.store.rehash(nil)
 			}
+			a.store.chores.comeBy()
 		}
 		delta := a.store.delta
 		a.store.mu.Unlock()
@@ -75,19 +78,6 @@ func (a *applier) ApplyBatch(logs []*raft.Log) []any {
 		a.onHints(hints)
 	}
 	return results
-}
-
-// lock takes the store for one entry and notes how long a checkpoint was in the
-// way.
-func (a *applier) lock() {
-	if a.store.mu.TryLock() {
-		return
-	}
-	checkpoint, since := a.store.interrupting.Load(), time.Now()
-	a.store.mu.Lock()
-	if checkpoint {
-		a.metrics.pause.Observe(time.Since(since).Seconds())
-	}
 }
 
 // Apply implements raft.FSM; Raft uses ApplyBatch.

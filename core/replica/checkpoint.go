@@ -99,10 +99,7 @@ func (s *store) write(sync func() error) (written, error) {
 	if err != nil {
 		return written{}, fmt.Errorf("replica: write the checkpoint: %w", err)
 	}
-	for _, g := range generations {
-		s.settle(g)
-	}
-	s.park()
+	s.settle(generations)
 	return done, nil
 }
 
@@ -187,58 +184,4 @@ func put(bucket *bbolt.Bucket, changes []*entry, merged bool, rows *uint64, done
 		done.bytes += int64(size)
 	}
 	return nil
-}
-
-// interrupt takes mu on behalf of a checkpoint: what the apply loop then waits is
-// a pause, and counted as one. resume gives it back.
-func (s *store) interrupt() {
-	s.interrupting.Store(true)
-	s.mu.Lock()
-}
-
-func (s *store) resume() {
-	s.interrupting.Store(false)
-	s.mu.Unlock()
-}
-
-// settleStep is how many entries settle lets go of while it holds up the apply
-// loop.
-const settleStep = 1024
-
-// settle tells memory that the disk holds the generation: deleted and cold keys
-// leave, the others are at rest.
-func (s *store) settle(g *generation) {
-	for id, t := range s.tables {
-		if t == nil {
-			continue
-		}
-		for changes := range slices.Chunk(g.changes[id], settleStep) {
-			var atRest []*entry
-			s.interrupt()
-			for _, e := range changes {
-				if t.find(e.key) != e {
-					continue
-				}
-				switch {
-				case e.row == nil:
-					t.remove(e.key)
-				case t.layout.Cold:
-					t.remove(e.key)
-					t.absent++
-					if e.key.Compare(t.last) > 0 {
-						t.last = e.key
-					}
-				default:
-					atRest = s.rest(t, e, atRest)
-				}
-			}
-			s.resting.add(atRest)
-			s.resume()
-		}
-	}
-	s.interrupt()
-	defer s.resume()
-	s.frozen = slices.DeleteFunc(s.frozen, func(f *generation) bool { return f == g })
-	s.delta -= g.delta
-	s.disk.index = g.at.index
 }

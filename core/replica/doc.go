@@ -16,7 +16,8 @@
 //
 // Begin with replica.go, the doors. Then follow a command: propose.go packs it
 // with others into an entry, apply.go carries the entry out, store.go and
-// table.go hold the rows, checkpoint.go and disk.go bring them to the disk,
+// table.go hold the rows, checkpoint.go and disk.go bring them to the disk (chore.go
+// without stopping the apply loop, settle.go and rest.go out of memory),
 // snapshot.go carries them to another node. office.go is what a leader does
 // before anybody may propose, hash.go how nodes notice that they differ,
 // failure.go how one that cannot write stops.

@@ -10,11 +10,15 @@ import (
 // and bytes. It depends on the rows alone and not on how they came to be, so it
 // may be brought up to date late, and a row that comes and goes in between costs
 // nothing: the apply loop only remembers which keys it touched, and every
-// hashEvery entries hands the rows, which are immutable, to one goroutine.
+// hashEvery entries, or sooner, hands the rows, which are immutable, to one goroutine.
 
 // hashEvery is the distance, in log indexes, of the points at which every node
 // notes its hash. They are the same on all nodes.
 const hashEvery = 256
+
+// touchedMax bounds the keys that are handed over at a time: the apply loop stands
+// still while it looks through them.
+const touchedMax = 16_384
 
 // digest is what the hash counts for one key. It stays with the key when a new
 // entry takes the place of a frozen one.
@@ -25,8 +29,8 @@ type digest struct {
 
 // hashed is a change handed to the hasher; row is nil when the key is gone.
 type hashed struct {
+	entry  *entry // of which only the key may be read
 	digest *digest
-	key    engine.Key
 	row    engine.Row
 }
 
@@ -55,7 +59,7 @@ func (h *hasher) run(hash uint64) {
 			hash -= c.digest.sum
 			c.digest.sum = 0
 			if c.row != nil {
-				buf = encodeRow(c.key.Append(buf[:0]), c.row)
+				buf = encodeRow(c.entry.key.Append(buf[:0]), c.row)
 				c.digest.sum = xxhash.Sum64(buf)
 				hash += c.digest.sum
 			}
@@ -87,7 +91,7 @@ func (s *store) rehash(done func(uint64)) {
 			continue
 		}
 		e.digest.live = e.row != nil
-		changes = append(changes, hashed{e.digest, e.key, e.row})
+		changes = append(changes, hashed{e, e.digest, e.row})
 	}
 	clear(s.touched)
 	s.touched = s.touched[:0]

@@ -12,7 +12,6 @@ type metrics struct {
 	entryCommands prometheus.Histogram
 	commit        prometheus.Histogram
 	checkpoint    prometheus.Histogram
-	freeze        prometheus.Histogram
 	pause         prometheus.Histogram
 	checkpointed  prometheus.Counter
 	delta         prometheus.Gauge
@@ -41,7 +40,6 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		entryCommands: histogram("railhead_replica_entry_commands", "Commands in one log entry.", 1, 2, 10),
 		commit:        histogram("railhead_replica_commit_seconds", "From packing an entry until it is committed and applied here.", 0.0001, 2, 16),
 		checkpoint:    histogram("railhead_replica_checkpoint_seconds", "Writing one checkpoint, in the background.", 0.001, 2, 16),
-		freeze:        histogram("railhead_replica_freeze_seconds", "Ending a generation, which is what a checkpoint does first.", 0.00001, 2, 16),
 		pause:         histogram("railhead_replica_pause_seconds", "How long the apply loop stood still because of a checkpoint, each time it did.", 0.00001, 1.5, 28),
 		checkpointed:  counter("railhead_replica_checkpoint_rows_total", "Rows put or deleted by checkpoints."),
 		delta:         gauge("railhead_replica_delta_bytes", "Log applied that no checkpoint holds."),
@@ -55,7 +53,7 @@ func newMetrics(to prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.entryCommands, m.commit, m.checkpoint, m.freeze, m.pause, m.checkpointed, m.delta, m.index, m.leading, m.skew, m.mismatches,
+		m.entryCommands, m.commit, m.checkpoint, m.pause, m.checkpointed, m.delta, m.index, m.leading, m.skew, m.mismatches,
 	} {
 		if err := to.Register(c); err != nil {
 			m.unregister()

@@ -90,7 +90,8 @@ func (r *Replica) openState() error {
 		return fmt.Errorf("replica: create the directory: %w", err)
 	}
 	var err error
-	if r.store, err = openStore(filepath.Join(state, checkpointName), r.cfg.MapBytes, r.cfg.ResidentRows, r.cfg.ResidentBytes); err != nil {
+	if r.store, err = openStore(filepath.Join(state, checkpointName), r.cfg.MapBytes, r.cfg.ResidentRows, r.cfg.ResidentBytes,
+		r.metrics.pause); err != nil {
 		return err
 	}
 	if r.outbox, err = outbox.Open(filepath.Join(state, outboxName), r.store.at.outbox, r.cfg.SegmentBytes); err != nil {
@@ -342,11 +343,10 @@ func (r *Replica) checkpoints() {
 // Checkpoint brings the state as of now to the disk.
 func (r *Replica) Checkpoint() error {
 	started := time.Now()
-	r.store.interrupt()
-	locked := time.Now()
-	r.store.freeze()
-	r.store.resume()
-	r.metrics.freeze.Observe(time.Since(locked).Seconds())
+	r.store.chores.do(func() bool {
+		r.store.freeze()
+		return true
+	})
 	err := r.applier.checkpoint()
 	r.metrics.checkpoint.Observe(time.Since(started).Seconds())
 	return err

@@ -45,31 +45,28 @@ func (r *resting) pop() *entry {
 	return nil
 }
 
-// park lets go of rows at rest until the rest is within bounds.
-func (s *store) park() {
-	for done := false; !done; {
-		s.interrupt()
-		s.resting.add(s.resting.fresh)
-		s.resting.fresh = nil
-		for range settleStep {
-			if done = s.resting.bytes <= s.residentBytes; done {
-				break
-			}
-			e := s.resting.pop()
-			if e == nil {
-				done = true
-				break
-			}
-			t := s.tables[e.key.Table]
-			// A row that has changed since is another entry, and not at rest.
-			if t.find(e.key) == e && e.generation == 0 {
-				t.remove(e.key)
-				t.away.add(e.key)
-				t.absent++
-			}
+// park lets go of at most so many rows at rest, and reports whether the rest is
+// within bounds. The caller holds mu.
+func (s *store) park(most int) bool {
+	s.resting.add(s.resting.fresh)
+	s.resting.fresh = nil
+	for range most {
+		if s.resting.bytes <= s.residentBytes {
+			return true
 		}
-		s.resume()
+		e := s.resting.pop()
+		if e == nil {
+			return true
+		}
+		t := s.tables[e.key.Table]
+		// A row that has changed since is another entry, and not at rest.
+		if t.find(e.key) == e && e.generation == 0 {
+			t.remove(e.key)
+			t.away.add(e.key)
+			t.absent++
+		}
 	}
+	return false
 }
 
 // rest says that the checkpoint holds the entry's row. The caller holds mu.

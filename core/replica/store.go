@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/bbolt"
 
 	"github.com/railhead-hub/railhead/core/outbox"
@@ -17,13 +17,11 @@ import (
 // Memory holds every row that changed since the checkpoint and whatever else was
 // worth keeping; what it does not hold is read from the checkpoint.
 //
-// mu is held for writing while an entry is applied and for reading by views. A
-// checkpoint holds it only to freeze a generation and to let go of its entries.
+// mu is held for writing while an entry is applied and for reading by views. What
+// a checkpoint wants done to the rows in memory is a chore.
 type store struct {
-	mu sync.RWMutex
-	// interrupting says that a checkpoint holds mu or is about to.
-	interrupting atomic.Bool
-
+	mu     sync.RWMutex
+	chores chores
 	tables [64]*table
 	hasher *hasher
 
@@ -67,8 +65,9 @@ type generation struct {
 
 // openStore opens the checkpoint at the path, or makes an empty one, and loads
 // what the layouts want in memory.
-func openStore(path string, mapBytes, residentRows int, residentBytes int64) (*store, error) {
+func openStore(path string, mapBytes, residentRows int, residentBytes int64, pause prometheus.Observer) (*store, error) {
 	s := &store{generation: 1, mapBytes: mapBytes, residentRows: residentRows, residentBytes: residentBytes}
+	s.chores.lock, s.chores.pause = &s.mu, pause
 	for id, layout := range engine.Layouts {
 		s.tables[id] = newTable(id, layout)
 	}

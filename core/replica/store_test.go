@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"github.com/railhead-hub/railhead/engine"
@@ -38,7 +39,7 @@ func openRestless(t testing.TB, moves func() int) *restless {
 }
 
 func (r *restless) open() {
-	s, err := openStore(r.path, 1<<20, r.resident, r.bytes)
+	s, err := openStore(r.path, 1<<20, r.resident, r.bytes, prometheus.NewHistogram(prometheus.HistogramOpts{}))
 	if err != nil {
 		r.t.Fatal(err)
 	}
