@@ -66,11 +66,12 @@ var extras = []builtin{
 			return Null
 		}
 		var found []Value
-		for _, s := range pattern.FindAllString(input, maxWeight) {
-			if !r.spend(8) {
-				return Null
-			}
-			found = append(found, String(s))
+		places, ok := pattern.all(r, input)
+		if !ok {
+			return Null
+		}
+		for _, at := range places {
+			found = append(found, String(input[at[0]:at[1]]))
 		}
 		return makeList(r, found)
 	}},

@@ -1,6 +1,7 @@
 package feel
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
@@ -45,7 +46,11 @@ var texts = []builtin{
 		if !ok || pattern == nil {
 			return Null
 		}
-		return Bool(pattern.MatchString(input))
+		found, ok := pattern.matches(r, input)
+		if !ok {
+			return Null
+		}
+		return Bool(found)
 	}},
 	{"replace", [][]string{{"input", "pattern", "replacement", "flags?"}}, replaceText},
 	{"split", [][]string{{"string", "delimiter"}}, func(r *run, args []Value) Value {
@@ -55,12 +60,18 @@ var texts = []builtin{
 			return Null
 		}
 		var items []Value
-		for _, part := range pattern.Split(input, maxWeight) {
-			if !r.spend(8) {
-				return Null
-			}
-			items = append(items, String(part))
+		places, ok := pattern.all(r, input)
+		if !ok {
+			return Null
 		}
+		last := 0
+		for _, at := range places {
+			if at[1] == 0 || at[0] == at[1] && at[0] == len(input) {
+				continue // an empty match at either end parts nothing
+			}
+			items, last = append(items, String(input[last:at[0]])), at[1]
+		}
+		items = append(items, String(input[last:]))
 		return makeList(r, items)
 	}},
 	{"string join", [][]string{{"list", "delimiter?"}, {"list", "delimiter", "prefix", "suffix"}}, joinTexts},
@@ -160,22 +171,32 @@ func replaceText(r *run, args []Value) Value {
 	if !ok || !isText || pattern == nil {
 		return Null
 	}
-	template, ok := expansion(replacement, pattern.NumSubexp())
+	template, ok := expansion(replacement, pattern.groups)
+	if !ok {
+		return Null
+	}
+	places, ok := pattern.all(r, input)
 	if !ok {
 		return Null
 	}
 	var out []byte
 	last := 0
-	for _, at := range pattern.FindAllStringSubmatchIndex(input, -1) {
-		out = append(out, input[last:at[0]]...)
-		out = pattern.ExpandString(out, template, input, at)
-		last = at[1]
-		if len(out) > maxWeight || !r.spend(8) {
+	references := strings.Count(template, "${")
+	for _, at := range places {
+		// No group is longer than the match.
+		if size := len(template) + references*(at[1]-at[0]); len(out)+size > maxWeight || !r.spend(size/16) {
 			return Null
 		}
+		out = append(out, input[last:at[0]]...)
+		out = numbered.ExpandString(out, template, input, at)
+		last = at[1]
 	}
 	return makeText(r, string(append(out, input[last:]...)))
 }
+
+// numbered expands templates that name groups by number only, as expansion writes
+// them: of any pattern.
+var numbered = regexp.MustCompile("")
 
 // expansion turns XPath's replacement ($1, \$, \\) into Go's. A group number takes
 // as many digits as still name a group.

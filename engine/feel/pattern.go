@@ -5,6 +5,7 @@ import (
 	"regexp/syntax"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxPattern bounds a regular expression, in bytes.
@@ -13,14 +14,20 @@ const maxPattern = 1024
 // pattern is a compiled regular expression. One that is a constant of an expression is
 // compiled with it and lies beside the text it was made of.
 type pattern struct {
-	*regexp.Regexp
-	flags string
-	size  int // how many characters it has with its counted repetitions written out
+	linear *regexp.Regexp // nil: it has back references
+	flags  string
+	size   int // how many characters it has with its counted repetitions written out
+	groups int
+
+	// With back references: the tree, the numbers of its groups (negative for a
+	// reference to one), and whether case is ignored.
+	tree   *syntax.Regexp
+	places map[*syntax.Regexp]int
+	fold   bool
 }
 
 // compilePattern compiles an XPath regular expression with its flags; nil if it is
-// none, or one that does not run in linear time (back references). Running it once
-// over the input is paid for.
+// none. Running it once over the input is paid for.
 func compilePattern(r *run, input string, from, flags Value) *pattern {
 	from, flags = one(from), one(flags)
 	text, ok := from.Text()
@@ -56,11 +63,12 @@ func newPattern(text, flags string) *pattern {
 	if strings.Contains(flags, "x") {
 		text = withoutSpace(text)
 	}
+	refers := false
 	if strings.Contains(flags, "q") {
 		text = regexp.QuoteMeta(text)
 	} else {
 		var ok bool
-		if text, ok = translate(text, strings.Contains(flags, "s")); !ok {
+		if text, refers, ok = translate(text, strings.Contains(flags, "s")); !ok {
 			return nil
 		}
 	}
@@ -73,17 +81,80 @@ func newPattern(text, flags string) *pattern {
 	if prefix != "" {
 		prefix = "(?" + prefix + ")"
 	}
+	p := &pattern{flags: flags, size: len(text), fold: strings.Contains(flags, "i")}
+	if refers {
+		return p.searched(prefix + text)
+	}
 	compiled, err := regexp.Compile(prefix + text)
 	if err != nil {
 		return nil
 	}
-	p := &pattern{Regexp: compiled, flags: flags, size: len(text)}
+	p.linear, p.groups = compiled, compiled.NumSubexp()
 	if strings.Contains(text, "{") {
 		if tree, err := syntax.Parse(prefix+text, syntax.Perl); err == nil {
 			p.size = size(tree)
 		}
 	}
 	return p
+}
+
+// searched makes the pattern one that is searched with backtracking.
+func (p *pattern) searched(text string) *pattern {
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	p.tree, p.places = tree, map[*syntax.Regexp]int{}
+	var number func(part *syntax.Regexp)
+	number = func(part *syntax.Regexp) {
+		if name, refers := strings.CutPrefix(part.Name, reference); refers {
+			n, _ := leading(name)
+			p.places[part] = -int(n)
+		} else if part.Op == syntax.OpCapture {
+			p.groups++
+			p.places[part] = p.groups
+		}
+		for _, inner := range part.Sub {
+			number(inner)
+		}
+	}
+	number(tree)
+	return p
+}
+
+// matches tells whether the pattern is found in the input; ok is false if the search
+// took too long.
+func (p *pattern) matches(r *run, input string) (found, ok bool) {
+	if p.linear != nil {
+		return p.linear.MatchString(input), true
+	}
+	b := &backtrack{run: r, input: input, groups: make([]int, 2+2*p.groups)}
+	return b.find(p, 0) != nil, !b.failed
+}
+
+// all are the places where the pattern is found, as regexp's submatch indexes are; ok
+// is false if the search took too long.
+func (p *pattern) all(r *run, input string) (found [][]int, ok bool) {
+	if p.linear != nil {
+		found = p.linear.FindAllStringSubmatchIndex(input, maxWeight)
+		return found, r.spend(8 * len(found))
+	}
+	b := &backtrack{run: r, input: input, groups: make([]int, 2+2*p.groups)}
+	for from, last := 0, -1; from <= len(input) && r.spend(8); {
+		at := b.find(p, from)
+		if at == nil {
+			break
+		}
+		if at[1] > at[0] || at[0] != last { // an empty one right behind another is none
+			found = append(found, at)
+		}
+		last, from = at[1], at[1]
+		if at[1] == at[0] {
+			_, size := utf8.DecodeRuneInString(input[from:])
+			from += max(size, 1)
+		}
+	}
+	return found, !b.failed && r.budget >= 0
 }
 
 // size is a pattern's with its counted repetitions written out; the parser bounds it.
@@ -123,9 +194,12 @@ func withoutSpace(pattern string) string {
 }
 
 // translate writes an XPath pattern for Go's regexp: the point matches no carriage
-// return, classes may subtract others, and some escapes differ.
-func translate(pattern string, dotAll bool) (string, bool) {
+// return, classes may subtract others, and some escapes differ. A back reference
+// becomes an empty group whose name says what it refers to.
+func translate(pattern string, dotAll bool) (text string, refers, ok bool) {
 	var b strings.Builder
+	var open []int // groups that are not closed, 0 for one that does not count
+	groups, closed := 0, []bool{true}
 	for i := 0; i < len(pattern); {
 		switch c := pattern[i]; {
 		case c == '.' && !dotAll:
@@ -134,26 +208,52 @@ func translate(pattern string, dotAll bool) (string, bool) {
 		case c == '[':
 			class, next, ok := translateClass(pattern, i, 0)
 			if !ok {
-				return "", false
+				return "", false, false
 			}
 			b.WriteString(class)
 			i = next
+		case c == '\\' && i+1 < len(pattern) && pattern[i+1] >= '1' && pattern[i+1] <= '9':
+			n, next := int(pattern[i+1]-'0'), i+2
+			for next < len(pattern) && pattern[next] >= '0' && pattern[next] <= '9' && n*10+int(pattern[next]-'0') <= groups {
+				n = n*10 + int(pattern[next]-'0')
+				next++
+			}
+			if n > groups || !closed[n] {
+				return "", false, false
+			}
+			b.WriteString("(?P<" + reference + strconv.Itoa(n) + "_" + strconv.Itoa(i) + ">)")
+			refers, i = true, next
 		case c == '\\':
 			text, next, ok := translateEscape(pattern, i)
 			if !ok {
-				return "", false
+				return "", false, false
 			}
 			b.WriteString(text)
 			i = next
+		case c == '(' && strings.HasPrefix(pattern[i:], "(?"):
+			if !strings.HasPrefix(pattern[i:], "(?:") {
+				return "", false, false
+			}
+			open = append(open, 0)
+			b.WriteString("(?:")
+			i += 3
 		default:
+			switch {
+			case c == '(':
+				groups++
+				open, closed = append(open, groups), append(closed, false)
+			case c == ')' && len(open) > 0:
+				closed[open[len(open)-1]] = true
+				open = open[:len(open)-1]
+			}
 			b.WriteByte(c)
 			i++
 		}
 	}
-	return b.String(), true
+	return b.String(), refers, true
 }
 
-// translateEscape reads one escape. Back references and Go's own escapes are none.
+// translateEscape reads one escape. Go's own are none.
 func translateEscape(pattern string, i int) (text string, next int, ok bool) {
 	if i+1 >= len(pattern) {
 		return "", 0, false

@@ -18,7 +18,7 @@ import (
 // count may only rise.
 const (
 	tckShare = 0.97
-	tckFloor = 2949
+	tckFloor = 2950
 )
 
 var tckVerbose = flag.Bool("tck", false, "print every result of the compatibility kit that is wrong")
