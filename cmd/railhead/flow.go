@@ -128,6 +128,9 @@ func readEnds(flow, named string) ([]*corev1.EndResult, error) {
 		if err != nil {
 			return nil, err
 		}
+		if result == corev1.Result_RESULT_UNSPECIFIED || result == corev1.Result_RESULT_CANCELLED {
+			return nil, usagef("%s: %s: an end is completed, failed, reversed, returned, rejected or unknown", path, pairs[i].Value)
+		}
 		out = append(out, &corev1.EndResult{Element: pairs[i].Value, Result: result, Code: end.Code})
 	}
 	return out, nil

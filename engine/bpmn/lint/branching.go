@@ -9,8 +9,12 @@ import (
 	"github.com/railhead-hub/railhead/engine/feel"
 )
 
-// maxCases bounds how many combinations of values one gateway is tried with.
-const maxCases = 20_000
+// Limits of trying values: combinations for one gateway, and conditions evaluated for
+// one flow. What lies beyond is not judged.
+const (
+	maxCases       = 20_000
+	maxEvaluations = 250_000
+)
 
 // branching is what an exclusive or inclusive gateway does with every combination of
 // values that matters to it.
@@ -25,6 +29,9 @@ type branching struct {
 	whole      bool // no number in the texts has a fraction
 	natural    bool // or is negative
 	cases      []choice
+
+	failures [][]string        // by way out; see failing
+	whenTrue map[string][]bool // by variable: the ways out that can be taken; see takes
 }
 
 // choice is one combination of values and the ways out that are taken for it: one of
@@ -42,7 +49,7 @@ func (l *linter) branching(e *bpmn.Element) *branching {
 	if b := l.branchings[e.Index]; b != nil {
 		return b
 	}
-	b := &branching{gateway: e, known: true, kinds: map[string]feel.Kind{}, nullable: map[string]bool{}, samples: map[string][]feel.Value{}}
+	b := &branching{gateway: e, known: true, kinds: map[string]feel.Kind{}, nullable: map[string]bool{}, samples: map[string][]feel.Value{}, whenTrue: map[string][]bool{}}
 	l.branchings[e.Index] = b
 	var pairs [][2]string
 	var literals []feel.Value
@@ -74,7 +81,7 @@ func (l *linter) branching(e *bpmn.Element) *branching {
 	}
 	if b.known {
 		b.sample(pairs, literals)
-		b.try(l.p)
+		b.try(l.p, &l.evaluations)
 	}
 	return b
 }
@@ -140,8 +147,8 @@ func (b *branching) sample(pairs [][2]string, literals []feel.Value) {
 	}
 }
 
-// try works out every combination.
-func (b *branching) try(p *bpmn.Process) {
+// try works out every combination, within what is left of the evaluations.
+func (b *branching) try(p *bpmn.Process, left *int) {
 	total := 1
 	for _, v := range b.variables {
 		if total *= len(b.samples[v]); total > maxCases {
@@ -149,8 +156,8 @@ func (b *branching) try(p *bpmn.Process) {
 			return
 		}
 	}
-	if total*(1+len(b.gateway.Outgoing)) > 4*maxCases {
-		b.known = false
+	if *left -= total * (1 + len(b.gateway.Outgoing)); *left < 0 {
+		b.known, *left = false, 0
 		return
 	}
 	for n := range total {
@@ -190,19 +197,6 @@ func (b *branching) decide(p *bpmn.Process, c *choice) {
 	if c.none && byDefault >= 0 {
 		c.taken[byDefault], c.none = true, false
 	}
-}
-
-// can tells whether a way out can be taken, given what must hold of the values.
-func (b *branching) can(k int, given func(*choice) bool) bool {
-	if !b.known {
-		return true
-	}
-	for i := range b.cases {
-		if b.cases[i].taken[k] && given(&b.cases[i]) {
-			return true
-		}
-	}
-	return false
 }
 
 // words writes the values of a combination.

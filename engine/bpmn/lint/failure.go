@@ -27,16 +27,21 @@ func isFailure(name string) bool {
 }
 
 // failing are the variables that say failure on a way out of a gateway.
-func (b *branching) failing(k int) (names []string) {
+func (b *branching) failing(k int) []string {
 	if !b.known {
 		return nil
 	}
-	for _, v := range b.variables {
-		if isFailure(v) && b.kinds[v] == feel.KindBool && b.caused(k, v) {
-			names = append(names, v)
+	if b.failures == nil {
+		b.failures = make([][]string, len(b.gateway.Outgoing))
+		for k := range b.failures {
+			for _, v := range b.variables {
+				if isFailure(v) && b.kinds[v] == feel.KindBool && b.caused(k, v) {
+					b.failures[k] = append(b.failures[k], v)
+				}
+			}
 		}
 	}
-	return names
+	return b.failures[k]
 }
 
 // caused tells whether a way out is taken because a variable is true.
@@ -194,13 +199,22 @@ func (l *linter) settles(e *bpmn.Element, variable string) bool {
 // takes tells whether a way out of a gateway can be taken while a variable is true.
 func (l *linter) takes(e *bpmn.Element, k int, variable string) bool {
 	b := l.branching(e)
-	if _, used := b.samples[variable]; !used {
+	if _, used := b.samples[variable]; !used || !b.known {
 		return true
 	}
-	return b.can(k, func(c *choice) bool {
-		value, _ := c.values[variable].Bool()
-		return value
-	})
+	ways := b.whenTrue[variable]
+	if ways == nil {
+		ways = make([]bool, len(e.Outgoing))
+		for i := range b.cases {
+			if value, _ := b.cases[i].values[variable].Bool(); value {
+				for k, taken := range b.cases[i].taken {
+					ways[k] = ways[k] || taken
+				}
+			}
+		}
+		b.whenTrue[variable] = ways
+	}
+	return ways[k]
 }
 
 // onward calls visit with every element a payment may come to next; way is the number

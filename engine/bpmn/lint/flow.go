@@ -11,7 +11,7 @@ import (
 // Flow looks for what runs but is likely not meant. Problems come in the order of the
 // elements. What bpmn.Parse warns of is not repeated.
 func Flow(p *bpmn.Process, known Known) []bpmn.Problem {
-	l := &linter{p: p, known: known, branchings: map[int]*branching{}, before: map[int][]int{}}
+	l := &linter{p: p, known: known, branchings: map[int]*branching{}, before: map[int][]int{}, evaluations: maxEvaluations}
 	for _, rules := range []func(){l.structure, l.jobs, l.variables, l.gateways, l.waits, l.boundaries, l.failures, l.money} {
 		l.work = maxWork
 		rules()
@@ -27,7 +27,7 @@ func Flow(p *bpmn.Process, known Known) []bpmn.Problem {
 // Limits of one look: problems of one rule, and steps of one group of rules.
 const (
 	maxPerRule = 100
-	maxWork    = 4_000_000
+	maxWork    = 400_000
 )
 
 type linter struct {
@@ -40,6 +40,8 @@ type linter struct {
 	problems   []at
 	counts     map[string]int
 	work       int // left for the rules that look now
+
+	evaluations int // left for trying gateways
 }
 
 type at struct {

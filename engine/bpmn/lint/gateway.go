@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/railhead-hub/railhead/engine/bpmn"
@@ -82,10 +83,11 @@ func (l *linter) branch(b *branching, k int, f *bpmn.SequenceFlow) {
 
 // alone judges a condition by itself, at a gateway that cannot be judged as a whole.
 func (l *linter) alone(f *bpmn.SequenceFlow) {
-	single := &linter{p: &bpmn.Process{Flows: l.p.Flows, Elements: l.p.Elements}, branchings: map[int]*branching{}}
+	single := &linter{p: &bpmn.Process{Flows: l.p.Flows, Elements: l.p.Elements}, branchings: map[int]*branching{}, evaluations: l.evaluations}
 	e := bpmn.Element{Kind: bpmn.KindExclusive, Outgoing: []int{f.Index}, Default: -1}
 	b := single.branching(&e)
-	if b.known && !b.can(0, func(*choice) bool { return true }) {
+	l.evaluations = single.evaluations
+	if b.known && !slices.ContainsFunc(b.cases, func(c choice) bool { return c.taken[0] }) {
 		l.report(f.Source, f.ID, "condition-never-true", "no values make =%s true, so that this branch is never taken", f.Condition)
 	}
 }

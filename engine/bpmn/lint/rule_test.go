@@ -1,6 +1,7 @@
 package lint_test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -107,6 +108,22 @@ func TestVariables(t *testing.T) {
 	open.Starts = nil
 	if got := lint.Flow(parse(t, strings.Replace(body, "%", `partty = "A"`, 1)), open); len(got) > 0 {
 		t.Errorf("judged without knowing how payments start: %v", got)
+	}
+}
+
+// TestLargeFlow: a flow as large as one may be, drawn to be hard to judge, is judged
+// within the limits.
+func TestLargeFlow(t *testing.T) {
+	var body strings.Builder
+	for i := range 2500 {
+		fmt.Fprintf(&body, `<exclusiveGateway id="g%d" default="d%d"/> {type j%d hold}`, i, i, i)
+		fmt.Fprintf(&body, `{when x%d g%d -> j%d : aFailed = true and (b &lt; c or c &lt; d or d &lt; e or f = "A" or h)}`, i, i, i)
+		fmt.Fprintf(&body, `<sequenceFlow id="d%d" sourceRef="g%d" targetRef="j%d"/>`, i, i, (i+7)%2500)
+		fmt.Fprintf(&body, `<sequenceFlow id="y%d" sourceRef="j%d" targetRef="g%d"/>`, i, i, (i+1)%2500)
+	}
+	p := parse(t, body.String()+`{done e} <sequenceFlow id="first" sourceRef="s" targetRef="g0"/> <sequenceFlow id="last" sourceRef="j2499" targetRef="e"/>`)
+	if got := lint.Flow(p, known); len(got) > 2000 {
+		t.Errorf("%d problems", len(got))
 	}
 }
 
