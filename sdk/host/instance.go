@@ -68,7 +68,7 @@ func (m *Module) NewInstance(ctx context.Context) (*Instance, error) {
 	i.memory = guest.Memory()
 	i.buf = guest.ExportedFunction(abi.ExportBuf)
 	i.stepFn = guest.ExportedFunction(abi.ExportStep)
-	m.count(func(s *Stats) { s.Instances++ })
+	m.instances.Add(1)
 	return i, nil
 }
 
@@ -110,7 +110,7 @@ func (i *Instance) Close(ctx context.Context) error {
 	defer i.module.use.RUnlock()
 	if !i.dead && !i.module.closed {
 		i.dead = true
-		i.module.count(func(s *Stats) { s.Instances-- })
+		i.module.instances.Add(-1)
 		return i.guest.Close(ctx)
 	}
 	return nil
@@ -124,7 +124,8 @@ func (i *Instance) discard(ctx context.Context) {
 	i.dead = true
 	// What closing says of an instance that has failed is of no more interest.
 	_ = i.guest.Close(ctx)
-	i.module.count(func(s *Stats) { s.Instances--; s.Failures++ })
+	i.module.instances.Add(-1)
+	i.module.failures.Add(1)
 }
 
 // run runs one step; size is that of the encoded request.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -52,10 +53,11 @@ type Module struct {
 	use    sync.RWMutex
 	closed bool
 
-	mu    sync.Mutex
-	pools map[string]*pool
-	spare *Instance
-	stats Stats
+	pools sync.Map // of *pool, by tenant
+	spare atomic.Pointer[Instance]
+
+	steps, failures, retries atomic.Uint64
+	instances                atomic.Int64
 }
 
 // Stats counts what has happened to a module since Open.
@@ -92,16 +94,17 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 		admitted: a,
 		fuel:     stepFuel(a.manifest),
 		log:      options.Log.With("connector", a.manifest.Name, "digest", digest[:12]),
-		pools:    map[string]*pool{},
 	}
+	var spare *Instance
 	err := m.compile(ctx, module)
 	if err == nil {
-		m.spare, err = m.NewInstance(ctx)
+		spare, err = m.NewInstance(ctx)
 	}
 	if err != nil {
 		_ = m.Close(ctx) // why it cannot run matters more
 		return nil, err
 	}
+	m.spare.Store(spare)
 	return m, nil
 }
 
@@ -210,10 +213,8 @@ func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepReq
 		return nil, err
 	}
 	p := m.pool(tenant)
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, m.failure(Cancelled, "waiting for an instance", ctx.Err())
+	if err := p.enter(ctx); err != nil {
+		return nil, m.failure(Cancelled, "waiting for an instance", err)
 	}
 	defer func() { <-p.slots }()
 
@@ -231,7 +232,7 @@ func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepReq
 	if code := CodeOf(err); fresh || code == Cancelled || code == Timeout {
 		return reply, err
 	}
-	m.count(func(s *Stats) { s.Retries++ })
+	m.retries.Add(1)
 	m.log.Warn("a step is run again in a fresh instance", "tenant", tenant, "error", err, "mismatch", reply.GetMismatch() != nil)
 	if i, err = m.NewInstance(ctx); err != nil {
 		return nil, err
@@ -246,15 +247,9 @@ func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepReq
 
 // Stats is a snapshot.
 func (m *Module) Stats() Stats {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.stats
-}
-
-func (m *Module) count(f func(*Stats)) {
-	m.mu.Lock()
-	f(&m.stats)
-	m.mu.Unlock()
+	return Stats{
+		Steps: m.steps.Load(), Failures: m.failures.Load(), Retries: m.retries.Load(), Instances: int(m.instances.Load()),
+	}
 }
 
 // Close waits for the steps that are running and frees the module's instances
@@ -289,14 +284,26 @@ type pool struct {
 }
 
 func (m *Module) pool(tenant string) *pool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	p := m.pools[tenant]
-	if p == nil {
-		p = &pool{slots: make(chan struct{}, m.options.Instances)}
-		m.pools[tenant] = p
+	p, known := m.pools.Load(tenant)
+	if !known {
+		p, _ = m.pools.LoadOrStore(tenant, &pool{slots: make(chan struct{}, m.options.Instances)})
 	}
-	return p
+	return p.(*pool)
+}
+
+// enter waits for a slot.
+func (p *pool) enter(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}: // as it is nearly always, and cheaper than to wait
+		return nil
+	default:
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (p *pool) take(ctx context.Context, m *Module) (*Instance, error) {
@@ -308,18 +315,14 @@ func (p *pool) take(ctx context.Context, m *Module) (*Instance, error) {
 		return i, nil
 	}
 	p.mu.Unlock()
-	m.mu.Lock()
-	spare := m.spare
-	m.spare = nil
-	m.mu.Unlock()
-	if spare != nil {
+	if spare := m.spare.Swap(nil); spare != nil {
 		return spare, nil
 	}
 	return m.NewInstance(ctx)
 }
 
 func (p *pool) put(m *Module, i *Instance) {
-	m.count(func(s *Stats) { s.Steps++ })
+	m.steps.Add(1)
 	p.mu.Lock()
 	p.idle = append(p.idle, i)
 	p.mu.Unlock()
