@@ -80,36 +80,6 @@ func (x *Expr) UnknownFunctions() []string { return x.unknown }
 // order they are compiled: what its variables are compared with is among them.
 func (x *Expr) Literals() []Value { return x.literals }
 
-// Scope gives an expression its variables.
-type Scope interface {
-	// Lookup is the value of a variable; ok is false if there is none.
-	Lookup(name string) (v Value, ok bool)
-}
-
-// Texts is a Scope that has its variables as JSON texts. A condition that only
-// compares one with a string then reads it in place, which saves an allocation.
-type Texts interface {
-	// LookupJSON is the text of a variable, which is only read; ok is false if there is
-	// none, or none that is a text.
-	LookupJSON(name string) (text []byte, ok bool)
-}
-
-// Clock is a Scope that also knows the time. Without it now() and today() are null:
-// the package itself has no clock.
-type Clock interface {
-	// NowMS is the time in milliseconds since 1970 in UTC.
-	NowMS() int64
-}
-
-// Variables is a Scope of a map.
-type Variables map[string]Value
-
-// Lookup is the value of a variable.
-func (v Variables) Lookup(name string) (Value, bool) {
-	value, ok := v[name]
-	return value, ok
-}
-
 // Eval computes the expression. What goes wrong on the way gives null, as DMN has
 // it: a missing variable, a division by zero, operands of different types.
 func (x *Expr) Eval(scope Scope) Value {
@@ -156,98 +126,6 @@ func (x *Expr) evaluate(scope Scope, warnings *[]string) Value {
 	}
 	r.root.run = &r
 	return x.run(&r.root)
-}
-
-// Limits of one evaluation.
-const (
-	maxBudget   = 1 << 20 // for iterations, calls, and what is built, compared or searched
-	maxCalls    = 32      // nesting of function calls
-	maxWarnings = 8
-)
-
-// tooMuch warns of an evaluation beyond its budget.
-const tooMuch = "the expression takes too much work or memory"
-
-// run is one evaluation. Its root environment is inside it, which saves an
-// allocation.
-type run struct {
-	scope    Scope
-	budget   int32
-	calls    int32
-	warnings *[]string // nil: nobody asks
-	read     []reading // by the expression's variables; nil: none is read twice
-	root     env
-}
-
-// reading is a variable that was read from the scope.
-type reading struct {
-	value     Value
-	done, has bool
-}
-
-// variable reads a variable from the scope, once.
-func (r *run) variable(name string, slot int) (Value, bool) {
-	if r.scope == nil {
-		return Null, false
-	}
-	if slot < 0 || r.read == nil {
-		return r.scope.Lookup(name)
-	}
-	was := &r.read[slot]
-	if !was.done {
-		was.value, was.has = r.scope.Lookup(name)
-		was.done = true
-	}
-	return was.value, was.has
-}
-
-// spend takes from the budget. Once it is used up everything gives null.
-func (r *run) spend(n int) bool {
-	if int(r.budget) < n {
-		if r.budget >= 0 {
-			r.warn(tooMuch)
-		}
-		r.budget = -1
-		return false
-	}
-	r.budget -= int32(n)
-	return true
-}
-
-func (r *run) warn(parts ...string) Value {
-	if r.warnings != nil && len(*r.warnings) < maxWarnings {
-		*r.warnings = append(*r.warnings, strings.Join(parts, ""))
-	}
-	return Null
-}
-
-// env is a chain of local names, the innermost first.
-type env struct {
-	run    *run
-	parent *env
-	name   string
-	value  Value
-	fields bool // the value is a filter's item, whose fields are names too
-}
-
-func (e *env) bind(name string, v Value) *env {
-	return &env{run: e.run, parent: e, name: name, value: v}
-}
-
-// lookup finds a name in the environment or, as a variable with its slot, in the
-// scope.
-func (e *env) lookup(name string, slot int) (Value, bool) {
-	for ; e.parent != nil; e = e.parent {
-		if e.fields && e.run.spend(len(e.value.Entries())/8) {
-			if v, ok := e.value.Get(name); ok {
-				return v, true
-			}
-		}
-		if e.name == name {
-			return e.value, true
-		}
-	}
-	return e.run.variable(name, slot)
 }
 
 // compiler turns nodes into closures and collects the free names.

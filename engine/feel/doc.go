@@ -15,6 +15,6 @@
 // An expression is compiled once, at deployment, to closures; most conditions of a
 // flow are plain and then take no memory at all.
 //
-// Begin with Compile in compile.go, then grammar.go, node.go and plain.go;
+// Begin with Compile in compile.go, then grammar.go, node.go, run.go and plain.go;
 // builtin_*.go hold the functions. "make tck" scores it.
 package feel
