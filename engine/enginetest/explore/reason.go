@@ -33,7 +33,7 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "  %s %s\n", s.Element, s.Why)
 	}
 	if r.Bounded {
-		b.WriteString("  there is no end to where its tokens can stand, and not all of it was looked at\n")
+		b.WriteString("  not every standing was looked at: its tokens multiply\n")
 	}
 	return b.String()
 }

@@ -75,7 +75,7 @@ func (x *explorer) pilesUp(s *standing) bool {
 			continue // one for every item
 		}
 		if alike[at]++; alike[at] > mostAlike {
-			x.stand(s.at(t).el().ID, fmt.Sprintf("more than %d tokens come to it, and nothing bounds them", mostAlike), true)
+			x.stand(s.at(t).el().ID, fmt.Sprintf("gathers more than %d tokens at once", mostAlike), true)
 			return true
 		}
 	}

@@ -1,10 +1,12 @@
 package explore
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -69,13 +71,7 @@ func TestPaymentHubFlows(t *testing.T) {
 	table.WriteString(paymentHubHeader)
 	reached, ends := 0, 0
 	for _, name := range names {
-		files := [][]byte{flows[name]}
-		for _, called := range calls(flows[name]) {
-			if text, deployed := flows[called]; deployed {
-				files = append(files, text)
-			}
-		}
-		r, err := Explore(Setup{Tenant: tenant, Flow: id[name], Files: files, Unserved: jobs, NeverSet: variables})
+		r, err := Explore(Setup{Tenant: tenant, Flow: id[name], Files: withCalled(flows[name], flows), Unserved: jobs, NeverSet: variables})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,18 +85,70 @@ func TestPaymentHubFlows(t *testing.T) {
 	compare(t, "testdata/paymenthub.txt", table.String())
 }
 
-// calls are the flows that a file's processes call.
-func calls(file []byte) []string {
-	var ids []string
+const miwgHeader = `# The BPMN Model Interchange Working Group's models that need nothing to run here (see
+# engine/bpmn/testdata/miwg.txt), driven to every end event as Payment Hub EE's are
+# (paymenthub.txt). Those not marked executable are run as if they were.
+`
+
+// TestReferenceModels drives the models that can run.
+func TestReferenceModels(t *testing.T) {
+	var table strings.Builder
+	table.WriteString(miwgHeader)
+	files := shared(t, "miwg/*.bpmn")
+	texts := make([][]byte, len(files))
+	byID := make(map[string][]byte)
+	for i, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[i] = executable(text)
+		processes, _ := bpmn.Parse(texts[i])
+		for _, p := range processes {
+			byID[p.ID] = texts[i]
+		}
+	}
+	for i, file := range files {
+		processes, _ := bpmn.Parse(texts[i])
+		for _, p := range processes {
+			r, err := Explore(Setup{Tenant: tenant, Flow: p.ID, Files: withCalled(texts[i], byID)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(&table, "\n%s %s", filepath.Base(file), r)
+		}
+	}
+	if testing.Verbose() {
+		fmt.Print(strings.TrimPrefix(table.String(), miwgHeader))
+	}
+	compare(t, "testdata/miwg.txt", table.String())
+}
+
+var processTag = regexp.MustCompile(`<(?:\w+:)?process\s[^>]*>`)
+
+// executable marks every process of a file as executable.
+func executable(text []byte) []byte {
+	return processTag.ReplaceAllFunc(text, func(tag []byte) []byte {
+		tag = bytes.ReplaceAll(tag, []byte(` isExecutable="false"`), nil)
+		if bytes.Contains(tag, []byte("isExecutable=")) {
+			return tag
+		}
+		return bytes.Replace(tag, []byte("process "), []byte(`process isExecutable="true" `), 1)
+	})
+}
+
+// withCalled is a file and those of the flows that its processes call.
+func withCalled(file []byte, byID map[string][]byte) [][]byte {
+	files := [][]byte{file}
 	processes, _ := bpmn.Parse(file)
 	for _, p := range processes {
 		for i := range p.Elements {
-			if called := p.Elements[i].CalledElement.Static; called != "" {
-				ids = append(ids, called)
+			if text, deployed := byID[p.Elements[i].CalledElement.Static]; deployed {
+				files = append(files, text)
 			}
 		}
 	}
-	return ids
+	return files
 }
 
 // unserved reads what nobody does.
