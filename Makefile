@@ -87,9 +87,9 @@ tck: ## score FEEL on the compatibility kit (needs RAILHEAD_SHARED)
 	go test -count=1 -v -run '^TestCompatibilityKit$$' ./engine/feel
 
 .PHONY: flows
-flows: ## drive Payment Hub EE's flows to every end event (needs RAILHEAD_SHARED; REWRITE=1 writes the table)
+flows: ## drive Payment Hub EE's and the MIWG's flows to every end event (needs RAILHEAD_SHARED; REWRITE=1 writes the table)
 	@test -n '$(RAILHEAD_SHARED)' || { echo 'make flows needs RAILHEAD_SHARED, the folder of shared test data' >&2; exit 1; }
-	go test -count=1 -v -run '^TestPaymentHubFlows$$' ./engine/enginetest/explore $(if $(REWRITE),-rewrite)
+	go test -count=1 -v -run '^Test(PaymentHubFlows|ReferenceModels)$$' ./engine/enginetest/explore $(if $(REWRITE),-rewrite)
 
 FUZZTIME ?= 10s
 .PHONY: fuzz
