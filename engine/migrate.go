@@ -200,7 +200,8 @@ func (m *migration) checkToken(t *enginev1.Token) {
 				from.ID, t.N, m.from.process.Flows[t.ArrivedBy-1].ID, m.to.row.Version, to.ID)
 		}
 	}
-	if t.Job != 0 {
+	// Where both versions say the same, variables may have changed since.
+	if t.Job != 0 && from.JobType.String() != to.JobType.String() {
 		if job, found := get[*enginev1.Job](m.p.a, jobKey(m.p.row.Payment, t.Job)); found {
 			if jobType, ok := to.JobType.Eval(sight{p: m.p, from: t.Scope}); !ok || jobType != job.Type {
 				m.fault("%s: its job is of type %s, and that of %s would be of type %s", from.ID, quote(job.Type), to.ID, quote(to.JobType.String()))
@@ -391,19 +392,29 @@ func (m *migration) remap() {
 	}
 	p.row.Scopes[0].FlowVersion, p.row.FlowVersion = m.to.row.Version, m.to.row.Version
 	for _, t := range m.tokens() {
-		// An activity that has mappings only in the new version needs a scope to end.
-		to := &m.to.process.Elements[t.Element]
-		if len(to.Inputs)+len(to.Outputs) > 0 && p.mappings(t) == nil && (t.Job != 0 || t.UserTask != 0 || len(t.Waits) > 0 || p.holds(t)) {
-			local := p.newScope(&enginev1.Scope{Parent: t.Scope, Token: t.N, Local: true, Element: t.Element + 1})
-			m.scopes = append(m.scopes, local)
-			for _, s := range p.row.Scopes {
-				if s.Token == t.N && !s.Local {
-					s.Parent = local.N
-				}
-			}
-			t.Scope = local.N
+		m.openMappings(t)
+	}
+}
+
+// openMappings gives an activity that has mappings only in the new version the scope
+// it needs to end. Those of a loop belong to its rounds.
+func (m *migration) openMappings(t *enginev1.Token) {
+	p, to := m.p, &m.to.process.Elements[t.Element]
+	busy := t.Job != 0 || t.UserTask != 0 || len(t.Waits) > 0 || p.holds(t)
+	if len(to.Inputs)+len(to.Outputs) == 0 || p.mappings(t) != nil || !busy || to.Loop != nil && !p.inLoop(t) {
+		return
+	}
+	local := &enginev1.Scope{N: p.nextN(), Parent: t.Scope, Token: t.N, Local: true, Element: t.Element + 1}
+	for _, s := range p.row.Scopes {
+		if s.Token == t.N && !s.Local {
+			s.Parent = local.N
 		}
 	}
+	// What is around a scope stands before it.
+	around := slices.IndexFunc(p.row.Scopes, func(s *enginev1.Scope) bool { return s.N == t.Scope })
+	p.row.Scopes = slices.Insert(p.row.Scopes, around+1, local)
+	m.scopes = append(m.scopes, local)
+	t.Scope = local.N
 }
 
 // there tells whether a holder is still part of the payment.
