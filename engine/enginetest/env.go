@@ -62,6 +62,12 @@ func (e *Env) Apply(cmd *enginev1.Command) engine.Result {
 	return e.Engine.Apply(e.Tx, stamp, cmd)
 }
 
+// Later moves the clock.
+func (e *Env) Later(ms int64) { e.nowMS += ms }
+
+// Epoch is the term of the last leader.
+func (e *Env) Epoch() uint64 { return e.epoch }
+
 // Log returns everything applied so far.
 func (e *Env) Log() []Logged { return e.log }
 
