@@ -91,6 +91,15 @@ flows: ## drive Payment Hub EE's and the MIWG's flows to every end event (needs 
 	@test -n '$(RAILHEAD_SHARED)' || { echo 'make flows needs RAILHEAD_SHARED, the folder of shared test data' >&2; exit 1; }
 	go test -count=1 -v -run '^Test(PaymentHubFlows|ReferenceModels)$$' ./engine/enginetest/explore $(if $(REWRITE),-rewrite)
 
+SEED ?= 1
+SEEDS ?= 200
+STEPS ?= 2500
+ELEMENTS ?= 25
+.PHONY: sim
+sim: ## random flows and histories, and the second interpreter (SEED, SEEDS, STEPS, ELEMENTS)
+	go test -count=1 -v -timeout 0 -run '^Test(Simulation|RandomFlows|Twin|RandomPayments)$$' ./engine ./core/replica \
+	  -args -seed=$(SEED) -seeds=$(SEEDS) -steps=$(STEPS) -elements=$(ELEMENTS)
+
 FUZZTIME ?= 10s
 .PHONY: fuzz
 fuzz: ## fuzz every parser for FUZZTIME each (10s)

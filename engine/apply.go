@@ -131,6 +131,7 @@ type application struct {
 	undo   []undoRow
 	open   []*payment // payments loaded by this command
 	steps  int        // elements entered, against limitSteps
+	work   int        // done by expressions, against limitWork
 }
 
 // forget lets go of what a command held, and keeps the room it took unless that was
@@ -167,10 +168,10 @@ func (a *application) refuse(code, text string) {
 // refusal is blamed on the payment that was being worked on.
 func (a *application) guard(part func()) (f *fault) {
 	undo, events, hints, open := len(a.undo), len(a.events), len(a.hints), len(a.open)
-	meta, steps := a.meta, a.steps
-	a.steps = 0
+	meta, steps, work := a.meta, a.steps, a.work
+	a.steps, a.work = 0, 0
 	defer func() {
-		a.steps = steps
+		a.steps, a.work = steps, work
 		r := recover()
 		if r == nil {
 			return

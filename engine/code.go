@@ -59,6 +59,7 @@ const (
 // connector asks for.
 const (
 	limitSteps      = 10_000   // elements entered by one command
+	limitWork       = 32 << 20 // work of expressions and bytes of variables they read and give, by one command
 	limitTokens     = 1_000    // tokens of one payment
 	limitDepth      = 32       // flows calling flows
 	limitVariables  = 4 << 20  // bytes of variables of one payment

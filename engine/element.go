@@ -120,7 +120,7 @@ func (p *payment) script(f *flow, token *enginev1.Token) {
 	p.entered(el, token, "")
 	p.openLocal(f, token)
 	value := el.Script.Expression.Eval(sight{p: p, from: token.Scope})
-	p.finish(f, token, []*enginev1.Variable{{Name: el.Script.ResultVariable, Json: value.AppendJSON(nil)}}, nil)
+	p.finish(f, token, []*enginev1.Variable{{Name: el.Script.ResultVariable, Json: p.json(value)}}, nil)
 }
 
 // entered notes an element that the token only passes; took is the id of the

@@ -147,7 +147,7 @@ g -> e as stop`, engine.IncidentLoop, nil},
 exclusive g default=stop
 a -> g
 g -> a if ok
-g -> e as stop`, engine.IncidentTooLarge, []*enginev1.Variable{{Name: "v", Json: []byte(`"0123456789"`)}, {Name: "ok", Json: []byte("true")}}},
+g -> e as stop`, engine.IncidentLoop, []*enginev1.Variable{{Name: "v", Json: []byte(`"0123456789"`)}, {Name: "ok", Json: []byte("true")}}},
 		{"a list that holds itself twice, again and again", `pass a out=v:"[v, v]"
 exclusive g default=stop
 a -> g
@@ -189,6 +189,16 @@ start es of=again escalation=E interrupting=false
 throw et of=again escalation=E
 end ee of=again
 es -> et -> ee`, engine.IncidentLoop, nil},
+		{"an expression that takes all it may, ten thousand times", `pass a out=v:"count(for i in 1..1000000 return i)"
+exclusive g default=stop
+a -> g
+g -> a if ok
+g -> e as stop`, engine.IncidentTooLarge, []*enginev1.Variable{{Name: "ok", Json: []byte("true")}}},
+		{"a large variable, read ten thousand times", `pass a out=n:"count(v)"
+exclusive g default=stop
+a -> g
+g -> a if ok
+g -> e as stop`, engine.IncidentTooLarge, []*enginev1.Variable{{Name: "v", Json: []byte("[" + strings.Repeat("1,", 1_000_000) + "1]")}, {Name: "ok", Json: []byte("true")}}},
 		{"a text from an expression", `pass a out=v:"string join(for i in 1..10000000 return ""0123456789"")"
 a -> g
 exclusive g default=stop

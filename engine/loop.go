@@ -83,7 +83,7 @@ func (p *payment) endRound(f *flow, token *enginev1.Token, locals []*enginev1.Va
 		round := int(p.scope(token.Scope).Round)
 		outputs := make([][]byte, max(len(l.Outputs), round))
 		copy(outputs, l.Outputs)
-		outputs[round-1] = el.Loop.OutputElement.Eval(sight{p: p, from: token.Scope}).AppendJSON(nil)
+		outputs[round-1] = p.json(el.Loop.OutputElement.Eval(sight{p: p, from: token.Scope}))
 		l.Outputs = outputs
 	}
 	last := int(l.Completed) == len(l.Items)

@@ -12,7 +12,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 1, "first seed of the simulation")
-	seeds = flag.Uint64("seeds", 10, "how many seeds the simulation runs")
+	seeds = flag.Uint64("seeds", 5, "how many seeds the simulation runs")
 	steps = flag.Int("steps", 1500, "commands per seed")
 	size  = flag.Int("elements", 14, "elements, about, of a generated flow")
 )

@@ -128,8 +128,12 @@ func (s sight) Lookup(name string) (feel.Value, bool) {
 	if !found {
 		return feel.Null, false
 	}
+	s.p.spend(len(v.Json))
 	return decodeVariable(v)
 }
+
+// Spent implements feel.Meter.
+func (s sight) Spent(work int) { s.p.spend(work) }
 
 // LookupJSON implements feel.Texts.
 func (s sight) LookupJSON(name string) ([]byte, bool) {
@@ -148,6 +152,22 @@ func (s sight) variable(name string) (*enginev1.Variable, bool) {
 		}
 		scope = s.p.scope(scope.Parent)
 	}
+}
+
+// spend counts the work of a command: what expressions do, and the bytes of the
+// variables they read and give. Unlike steps it tells cheap elements from dear ones.
+func (p *payment) spend(work int) {
+	if p.a.work += work; p.a.work > limitWork {
+		panic(&fault{code: IncidentTooLarge, payment: p.row.Payment,
+			text: "The flow's expressions went through more than 32 MiB, or as much work, without waiting once."})
+	}
+}
+
+// json is what an expression gives to a variable.
+func (p *payment) json(value feel.Value) []byte {
+	text := value.AppendJSON(nil)
+	p.spend(len(text))
+	return text
 }
 
 func decodeVariable(v *enginev1.Variable) (feel.Value, bool) {
@@ -171,7 +191,7 @@ func (p *payment) openLocal(f *flow, token *enginev1.Token) {
 	token.Scope = local.N
 	for _, m := range el.Inputs {
 		value := m.Source.Value(sight{p: p, from: local.N})
-		local.Variables = mergeVariables(local.Variables, assign(local.Variables, m.Target, value))
+		local.Variables = mergeVariables(local.Variables, p.assign(local.Variables, m.Target, value))
 	}
 }
 
@@ -193,7 +213,7 @@ func (p *payment) closeLocal(f *flow, token *enginev1.Token, results []*enginev1
 	local.Variables = mergeVariables(local.Variables, results)
 	for _, m := range el.Outputs {
 		value := m.Source.Value(sight{p: p, from: local.N})
-		p.setVariables(token.Scope, assign(p.visible(token.Scope), m.Target, value))
+		p.setVariables(token.Scope, p.assign(p.visible(token.Scope), m.Target, value))
 	}
 	p.removeScope(local)
 }
@@ -226,15 +246,16 @@ func (p *payment) locals(token *enginev1.Token) []*enginev1.Variable {
 
 // assign sets a mapping's target, a.b.c writing into the context a, and returns
 // the variable that changes.
-func assign(vars []*enginev1.Variable, target []string, value feel.Value) []*enginev1.Variable {
+func (p *payment) assign(vars []*enginev1.Variable, target []string, value feel.Value) []*enginev1.Variable {
 	if len(target) > 1 {
 		var base feel.Value
 		if i, found := findVariable(vars, target[0]); found {
+			p.spend(len(vars[i].Json))
 			base, _ = decodeVariable(vars[i])
 		}
 		value = withPath(base, target[1:], value)
 	}
-	return []*enginev1.Variable{{Name: target[0], Json: value.AppendJSON(nil)}}
+	return []*enginev1.Variable{{Name: target[0], Json: p.json(value)}}
 }
 
 // withPath returns a context with the value set at a path; what is no context on

@@ -125,7 +125,13 @@ func (x *Expr) evaluate(scope Scope, warnings *[]string) Value {
 		r.read = make([]reading, len(x.variables))
 	}
 	r.root.run = &r
-	return x.run(&r.root)
+	v := x.run(&r.root)
+	if spent := maxBudget - int(r.budget); spent > smallWork {
+		if m, counts := scope.(Meter); counts {
+			m.Spent(spent)
+		}
+	}
+	return v
 }
 
 // compiler turns nodes into closures and collects the free names.

@@ -7,6 +7,7 @@ const (
 	maxBudget   = 1 << 20 // for iterations, calls, and what is built, compared or searched
 	maxCalls    = 32      // nesting of function calls
 	maxWarnings = 8
+	smallWork   = 1000 // of an evaluation that a Meter is not told of
 )
 
 // tooMuch warns of an evaluation beyond its budget.

@@ -14,6 +14,14 @@ type Texts interface {
 	LookupJSON(name string) (text []byte, ok bool)
 }
 
+// Meter is a Scope that counts the work done for it, to bound many evaluations
+// together. Small ones are not told.
+type Meter interface {
+	// Spent is told the work of an evaluation; a unit is a step of a for expression,
+	// a call, or an item that was built, compared or searched.
+	Spent(work int)
+}
+
 // Clock is a Scope that also knows the time. Without it now() and today() are null:
 // the package itself has no clock.
 type Clock interface {
