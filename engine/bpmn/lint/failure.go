@@ -162,7 +162,8 @@ func (l *linter) failed(reported map[int]bool, from, source int, variable, code,
 		if e.Index != source && (again[e.Index] || l.settles(e, variable) || undone && e.JobType.IsSet()) {
 			continue
 		}
-		if finishes(e) && l.result(e) == enginev1.Result_RESULT_COMPLETED && !reported[e.Index] {
+		// An end inside a sub-process counts too, once it is marked.
+		if e.Kind == bpmn.KindEnd && l.result(e) == enginev1.Result_RESULT_COMPLETED && !reported[e.Index] {
 			reported[e.Index] = true
 			l.report(e.Index, e.ID, code, "this end is marked completed and is reached after %s; lead that way to an end of another result, or let somebody decide", after)
 		}
