@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/cockroachdb/apd/v3"
 )
 
 // FromJSON is the value of one JSON text. Literals, integers and strings without
@@ -45,7 +47,7 @@ func scalar(text []byte) (Value, bool) {
 		}
 		return String(string(s)), true
 	}
-	return smallInteger(text)
+	return smallNumber(text)
 }
 
 // plainText is what stands between the quotes of a JSON string of ASCII without
@@ -63,23 +65,35 @@ func plainText(text []byte) ([]byte, bool) {
 	return text[1:last], true
 }
 
-func smallInteger(text []byte) (Value, bool) {
+// smallNumber reads a number of at most 18 digits without an exponent, such as an
+// amount.
+func smallNumber(text []byte) (Value, bool) {
 	digits := text
 	if digits[0] == '-' {
 		digits = digits[1:]
 	}
-	if len(digits) == 0 || len(digits) > 18 || digits[0] == '0' && len(text) > 1 {
+	if len(digits) == 0 || len(digits) > 19 || digits[0] == '0' && len(digits) > 1 && digits[1] != '.' {
 		return Null, false
 	}
-	n := int64(0)
-	for _, c := range digits {
-		if c < '0' || c > '9' {
+	n, point := int64(0), -1
+	for i, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			n = n*10 + int64(c-'0')
+		case c == '.' && point < 0 && i > 0 && i < len(digits)-1:
+			point = i
+		default:
 			return Null, false
 		}
-		n = n*10 + int64(c-'0')
 	}
 	if len(digits) < len(text) {
 		n = -n
+	}
+	switch {
+	case point >= 0:
+		return number(apd.New(n, int32(point+1-len(digits)))), true
+	case len(digits) > 18:
+		return Null, false
 	}
 	return Int(n), true
 }

@@ -17,6 +17,8 @@ func TestJSON(t *testing.T) {
 		{`9223372036854775807`, `9223372036854775807`},
 		{`9223372036854775808`, `9223372036854775808`},
 		{`100.50`, `100.50`},
+		{`-0.050`, `-0.050`},
+		{`-0.0`, `0`},
 		{`1.0`, `1.0`}, // a number keeps the places it was written with
 		{`1e3`, `1000`},
 		{`1E-3`, `0.001`},
@@ -72,13 +74,18 @@ func TestValuesAsJSON(t *testing.T) {
 
 // FuzzFromJSON: what is read can be written and read again to the same text.
 func FuzzFromJSON(f *testing.F) {
-	for _, text := range []string{`{"a":[1,-2.50,"x\n",null,true]}`, `1e10`, `"\ud800"`, `[[[]]]`} {
+	for _, text := range []string{`{"a":[1,-2.50,"x\n",null,true]}`, `-0.050`, `99999999999999999.9`, `999999999999999999.9`, `0.0`, `1e10`, `"\ud800"`, `[[[]]]`} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		v, err := FromJSON(text)
 		if err != nil {
 			return
+		}
+		if v.kind == KindNumber { // the short way and the long one
+			if want, ok := parseNumber(strings.TrimSpace(string(text))); !ok || want.String() != v.String() {
+				t.Fatalf("%q is read as %s, want %s", text, v, want)
+			}
 		}
 		written := v.AppendJSON(nil)
 		again, err := FromJSON(written)
