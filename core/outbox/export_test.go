@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -357,7 +358,7 @@ func TestPeek(t *testing.T) {
 		t.Fatal(err)
 	}
 	h, err := peek(b)
-	if want := (eventHead{1, 1, ev.Kind, "t", 1 << 62, 77}); err != nil || h != want {
+	if want := (eventHead{1, 1, ev.Kind, []byte("t"), 1 << 62, 77}); err != nil || !reflect.DeepEqual(h, want) {
 		t.Fatalf("%v, %v, want %v", h, err, want)
 	}
 	for cut := range 12 {

@@ -32,7 +32,7 @@ const (
 type eventHead struct {
 	cluster, incarnation uint64
 	kind                 enginev1.EventKind
-	tenant               string
+	tenant               []byte // of the encoded event
 	payment, seq         uint64
 }
 
@@ -62,7 +62,7 @@ func peek(event []byte) (h eventHead, err error) {
 		case 6:
 			h.kind = enginev1.EventKind(value)
 		case 7:
-			h.tenant = string(rest[:value])
+			h.tenant = rest[:value]
 		case 8:
 			h.payment = value
 		case 9:
@@ -75,24 +75,40 @@ func peek(event []byte) (h eventHead, err error) {
 	return h, nil
 }
 
+// outgoing is a Kafka record and what it points at, in one piece of memory: the
+// export makes several for each payment.
+type outgoing struct {
+	record  kgo.Record
+	headers [2]kgo.RecordHeader
+	text    [4*maxDigits + 3 + 2*maxDigits]byte // the id, the sequence, the key
+}
+
+const maxDigits = 20 // of a uint64
+
 // kafka makes a Kafka record of an event. Its key keeps what belongs together in
 // one partition and so in order: a payment's events, a tenant's acts.
 func (h eventHead) kafka(rec Record) *kgo.Record {
-	id := strconv.AppendUint(make([]byte, 0, 32), h.cluster, 10)
-	id = strconv.AppendUint(append(id, '-'), h.incarnation, 10)
-	id = strconv.AppendUint(append(id, '-'), rec.Index, 10)
-	id = strconv.AppendUint(append(id, '-'), uint64(rec.N), 10)
-	r := &kgo.Record{
-		Value: rec.Value,
-		Headers: []kgo.RecordHeader{
-			{Key: HeaderID, Value: id},
-			{Key: HeaderSeq, Value: strconv.AppendUint(nil, h.seq, 10)},
-		},
+	o := new(outgoing)
+	text := o.text[:0]
+	// since cuts what was appended off, so that appending to it would copy it.
+	since := func(at int) []byte { return text[at:len(text):len(text)] }
+	for i, n := range [...]uint64{h.cluster, h.incarnation, rec.Index, uint64(rec.N)} {
+		if i > 0 {
+			text = append(text, '-')
+		}
+		text = strconv.AppendUint(text, n, 10)
 	}
+	o.headers[0] = kgo.RecordHeader{Key: HeaderID, Value: since(0)}
+	at := len(text)
+	text = strconv.AppendUint(text, h.seq, 10)
+	o.headers[1] = kgo.RecordHeader{Key: HeaderSeq, Value: since(at)}
+	o.record.Value, o.record.Headers = rec.Value, o.headers[:]
 	if engine.Audit(h.kind) {
-		r.Topic, r.Key = TopicAudit, []byte(h.tenant)
+		o.record.Topic, o.record.Key = TopicAudit, append([]byte{}, h.tenant...)
 	} else {
-		r.Topic, r.Key = TopicEvents, strconv.AppendUint(nil, h.payment, 10)
+		at := len(text)
+		text = strconv.AppendUint(text, h.payment, 10)
+		o.record.Topic, o.record.Key = TopicEvents, since(at)
 	}
-	return r
+	return &o.record
 }

@@ -148,11 +148,17 @@ func (l *Log) check(s *segment, size int64) error {
 
 func (l *Log) path(s *segment) string { return filepath.Join(l.dir, s.name()) }
 
-// Append adds a record. It only fills a buffer; Flush hands it to the file. The
-// value is copied.
-func (l *Log) Append(index uint64, n uint32, event *enginev1.Event) {
+// Append adds events of one log index, numbered from n on. It only fills a buffer;
+// Flush hands it to the file. The events are encoded here and not kept.
+func (l *Log) Append(index uint64, n uint32, events ...*enginev1.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for i, event := range events {
+		l.append(index, n+uint32(i), event)
+	}
+}
+
+func (l *Log) append(index uint64, n uint32, event *enginev1.Event) {
 	if len(l.segments) == 0 || l.end.Offset-l.current().start.Offset >= uint64(l.segmentBytes) {
 		l.roll()
 	}

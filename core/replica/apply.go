@@ -97,9 +97,9 @@ func (a *applier) entry(log *raft.Log, hints *[]engine.Hint) *applied {
 	for i, cmd := range entry.Commands {
 		r := a.machine.Apply(&s.writer, stamp, cmd)
 		result.replies[i] = r.Reply
+		a.outbox.Append(log.Index, stamp.N, r.Events...)
+		stamp.N += uint32(len(r.Events))
 		for _, ev := range r.Events {
-			a.outbox.Append(log.Index, stamp.N, ev)
-			stamp.N++
 			if ev.Kind == enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED {
 				a.ended.tell(ev.Payment)
 			}

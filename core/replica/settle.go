@@ -54,19 +54,17 @@ func (s *store) settleRows(part []*entry) {
 	t := s.tables[part[0].key.Table]
 	var atRest []*entry
 	for _, e := range part {
-		if t.find(e.key) != e {
-			continue
-		}
 		switch {
 		case e.row == nil:
-			t.remove(e.key)
+			t.drop(e)
 		case t.layout.Cold:
-			t.remove(e.key)
-			t.absent++
-			if e.key.Compare(t.last) > 0 {
-				t.last = e.key
+			if t.drop(e) {
+				t.absent++
+				if e.key.Compare(t.last) > 0 {
+					t.last = e.key
+				}
 			}
-		default:
+		case t.find(e.key) == e:
 			atRest = s.rest(t, e, atRest)
 		}
 	}

@@ -36,7 +36,16 @@ type item struct {
 	*entry
 }
 
-func itemLess(x, y item) bool { return x.key.Compare(y.key) < 0 }
+// itemLess is Key.Compare of keys of one table, most of which have no text.
+func itemLess(x, y item) bool {
+	if x.key.S != y.key.S {
+		return x.key.S < y.key.S
+	}
+	if x.key.A != y.key.A {
+		return x.key.A < y.key.A
+	}
+	return x.key.B < y.key.B
+}
 
 // table is the part of one table that is in memory.
 type table struct {
@@ -117,6 +126,24 @@ func (t *table) remove(key engine.Key) {
 		return
 	}
 	t.tree.Delete(item{key: key})
+}
+
+// drop removes the entry, and reports whether it was there: a newer one of the
+// same key stays.
+func (t *table) drop(e *entry) bool {
+	if t.rows != nil {
+		if t.rows[e.key] != e {
+			return false
+		}
+		delete(t.rows, e.key)
+		return true
+	}
+	was, found := t.tree.Delete(item{key: e.key})
+	if found && was.entry != e {
+		t.tree.ReplaceOrInsert(was)
+		return false
+	}
+	return found
 }
 
 // len counts the keys in memory, tombstones included.
