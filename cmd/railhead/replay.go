@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -333,12 +332,15 @@ func versionText(f replay.Flow) string {
 
 // replayRemarks say in sentences what came of a replay.
 func replayRemarks(r *replay.Result) []string {
-	var lines []string
-	switch differ := len(slices.DeleteFunc(slices.Clone(r.Steps), func(s replay.Step) bool { return s.Was != nil && s.Is != nil })); {
-	case differ == 0:
-		lines = append(lines, fmt.Sprintf("the same life: %d events", len(r.Steps)))
-	default:
-		lines = append(lines, fmt.Sprintf("another life: %d of %d events differ", differ, len(r.Steps)))
+	differ := 0
+	for _, s := range r.Steps {
+		if s.Was == nil || s.Is == nil {
+			differ++
+		}
+	}
+	lines := []string{fmt.Sprintf("the same life: %d events", len(r.Steps))}
+	if differ > 0 {
+		lines = []string{fmt.Sprintf("another life: %d of %d events differ", differ, len(r.Steps))}
 	}
 	if r.Until != nil {
 		lines = append(lines, fmt.Sprintf("run up to event %d, %s: what led to it left no event to run again", r.Until.Seq, kindText(r.Until)))

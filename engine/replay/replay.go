@@ -72,6 +72,9 @@ var (
 	ErrFlow       = errors.New("replay: the flow cannot be deployed")
 )
 
+// mostSteps bounds a replay whose flow has a timer that never rests.
+const mostSteps = 100_000
+
 // epoch is the term of the one leader a replay has.
 const epoch = 1
 
@@ -140,7 +143,7 @@ func Run(c Case) (*Result, error) {
 		return nil, err
 	}
 	last := events[len(events)-1].TimeMs
-	for p.step(last) {
+	for n := 0; n < mostSteps && p.step(last); n++ {
 	}
 	r := &Result{Events: p.events, Ended: p.instance() == nil, Refused: p.refused, Until: until}
 	r.Steps = compare(events, p.events)

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/railhead-hub/railhead/engine/bpmn"
@@ -211,8 +212,8 @@ func (m *model) firstAnswers(at place) []answer {
 	needed := m.needed()
 	for i, a := range found {
 		whole := answer{}
-		merge(whole, needed)
-		merge(whole, a)
+		maps.Copy(whole, needed)
+		maps.Copy(whole, a)
 		found[i] = whole
 	}
 	return found

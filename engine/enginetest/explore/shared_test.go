@@ -157,7 +157,7 @@ func unserved(t *testing.T) (jobs, variables []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		switch kind, name, _ := strings.Cut(line, " "); kind {
 		case "job":
 			jobs = append(jobs, name)

@@ -1,6 +1,7 @@
 package explore
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,7 +40,7 @@ func answers(routes []route) []answer {
 			a, touched, ok := g.satisfy(r.demands)
 			possible = possible && ok
 			if touched && ok {
-				merge(base, a)
+				maps.Copy(base, a)
 			}
 		}
 		if possible {
@@ -51,8 +52,8 @@ func answers(routes []route) []answer {
 			}
 			for _, a := range g.variants() {
 				changed := answer{}
-				merge(changed, base)
-				merge(changed, a)
+				maps.Copy(changed, base)
+				maps.Copy(changed, a)
 				add(changed)
 			}
 		}
@@ -61,12 +62,6 @@ func answers(routes []route) []answer {
 		found = append(found, answer{})
 	}
 	return found
-}
-
-func merge(into, from answer) {
-	for name, v := range from {
-		into[name] = v
-	}
 }
 
 // group is a set of expressions that share variables, directly or through others.
