@@ -241,7 +241,7 @@ func (a *attempt) step() (*sdkv1.StepReply, error) {
 	}
 	begun := time.Now()
 	reply, err := a.binding.Module.Step(a.ctx, a.job.Tenant, &a.room.request)
-	a.Metrics.stepped(a.job.Connector, time.Since(begun))
+	a.lane.metrics.stepped(time.Since(begun))
 	switch {
 	case err != nil && a.ctx.Err() != nil:
 		return nil, errDropped
@@ -293,7 +293,7 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 
 // finished deals with what the engine made of the outcome.
 func (a *attempt) finished(cmd *enginev1.FinishJob, reply *enginev1.Event) error {
-	a.Metrics.finished(a.job.Connector, outcomeName(cmd))
+	a.lane.metrics.finished(outcomeOf(cmd))
 	if reply.Kind != enginev1.EventKind_EVENT_KIND_REJECTED {
 		return nil
 	}
@@ -369,18 +369,6 @@ func (a *attempt) settledAnswer(key string) []byte {
 		IdempotencyKey: a.effectUUID(key, number, 0),
 		Reason:         "an enquiry has found it done; what was answered then is lost",
 	}}})
-}
-
-func outcomeName(cmd *enginev1.FinishJob) string {
-	switch cmd.Outcome.(type) {
-	case *enginev1.FinishJob_Complete:
-		return "complete"
-	case *enginev1.FinishJob_BpmnError:
-		return "bpmn_error"
-	case *enginev1.FinishJob_Doubt:
-		return "doubt"
-	}
-	return "fail"
 }
 
 // origin names an effect of this attempt and carries the answers that no command

@@ -7,6 +7,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
@@ -54,4 +57,23 @@ func BenchmarkSeed(b *testing.B) {
 	for n := uint64(0); b.Loop(); n++ {
 		appendSeed(room[:0], mac, jobID{n, 1}, 1)
 	}
+}
+
+// BenchmarkCount is what a job costs the metrics: looked up for each job, and once
+// for all.
+func BenchmarkCount(b *testing.B) {
+	m := NewMetrics(prometheus.NewRegistry())
+	b.Run("each", func(b *testing.B) {
+		for b.Loop() {
+			m.steps.WithLabelValues("bank").Observe(0.001)
+			m.ended.WithLabelValues("bank", "complete").Inc()
+		}
+	})
+	b.Run("once", func(b *testing.B) {
+		c := m.connector("bank")
+		for b.Loop() {
+			c.stepped(time.Millisecond)
+			c.finished(outcomeComplete)
+		}
+	})
 }

@@ -10,5 +10,6 @@
 // It does not decide what a payment does next; engine does. It does not serve
 // requests from outside; core/ingress does.
 //
-// Begin with Leader.Run, then attempt.go, which is the life of one job's attempt.
+// Begin with Leader.Lead, then stepper.go, which gives jobs their first step, and
+// attempt.go, which is the rest of the life of one job's attempt.
 package leader

@@ -14,6 +14,7 @@ type lane struct {
 	waiting []jobID
 	active  int
 	queued  bool // in lanes.turn
+	metrics *connectorMetrics
 }
 
 type laneKey struct{ tenant, connector string }
@@ -41,6 +42,7 @@ type lanes struct {
 	active  int
 	workers int // most jobs at once
 	share   int // most jobs of one lane at once
+	metrics *Metrics
 	closed  bool
 }
 
@@ -54,10 +56,10 @@ const (
 	jobAgain
 )
 
-func newLanes(workers, share int) *lanes {
+func newLanes(workers, share int, metrics *Metrics) *lanes {
 	l := &lanes{
 		byKey: make(map[laneKey]*lane), known: make(map[jobID]jobState),
-		workers: workers, share: share,
+		workers: workers, share: share, metrics: metrics,
 	}
 	l.more = sync.NewCond(&l.mu)
 	return l
@@ -80,7 +82,7 @@ func (l *lanes) add(jobs []*enginev1.Job) {
 		if ln == nil || key.tenant != job.Tenant || key.connector != job.Connector {
 			key = laneKey{job.Tenant, job.Connector}
 			if ln = l.byKey[key]; ln == nil {
-				ln = &lane{}
+				ln = &lane{metrics: l.metrics.connector(job.Connector)}
 				l.byKey[key] = ln
 			}
 		}

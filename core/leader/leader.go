@@ -158,7 +158,7 @@ func (l *Leader) Lead(ctx context.Context) error {
 		return err
 	}
 	t.log = l.Logger.With("epoch", t.epoch)
-	t.lanes = newLanes(l.Workers, l.LaneShare)
+	t.lanes = newLanes(l.Workers, l.LaneShare, l.Metrics)
 	l.setTerm(t)
 	defer l.setTerm(nil)
 

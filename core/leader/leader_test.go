@@ -447,7 +447,7 @@ func TestASilentPeerDoesNotStopTheRest(t *testing.T) {
 	release := make(chan struct{})
 	var most, active atomic.Int32
 	var served sync.Map
-	l := newLanes(4, 2)
+	l := newLanes(4, 2, nil)
 	silent := func(id jobID) bool { return id.n == 1 }
 	work := func(one task) {
 		served.Store(one.id, true)

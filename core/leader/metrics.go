@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
 // Metrics are the leader's. A nil Metrics counts nothing.
@@ -31,15 +33,58 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 	return m
 }
 
-func (m *Metrics) stepped(connector string, took time.Duration) {
-	if m != nil {
-		m.steps.WithLabelValues(connector).Observe(took.Seconds())
+// outcome is how an attempt ended, for counting.
+type outcome uint8
+
+const (
+	outcomeComplete outcome = iota
+	outcomeFail
+	outcomeBpmnError
+	outcomeDoubt
+	outcomes
+)
+
+var outcomeNames = [outcomes]string{"complete", "fail", "bpmn_error", "doubt"}
+
+func outcomeOf(cmd *enginev1.FinishJob) outcome {
+	switch cmd.Outcome.(type) {
+	case *enginev1.FinishJob_Complete:
+		return outcomeComplete
+	case *enginev1.FinishJob_BpmnError:
+		return outcomeBpmnError
+	case *enginev1.FinishJob_Doubt:
+		return outcomeDoubt
+	}
+	return outcomeFail
+}
+
+// connectorMetrics are one connector's, looked up once, since that is dearer than
+// to count. A nil *connectorMetrics counts nothing.
+type connectorMetrics struct {
+	steps prometheus.Observer
+	ended [outcomes]prometheus.Counter
+}
+
+func (m *Metrics) connector(name string) *connectorMetrics {
+	if m == nil {
+		return nil
+	}
+	c := &connectorMetrics{steps: m.steps.WithLabelValues(name)}
+	for o := range c.ended {
+		c.ended[o] = m.ended.WithLabelValues(name, outcomeNames[o])
+	}
+	return c
+}
+
+func (c *connectorMetrics) stepped(took time.Duration) {
+	if c != nil {
+		c.steps.Observe(took.Seconds())
 	}
 }
 
-func (m *Metrics) finished(connector, outcome string) {
-	if m != nil {
-		m.ended.WithLabelValues(connector, outcome).Inc()
+func (c *connectorMetrics) finished(o outcome) {
+	if c != nil {
+		c.ended[o].Inc()
 	}
 }
 
