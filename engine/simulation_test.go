@@ -30,7 +30,7 @@ func TestRandomFlows(t *testing.T) {
 			small, err := one.Shrink(err)
 			t.Fatalf("go test ./engine -run TestRandomFlows -seed=%d -seeds=1 -steps=%d -elements=%d: %v", s, small.Steps*5, small.Shape.Elements, err)
 		}
-		if testing.Verbose() && (s-*seed+1)%100 == 0 {
+		if (s-*seed+1)%10 == 0 {
 			t.Logf("%d seeds, %d payments ended", s-*seed+1, all.Seen[enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED])
 		}
 	}

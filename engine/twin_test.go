@@ -8,6 +8,7 @@ import (
 
 // TestTwin compares the engine with a second, simple interpreter on random flows.
 func TestTwin(t *testing.T) {
+	t.Logf("go test ./engine -run TestTwin -seed=%d -seeds=%d -elements=%d", *seed, *seeds, *size)
 	kinds := make(map[string]int)
 	for s := *seed; s < *seed+4**seeds; s++ {
 		var failure error
@@ -22,6 +23,9 @@ func TestTwin(t *testing.T) {
 		}
 		if failure != nil {
 			t.Fatalf("go test ./engine -run TestTwin -seed=%d -seeds=1: %v", s, failure)
+		}
+		if (s-*seed+1)%100 == 0 {
+			t.Logf("%d seeds: %v", s-*seed+1, kinds)
 		}
 	}
 	t.Log(kinds)
