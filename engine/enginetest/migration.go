@@ -1,7 +1,7 @@
 package enginetest
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -77,21 +77,21 @@ func (m *Migrations) Migrate() (engine.Result, bool, error) {
 		return res, true, err
 	}
 	row, _ = m.Tx.Get(key)
-	if was, is := standingOf(before), standingOf(row); was != is {
-		return res, true, fmt.Errorf("payment %x of flow %s has changed from %s to %s", before.Payment, before.Flow, was, is)
+	if after := row.(*enginev1.Instance); !bytes.Equal(standing(before), standing(after)) {
+		return res, true, fmt.Errorf("payment %x of flow %s has changed from %s to %s", before.Payment, before.Flow, m.where(before), m.where(after))
 	}
 	return res, true, nil
 }
 
-// standingOf is a payment's row but for the count of its events.
-func standingOf(row engine.Row) string {
-	in := *row.(*enginev1.Instance)
+// standing is a payment's row but for the count of its events.
+func standing(row *enginev1.Instance) []byte {
+	in := *row
 	in.LastSeq = 0
-	text, err := json.Marshal(&in)
+	b, err := in.MarshalVTStrict()
 	if err != nil {
-		panic(err) // a row is plain data
+		panic(err) // every row has an encoding
 	}
-	return string(text)
+	return b
 }
 
 func (m *Migrations) migrate(in *enginev1.Instance) (engine.Result, error) {
