@@ -104,7 +104,7 @@ func (a *application) unserved(tenant string, processes []*bpmn.Process) []strin
 	for _, p := range processes {
 		for i := range p.Elements {
 			el := &p.Elements[i]
-			if el.Kind != bpmn.KindJob || el.JobType.Expr != nil {
+			if !el.JobType.IsSet() || el.JobType.Expr != nil {
 				continue
 			}
 			if _, served := get[*enginev1.JobRoute](a, jobRouteKey(tenant, el.JobType.Static)); !served {
