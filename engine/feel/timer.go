@@ -117,7 +117,7 @@ func clip(s string) string {
 		return s
 	}
 	end := 80
-	for !utf8.RuneStart(s[end]) {
+	for end > 0 && !utf8.RuneStart(s[end]) { // down to none, in a text that is not UTF-8
 		end--
 	}
 	return s[:end] + "…"
