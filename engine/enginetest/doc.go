@@ -12,4 +12,12 @@
 // Env.Handle lists the verbs, each with an example. RunScripts runs the files of a
 // folder; with -rewrite it writes what happened, and the diff is then to be read
 // and understood before it is committed.
+//
+// A simulation begins with a seed. Generate draws flows from it that use every
+// element and in which every payment can end; a Workload lives a random history on
+// them, of jobs, messages, time and operators, and drains it at the end. Simulation
+// crashes nodes on the way and compares replicas; Comparison runs the same flows on
+// the engine and on twin, the second interpreter; core/replica runs the workload on
+// the real store. "make sim" does all three; a seed that fails is printed with the
+// command that runs it again.
 package enginetest

@@ -7,13 +7,17 @@
 // It shares with the engine what it does not doubt, the parsed process and FEEL,
 // and none of its code for execution.
 //
-// The subset: none start events; service and receive tasks, undefined tasks,
-// exclusive, parallel and event-based gateways, links, timer and message catch
-// events, boundary timers and messages interrupting and not, call activities,
-// mappings, ends with results and terminate.
+// The subset is what generated flows use: every element the engine runs but message,
+// timer and signal start events of a process. Time, messages, signals, finished jobs
+// and user tasks, and errors of jobs are given to it by the caller.
 //
 // How it differs, on purpose: one payment at a time, so no correlation between
-// payments and no buffered messages; a job is completed or not, without attempts,
-// effects and doubt; no incidents, so flows that need a person are left out; no
-// limits; an overdue cycle is not skipped, since time here stops at every timer.
+// payments and no buffered messages; signals come at once, those a payment throws
+// nowhere; a job is completed or ends with an error, without attempts, effects and
+// doubt; where a person would have to look it stops (Stuck); it has no limits but
+// one against going round for ever; and no operator, so nothing is cancelled, moved
+// or migrated.
+//
+// Begin with payment.go, then element.go; gateway.go, inside.go (sub-processes and
+// loops) and throw.go (errors, escalations, compensation) are one subject each.
 package twin
