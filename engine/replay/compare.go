@@ -31,7 +31,12 @@ func beside(kind enginev1.EventKind) bool {
 // decides.
 func line(ev *enginev1.Event) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%v %s %s %s %s %s %v %d %d", ev.Kind, ev.Element, ev.Name, ev.Type, ev.Key, ev.Code, ev.Result, ev.Attempt, ev.DueMs)
+	key, due := ev.Key, ev.DueMs
+	switch ev.Kind {
+	case enginev1.EventKind_EVENT_KIND_USER_TASK_COMPLETED, enginev1.EventKind_EVENT_KIND_USER_TASK_CANCELLED:
+		key, due = "", 0 // who had the task by then, and until when: claims are not run again
+	}
+	fmt.Fprintf(&b, "%v %s %s %s %s %s %v %d %d", ev.Kind, ev.Element, ev.Name, ev.Type, key, ev.Code, ev.Result, ev.Attempt, due)
 	for _, v := range ev.Variables {
 		fmt.Fprintf(&b, " %s=%s", v.Name, v.Json)
 	}

@@ -127,13 +127,18 @@ func (p *player) act(in *input) func() {
 			}}})
 		}
 	case enginev1.EventKind_EVENT_KIND_JOB_RETRIED:
-		job := find(p, engine.TableJob, func(j *enginev1.Job) bool {
-			return p.made[j.N] == in.job && j.State != enginev1.JobState_JOB_STATE_READY
-		})
+		job := find(p, engine.TableJob, func(j *enginev1.Job) bool { return p.made[j.N] == in.job })
 		if job == nil {
 			return nil
 		}
 		return func() {
+			if job.State == enginev1.JobState_JOB_STATE_READY {
+				// Its connector had put it to sleep, which is not run again.
+				p.apply(&enginev1.Command{Verb: &enginev1.Command_Sleep{Sleep: &enginev1.Sleep{
+					DurationMs: lifetimeMS,
+					Origin:     &enginev1.Origin{Payment: p.payment, Job: job.N, Attempt: job.Attempt, Epoch: epoch, Ordinal: 1},
+				}}})
+			}
 			p.apply(&enginev1.Command{Verb: &enginev1.Command_RetryJob{RetryJob: &enginev1.RetryJob{
 				Payment: p.payment, Job: job.N, Retries: mostRetries, Actor: by(ev),
 			}}})

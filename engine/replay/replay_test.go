@@ -17,9 +17,12 @@ func TestRandomLives(t *testing.T) {
 	for seed := range uint64(4) {
 		tx := enginetest.NewMemTx()
 		w := enginetest.NewWorkload(tx, seed)
+		if seed%2 == 1 {
+			w = enginetest.NewRandomWorkload(tx, seed, enginetest.Shape{Flows: 3, Elements: 20})
+		}
 		events := make(map[uint64][]*enginev1.Event)
 		var order []uint64
-		for range 1500 {
+		for range 1000 {
 			for _, ev := range w.Step().Events {
 				if ev.Payment != 0 && ev.Seq != 0 {
 					if ev.Seq == 1 {
@@ -38,10 +41,11 @@ func TestRandomLives(t *testing.T) {
 		for _, payment := range order {
 			c := replay.Case{Events: events[payment]}
 			for _, f := range flows {
-				if f.ID == c.Events[0].Type {
-					c.Flow = f
-				} else {
+				switch {
+				case f.ID != c.Events[0].Type:
 					c.Called = append(c.Called, f)
+				case f.Version == c.Events[0].Number:
+					c.Flow = f
 				}
 			}
 			r, err := replay.Run(c)
