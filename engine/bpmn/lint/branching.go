@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,9 +66,7 @@ func (l *linter) branching(e *bpmn.Element) *branching {
 			b.known = b.known && c.constant
 			continue
 		}
-		for v, kind := range c.kinds {
-			b.kinds[v] = kind
-		}
+		maps.Copy(b.kinds, c.kinds)
 		for v := range c.null {
 			b.nullable[v] = true
 		}
