@@ -137,18 +137,27 @@ func timelineText(e *opsv1.TimelineEntry) string {
 	if l := e.GetLatency(); l != nil {
 		add("in %s", l.AsDuration().Round(time.Millisecond))
 	}
-	add("key %s", e.GetKey())
+	switch e.GetKind() {
+	case "user_task_created", "user_task_completed", "user_task_cancelled":
+		add("for %s", e.GetKey())
+	case "user_task_changed": // its text names the person
+	default:
+		add("key %s", e.GetKey())
+	}
 	add("%s", enumText(e.GetResult().String(), "PAYMENT_RESULT_"))
 	add("%s", e.GetCode())
 	add("%s", e.GetText())
-	if e.GetKind() == "token_moved" {
+	switch e.GetKind() {
+	case "token_moved":
 		add("from %s", e.GetName())
-	}
-	if e.GetKind() == "payment_migrated" {
+	case "payment_migrated":
 		add("to version %d", e.GetNumber())
-	}
-	if e.GetKind() == "job_retried" {
+	case "job_retried":
 		add("attempt %d", e.GetAttempt())
+	case "compensation_started":
+		add("%d handlers", e.GetNumber())
+	case "compensating":
+		add("undoes %s", e.GetName())
 	}
 	if e.GetActor() != "" {
 		add("by %s", e.GetActor()+reasonText(e.GetReason()))

@@ -60,3 +60,24 @@ func TestTimelineHasAllPages(t *testing.T) {
 		t.Errorf("%s", out.String())
 	}
 }
+
+// TestTimelineSaysWhatPeopleDid holds that an operator's and a person's acts read as
+// sentences do.
+func TestTimelineSaysWhatPeopleDid(t *testing.T) {
+	for want, e := range map[string]*opsv1.TimelineEntry{
+		"from hold  by ada: told the payer":                     {Kind: "token_moved", Element: "done", Name: "hold", Actor: "ada", Reason: "told the payer"},
+		"transfer  from version 1, hold to block  to version 2": {Kind: "payment_migrated", Type: "transfer", Number: 2, Text: "from version 1, hold to block"},
+		"block-funds  attempt 3  by ada: bank is back":          {Kind: "job_retried", Type: "block-funds", Attempt: 3, Actor: "ada", Reason: "bank is back"},
+		"2 handlers":                           {Kind: "compensation_started", Number: 2},
+		"undoes hold":                          {Kind: "compensating", Element: "release", Name: "hold"},
+		"for ada":                              {Kind: "user_task_created", Key: "ada", Number: 5},
+		"given to “bob”  by chief":             {Kind: "user_task_changed", Key: "bob", Text: "given to “bob”", Actor: "chief"},
+		"for bob  by bob  sets approved":       {Kind: "user_task_completed", Key: "bob", Actor: "bob", Variables: []*opsv1.Variable{{Name: "approved", Json: "true"}}},
+		"by ada: asked the payer  sets helped": {Kind: "variables_set", Actor: "ada", Reason: "asked the payer", Variables: []*opsv1.Variable{{Name: "helped", Json: "true"}}},
+		"by ada: sent in error":                {Kind: "payment_cancelling", Actor: "ada", Reason: "sent in error"},
+	} {
+		if got := timelineText(e); got != want {
+			t.Errorf("%s: %q, want %q", e.GetKind(), got, want)
+		}
+	}
+}
