@@ -120,7 +120,7 @@ func (p *payment) endLoop(f *flow, token *enginev1.Token, scope *enginev1.Scope)
 			if i > 0 {
 				json = append(json, ',')
 			}
-			if i < len(scope.Loop.Outputs) && scope.Loop.Outputs[i] != nil {
+			if i < len(scope.Loop.Outputs) && len(scope.Loop.Outputs[i]) > 0 {
 				json = append(json, scope.Loop.Outputs[i]...)
 			} else {
 				json = append(json, "null"...)
