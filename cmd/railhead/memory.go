@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// garbageBytes may gather in a node before the collector runs, or twice what is
+// garbageBytes may gather in a node before the collector runs, or 5/4 of what is
 // live, whichever is more. A node allocates for every payment and keeps little:
-// by Go's rule, which is once what is live, it would collect several times a
+// by Go's rule, which is as much as is live, it would collect several times a
 // second and spend a fifth of its work on that.
 const garbageBytes = 256 << 20
 
@@ -48,7 +48,7 @@ func paceGC(ctx context.Context) {
 
 // gcPercent is GOGC for so many live bytes.
 func gcPercent(live uint64) int {
-	const least, most = 200, 1600
+	const least, most = 125, 1600
 	return int(min(max(garbageBytes*100/max(live, 1), least), most))
 }
 
