@@ -119,7 +119,10 @@ func (p *payment) catch(f *flow, token *enginev1.Token, code string, of func(*bp
 		scope := p.body(token.Scope)
 		var starts []int
 		for _, i := range f.eventSubs(scope) {
-			starts = append(starts, f.process.Elements[i].SubStart)
+			// What an event sub-process throws is not for itself to catch.
+			if i != int(token.Element) {
+				starts = append(starts, f.process.Elements[i].SubStart)
+			}
 		}
 		if i := match(f, starts, code, of); i >= 0 {
 			return catcher{holder{scope: scope}, f, &f.process.Elements[i]}, true

@@ -206,8 +206,9 @@ func (p *payment) closeLocal(f *flow, token *enginev1.Token, results []*enginev1
 	el := &f.process.Elements[token.Element]
 	token.Scope = local.Parent
 	if len(el.Outputs) == 0 {
+		// A result named as a mapped variable changes that one, which ends here.
+		p.setVariables(local.N, results)
 		p.removeScope(local)
-		p.setVariables(token.Scope, results)
 		return
 	}
 	local.Variables = mergeVariables(local.Variables, results)

@@ -62,7 +62,9 @@ func (p *Payment) caught(verb string, t *token, code string, of func(*bpmn.Eleme
 		}
 		var starts []int
 		for _, i := range t.room.eventSubs() {
-			starts = append(starts, process.Elements[i].SubStart)
+			if i != t.element().Index {
+				starts = append(starts, process.Elements[i].SubStart)
+			}
 		}
 		if i := pick(starts); i >= 0 {
 			p.eventSub(t.room, i, vars)

@@ -76,7 +76,9 @@ func (p *Payment) results(t *token, vars map[string]feel.Value) {
 	t.locals = nil
 	if len(el.Outputs) == 0 {
 		for name, v := range vars {
-			t.write(name, v)
+			if _, mapped := own[name]; !mapped {
+				t.write(name, v)
+			}
 		}
 		return
 	}
