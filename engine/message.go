@@ -299,9 +299,7 @@ func (a *application) takeBuffered(k Key, tenant, name, flow string) *enginev1.B
 	if !found {
 		return nil
 	}
-	i := slices.IndexFunc(row.Messages, func(m *enginev1.BufferedMessage) bool {
-		return m.ExpiresMs > a.stamp.TimeMS && !slices.Contains(m.TakenBy, flow)
-	})
+	i := a.nextBuffered(row, flow)
 	if i < 0 {
 		return nil
 	}
@@ -317,6 +315,13 @@ func (a *application) takeBuffered(k Key, tenant, name, flow string) *enginev1.B
 	}
 	a.putCorrelation(k, row)
 	return m
+}
+
+// nextBuffered is the place of the oldest message that the flow may still take, or -1.
+func (a *application) nextBuffered(row *enginev1.Correlation, flow string) int {
+	return slices.IndexFunc(row.Messages, func(m *enginev1.BufferedMessage) bool {
+		return m.ExpiresMs > a.stamp.TimeMS && !slices.Contains(m.TakenBy, flow)
+	})
 }
 
 func (a *application) unsubscribe(tenant string, payment uint64, w *enginev1.Wait) {

@@ -1,10 +1,6 @@
 package engine
 
-import (
-	"slices"
-
-	enginev1 "github.com/railhead-hub/railhead/engine/v1"
-)
+import enginev1 "github.com/railhead-hub/railhead/engine/v1"
 
 // A message starts a flow that begins with it. With a correlation key, only one
 // payment of the flow started by that key runs at a time: a message that comes
@@ -43,9 +39,10 @@ func (a *application) startByMessage(tenant, id, name, key string, vars []*engin
 	}
 }
 
-// startFrom starts a flow at a start event that is not the none start event; a
-// payment that cannot be started leaves no trace but its refusal.
-func (a *application) startFrom(f *flow, tenant string, start int, vars []*enginev1.Variable, key string) {
+// startFrom starts a flow at a start event that is not the none start event, and
+// reports whether it did; a payment that cannot be started leaves no trace but its
+// refusal.
+func (a *application) startFrom(f *flow, tenant string, start int, vars []*enginev1.Variable, key string) bool {
 	fault := a.guard(func() {
 		p := a.begin(f, tenant, start, vars, func(row *enginev1.Instance) { row.MessageKey = key })
 		if key != "" {
@@ -59,28 +56,48 @@ func (a *application) startFrom(f *flow, tenant string, start int, vars []*engin
 			Code: fault.code, Text: fault.text,
 		})
 	}
+	return fault == nil
 }
 
 // freeMessageStart lets the next message start the flow, now that the payment that
-// held it back has ended. A timer does it, so that one command starts one payment.
+// held it back has ended.
 func (p *payment) freeMessageStart() {
-	a, row := p.a, p.row
+	row := p.row
 	if row.MessageKey == "" {
 		return
 	}
-	k := messageStartKey(row.Tenant, row.Flow, row.MessageKey)
-	a.delete(k)
-	f := a.flow(row.Tenant, row.Flow, 0)
+	p.a.delete(messageStartKey(row.Tenant, row.Flow, row.MessageKey))
+	p.a.awaitNextStart(row.Tenant, row.Flow, row.MessageKey)
+}
+
+// awaitNextStart sets a timer if a message waits to start the flow, so that one
+// command starts one payment.
+func (a *application) awaitNextStart(tenant, id, key string) {
+	f := a.flow(tenant, id, 0)
 	if f == nil {
 		return
 	}
+	if _, waits := a.heldBack(f, tenant, key); waits {
+		a.addTimer(max(a.stamp.TimeMS, 1), dueOfStarts, &enginev1.Due{
+			Kind: enginev1.TimerKind_TIMER_KIND_MESSAGE_START, Subject: messageStartKey(tenant, id, key).S,
+		})
+	}
+}
+
+// heldBack is the start event of a flow for which the oldest message under a key
+// waits.
+func (a *application) heldBack(f *flow, tenant, key string) (start int, waits bool) {
+	oldest := uint64(0)
 	for _, i := range f.process.MessageStart {
-		waiting, found := get[*enginev1.Correlation](a, correlationKey(row.Tenant, f.process.Elements[i].Message.Name.Static, row.MessageKey))
-		if found && slices.ContainsFunc(waiting.Messages, func(m *enginev1.BufferedMessage) bool { return !slices.Contains(m.TakenBy, row.Flow) }) {
-			a.addTimer(max(a.stamp.TimeMS, 1), dueOfStarts, &enginev1.Due{Kind: enginev1.TimerKind_TIMER_KIND_MESSAGE_START, Subject: k.S})
-			return
+		row, found := get[*enginev1.Correlation](a, correlationKey(tenant, f.process.Elements[i].Message.Name.Static, key))
+		if !found {
+			continue
+		}
+		if m := a.nextBuffered(row, f.process.ID); m >= 0 && (!waits || row.Messages[m].N < oldest) {
+			start, waits, oldest = i, true, row.Messages[m].N
 		}
 	}
+	return start, waits
 }
 
 // startHeldBack starts a flow by the oldest message that waits for it.
@@ -90,11 +107,13 @@ func (a *application) startHeldBack(d *enginev1.Due) {
 	if _, busy := get[*enginev1.MessageStart](a, messageStartKey(tenant, id, key)); busy || f == nil {
 		return
 	}
-	for _, i := range f.process.MessageStart {
-		name := f.process.Elements[i].Message.Name.Static
-		if m := a.takeBuffered(correlationKey(tenant, name, key), tenant, name, id); m != nil {
-			a.startFrom(f, tenant, i, m.Variables, key)
-			return
-		}
+	start, waits := a.heldBack(f, tenant, key)
+	if !waits {
+		return
+	}
+	name := f.process.Elements[start].Message.Name.Static
+	m := a.takeBuffered(correlationKey(tenant, name, key), tenant, name, id)
+	if !a.startFrom(f, tenant, start, m.Variables, key) {
+		a.awaitNextStart(tenant, id, key) // no payment will end and see to the others
 	}
 }

@@ -23,6 +23,7 @@ func Check(tx engine.Tx) error {
 	c.subscriptions()
 	c.messages()
 	c.starts()
+	c.messageStarts()
 	c.incidents()
 	c.effects()
 	c.userTasks()
@@ -162,6 +163,27 @@ func (c *checker) starts() {
 	c.each(engine.TableReceipt, func(k engine.Key, row engine.Row) {
 		r := row.(*enginev1.Receipt)
 		check(k.A, r.Tenant, r.Channel, r.ClientKey)
+	})
+}
+
+// messageStarts checks that a flow started by a key is held back by the payment that
+// runs, and by no other.
+func (c *checker) messageStarts() {
+	key := func(in *enginev1.Instance) string { return in.Tenant + "\x00" + in.Flow + "\x00" + in.MessageKey }
+	for payment, in := range c.instances {
+		if in.MessageKey == "" {
+			continue
+		}
+		row, found := c.tx.Get(engine.Key{Table: engine.TableMessageStart, S: key(in)})
+		if !found || row.(*enginev1.MessageStart).Payment != payment {
+			c.fail("payment %x, started by key %q, holds no other back", payment, in.MessageKey)
+		}
+	}
+	c.each(engine.TableMessageStart, func(k engine.Key, row engine.Row) {
+		payment := row.(*enginev1.MessageStart).Payment
+		if in := c.instances[payment]; in == nil || key(in) != k.S {
+			c.fail("payment %x holds back %q, by which it was not started", payment, k.S)
+		}
 	})
 }
 
