@@ -265,7 +265,9 @@ func (x *tx) change(key engine.Key, row engine.Row) {
 		if old == nil && row == nil {
 			return
 		}
-		e = &entry{key: key, generation: s.generation, stored: old != nil, digest: e.digest}
+		// A row that was deleted there stays covered: until that is written, the disk
+		// holds what it was.
+		e = &entry{key: key, generation: s.generation, stored: true, digest: e.digest}
 		t.set(e)
 		t.dirty = append(t.dirty, e)
 	}

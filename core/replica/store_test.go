@@ -245,6 +245,44 @@ func TestFrozenRowsStay(t *testing.T) {
 	}
 }
 
+// TestADeletedRowStaysDeleted: a row on the disk is deleted, and while no checkpoint
+// has seen that, its key comes and goes once more. What the disk still holds must
+// not show through.
+func TestADeletedRowStaysDeleted(t *testing.T) {
+	for id := range engine.Layouts {
+		t.Run(engine.Layouts[id].Name, func(t *testing.T) {
+			s := openRestless(t, func() int { return 0 })
+			s.resident = 0
+			row := func() engine.Row { return engine.Layouts[id].New() }
+			gone, other := engine.Key{Table: id, A: 1}, engine.Key{Table: id, A: 2}
+			s.Put(gone, row())
+			s.Put(other, row())
+			s.move(4) // both are on the disk only
+			s.Delete(gone)
+			s.freeze()
+			s.Put(gone, row())
+			s.Delete(gone)
+			check := func() {
+				t.Helper()
+				if _, found := s.Get(gone); found {
+					t.Error("Get finds it")
+				}
+				s.Ascend(engine.Key{Table: id}, func(k engine.Key, _ engine.Row) bool {
+					if k == gone {
+						t.Error("Ascend finds it")
+					}
+					return true
+				})
+			}
+			check()
+			s.write()
+			check()
+			s.move(4)
+			check()
+		})
+	}
+}
+
 // TestShortLivesCostNothing shows that rows which come and go within a
 // generation reach neither the checkpoint nor, for long, memory.
 func TestShortLivesCostNothing(t *testing.T) {

@@ -19,8 +19,9 @@ type entry struct {
 	// size is how many bytes the key and the row take in the checkpoint, once they
 	// are in it.
 	size uint32
-	// stored says that the checkpoint, once every earlier generation is in it,
-	// holds a row under this key.
+	// stored says that the checkpoint, or an earlier generation on its way there, may
+	// hold a row under this key: memory does not let go of the entry before its own
+	// generation is written.
 	stored bool
 	// touched says that the row changed since the state hash last looked.
 	touched bool
