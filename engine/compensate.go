@@ -126,8 +126,7 @@ func (p *payment) compensating(token *enginev1.Token) bool {
 // undoNext undoes, for an operator who cancels, the innermost scope that has
 // completed something, and ends the payment when none is left.
 func (p *payment) undoNext() {
-	for i := len(p.row.Scopes) - 1; i >= 0; i-- {
-		scope := p.row.Scopes[i]
+	for _, scope := range slices.Backward(p.row.Scopes) {
 		if len(scope.Done) == 0 {
 			continue
 		}

@@ -35,7 +35,7 @@ func (r *round) index(ctx context.Context) (uint64, error) {
 	mine := r.next
 	if !r.busy {
 		r.busy = true
-		go r.run()
+		go r.run() //nolint:gosec // one asks for many: it outlives the request that began it
 	}
 	r.mu.Unlock()
 	select {

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -107,7 +106,7 @@ func agree(t *testing.T, in []byte) {
 		t.Fatalf("%q: net/http reads the body %q, %v", in, body, err)
 	}
 	// Handed on, the bytes mean the same: only the case of names has changed.
-	if !bytes.EqualFold(given, in) || !strings.HasSuffix(string(given), string(rest)) {
+	if !bytes.EqualFold(given, in) || !bytes.HasSuffix(given, rest) {
 		t.Fatalf("%q: became %q", in, given)
 	}
 }

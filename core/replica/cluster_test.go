@@ -207,7 +207,7 @@ func TestConfirm(t *testing.T) {
 	// Stopping a member does not take back what it has answered.
 	eventually(t, func() error {
 		if err := leader.Confirm(ctx, epoch, time.Time{}); !errors.Is(err, ErrNotLeader) {
-			return fmt.Errorf("a leader that is alone is confirmed: %v", err)
+			return fmt.Errorf("a leader that is alone is confirmed: %w", err)
 		}
 		return nil
 	})

@@ -97,7 +97,7 @@ var (
 
 // read takes in one answer.
 func (c *client) read() (status int, body []byte, err error) {
-	end := -1
+	var end int
 	for searched := 0; ; {
 		if at := bytes.Index(c.in[searched:], blankLine); at >= 0 {
 			end = searched + at + len(blankLine)

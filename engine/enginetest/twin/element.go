@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/railhead-hub/railhead/engine/bpmn"
@@ -197,9 +198,7 @@ func (p *Payment) call(t *token) {
 	if el.PropagateParent {
 		vars = t.visible()
 	}
-	for name, v := range vars {
-		t.inside.Vars[name] = v
-	}
+	maps.Copy(t.inside.Vars, vars)
 	p.send(&token{room: t.inside, by: -1}, t.inside.process.Start[0])
 }
 
