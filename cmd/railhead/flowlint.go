@@ -69,7 +69,7 @@ mean is read from FLOW.ends.yaml beside FLOW.bpmn, as "flow deploy" does;
 Exit code 3 if any file would be refused, or has a problem of the severity of
 --fail-on or worse.`,
 		Example: `  railhead flow lint examples/flows/*.bpmn
-  railhead flow lint flows/*.bpmn --connectors bin/connectors/*.wasm --fail-on warning
+  railhead flow lint flows/*.bpmn --connectors bin/connectors/ams-bank.wasm,plugins/scheme/mojaloop --fail-on warning
   railhead flow lint flows/*.bpmn --active --tenant greenbank --json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if o.rules {

@@ -125,6 +125,7 @@ PAYMENT is the UUID, the hub's number or, with --client-tenant, the client key.`
 			return printPayment(a.out, p)
 		},
 	}
+	cmd.ValidArgsFunction = a.completes(a.standing)
 	cmd.Flags().BoolVar(&timeline, "timeline", false, "everything that happened, from opsd")
 	cmd.Flags().StringVar(&tenant, "client-tenant", "", "PAYMENT is a client key of this `tenant`")
 	cmd.Flags().StringVar(&channel, "channel", "paymenthub", "with --client-tenant: the channel whose key it is")
@@ -144,6 +145,9 @@ func (a *app) paymentList() *cobra.Command {
   railhead payment list --in-flight       asks the core, when opsd is away`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if size < 1 || size > 1000 {
+				return usagef("--limit is from 1 to 1000, not %d", size)
+			}
 			ctx, cancel := a.call(cmd.Context())
 			defer cancel()
 			if inFlight || incidents {

@@ -59,7 +59,8 @@ flows come from the node. --save keeps both in a file, --from reads one instead.
 is the UUID or the hub's number.
 
 "=" marks an event of both lives, "-" one that does not happen any more, "+" one that is
-new. What connectors did inside their jobs is not run again and not shown.`,
+new. What connectors did inside their jobs is not run again and not shown. A payment
+that went on in another version (migrate) is run up to there.`,
 		Example: `  railhead payment replay 7f0c… --reason 'ticket 4711'
   railhead payment replay 7f0c… --flow-version 3 --reason 'would the new version have held?'
   railhead payment replay 7f0c… --file draft.bpmn --reason 'ticket 4711'`,
@@ -111,6 +112,7 @@ new. What connectors did inside their jobs is not run again and not shown.`,
 			return err
 		},
 	}
+	cmd.ValidArgsFunction = a.completes(a.standing)
 	flags := cmd.Flags()
 	flags.Uint32Var(&version, "flow-version", 0, "run this version; the recorded one unless set")
 	flags.StringVar(&file, "file", "", "run the flow in this BPMN `file` instead of a deployed version")
@@ -383,7 +385,7 @@ func eventText(ev *enginev1.Event) string {
 		}
 		parts = append(parts, "sets "+strings.Join(names, " "))
 	}
-	return strings.Join(parts, "  ")
+	return oneLine(parts)
 }
 
 // replayJSON is what came of a replay for programs.

@@ -33,6 +33,9 @@ func (a *app) taskList() *cobra.Command {
   railhead task list --assignee ada --due-before 2026-11-20T18:00:00Z --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if limit < 1 {
+				return usagef("--limit is a number from 1, not %d", limit)
+			}
 			if before != "" {
 				at, err := time.Parse(time.RFC3339, before)
 				if err != nil {
@@ -118,13 +121,15 @@ func (a *app) taskGet() *cobra.Command {
 // printTask shows a task and what it sees.
 func printTask(w io.Writer, found *corev1.GetUserTaskResponse) error {
 	task := found.GetTask()
-	t := newTable(w, "task", task.GetName())
-	t.row("payment", fmt.Sprintf("%s %d", task.GetPayment(), task.GetTask()))
+	t := newTable(w, "task", "of")
+	t.row(task.GetTask(), task.GetPayment())
+	t.row("name", task.GetName())
 	t.row("flow", fmt.Sprintf("%s, at %s, tenant %s", task.GetFlow(), task.GetElement(), task.GetTenant()))
 	t.row("assignee", task.GetAssignee())
 	t.row("groups", strings.Join(task.GetCandidateGroups(), " "))
 	t.row("users", strings.Join(task.GetCandidateUsers(), " "))
 	t.row("priority", task.GetPriority())
+	t.row("created", clockTime(task.GetCreatedMs()))
 	t.row("due", clockTime(task.GetDueMs()))
 	t.row("follow up", clockTime(task.GetFollowUpMs()))
 	t.row("form", task.GetFormKey())

@@ -147,6 +147,9 @@ func timelineText(e *opsv1.TimelineEntry) string {
 	add("%s", enumText(e.GetResult().String(), "PAYMENT_RESULT_"))
 	add("%s", e.GetCode())
 	add("%s", e.GetText())
+	if due := e.GetDueTime(); due != nil {
+		add("due %s", clockTime(due.AsTime().UnixMilli()))
+	}
 	switch e.GetKind() {
 	case "token_moved":
 		add("from %s", e.GetName())
@@ -155,7 +158,7 @@ func timelineText(e *opsv1.TimelineEntry) string {
 	case "job_retried":
 		add("attempt %d", e.GetAttempt())
 	case "compensation_started":
-		add("%d handlers", e.GetNumber())
+		add("handlers: %d", e.GetNumber())
 	case "compensating":
 		add("undoes %s", e.GetName())
 	}
@@ -173,6 +176,11 @@ func timelineText(e *opsv1.TimelineEntry) string {
 		add("events %d", e.GetSeq())
 		add("to %d have not arrived", to)
 	}
+	return oneLine(parts)
+}
+
+// oneLine joins particulars and cuts what would wrap on most screens.
+func oneLine(parts []string) string {
 	text := strings.Join(parts, "  ")
 	if r := []rune(text); len(r) > 110 {
 		text = string(r[:109]) + "…"
@@ -205,7 +213,10 @@ func printPayment(w io.Writer, p *corev1.GetPaymentResponse) error {
 	fmt.Fprintf(w, "payment  %s (%d)\nflow     %s version %d, tenant %s\nstate    %s", info.GetPayment(), info.GetKey(),
 		info.GetFlow(), info.GetFlowVersion(), info.GetTenant(), info.GetState())
 	if info.GetResult() != corev1.Result_RESULT_UNSPECIFIED {
-		fmt.Fprintf(w, ", %s %s at %s", enumText(info.GetResult().String(), "RESULT_"), info.GetCode(), info.GetEndElement())
+		fmt.Fprintf(w, ", %s", strings.TrimSpace(enumText(info.GetResult().String(), "RESULT_")+" "+info.GetCode()))
+		if end := info.GetEndElement(); end != "" { // a cancelled payment has none
+			fmt.Fprintf(w, " at %s", end)
+		}
 	}
 	fmt.Fprintf(w, "\nstarted  %s\nended    %s\n", clockTime(info.GetStartedMs()), clockTime(info.GetEndedMs()))
 	if info.GetClientKey() != "" {
@@ -317,7 +328,13 @@ func (a *app) listInFlight(ctx context.Context, tenant string, incidents bool, s
 	for _, p := range list.GetPayments() {
 		t.row(p.GetPayment(), p.GetKey(), p.GetTenant(), p.GetFlow(), p.GetState(), clockTime(p.GetStartedMs()))
 	}
-	return t.flush()
+	if err := t.flush(); err != nil {
+		return err
+	}
+	if list.GetNextAfter() != 0 {
+		fmt.Fprintln(a.err, "there may be more: raise --limit or narrow the filter")
+	}
+	return nil
 }
 
 // waitEnded polls a payment until it has ended, and reports what became of it.
