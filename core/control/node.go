@@ -77,7 +77,10 @@ func forwardable(cmd *enginev1.Command) bool {
 		return v.Emit.Origin == nil
 	case *enginev1.Command_PutTenant, *enginev1.Command_Deploy, *enginev1.Command_InstallConnector,
 		*enginev1.Command_ActivateConnector, *enginev1.Command_ResolveIncident, *enginev1.Command_CancelPayment,
-		*enginev1.Command_SetVersion, *enginev1.Command_ReleaseEffects:
+		*enginev1.Command_SetVersion, *enginev1.Command_ReleaseEffects,
+		*enginev1.Command_Broadcast, *enginev1.Command_SetVariables, *enginev1.Command_RetryJob,
+		*enginev1.Command_MoveToken, *enginev1.Command_MigratePayment,
+		*enginev1.Command_ClaimUserTask, *enginev1.Command_UpdateUserTask, *enginev1.Command_CompleteUserTask:
 		return true
 	}
 	return false
