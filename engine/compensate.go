@@ -47,12 +47,17 @@ func (p *payment) compensate(f *flow, token *enginev1.Token, el *bpmn.Element) b
 			return true
 		})
 		// An event sub-process undoes what the scope around it has completed.
-		if scope.Flow != "" || scope.Loop != nil || scope.Compensation || f.process.Elements[scope.Element-1].Kind != bpmn.KindEventSub {
+		if !f.isEventSub(scope) {
 			break
 		}
 		scope = p.body(scope.Parent)
 	}
 	return p.beginUndo(el.ID, token.Scope, token.N, undo)
+}
+
+// isEventSub tells whether a scope is the inside of an event sub-process.
+func (f *flow) isEventSub(scope *enginev1.Scope) bool {
+	return scope.Flow == "" && scope.Loop == nil && !scope.Compensation && f.process.Elements[scope.Element-1].Kind == bpmn.KindEventSub
 }
 
 // handlers lists what has to be undone of a completed activity. An activity's own
@@ -83,12 +88,22 @@ func (p *payment) beginUndo(element string, parent, token uint32, undo []*engine
 	return true
 }
 
+// stillDone gives back what a compensation that is interrupted has not undone, the
+// handler under way included, so that the next one finds it.
+func (p *payment) stillDone(compensation *enginev1.Scope) {
+	f, scope := p.flowOf(compensation), p.body(compensation.Parent)
+	for f.isEventSub(scope) {
+		scope = p.body(scope.Parent)
+	}
+	scope.Done = append(slices.Clip(scope.Done), compensation.Undo...)
+	slices.SortFunc(scope.Done, func(a, b *enginev1.Compensable) int { return cmp.Compare(a.N, b.N) })
+}
+
 // nextUndo starts the next handler, or goes on behind the compensation.
 func (p *payment) nextUndo(scope *enginev1.Scope) {
 	f := p.flowOf(scope)
 	if last := len(scope.Undo) - 1; last >= 0 {
 		c := scope.Undo[last]
-		scope.Undo = scope.Undo[:last]
 		done := &f.process.Elements[c.Element]
 		handler := &f.process.Elements[done.CompensatedBy]
 		local := p.newScope(&enginev1.Scope{Parent: scope.N, Local: true, Variables: c.Variables})

@@ -133,6 +133,7 @@ func (p *payment) consume(token *enginev1.Token) {
 	p.closeScopeWaits(scope)
 	switch {
 	case scope.Compensation:
+		scope.Undo = scope.Undo[:len(scope.Undo)-1]
 		p.nextUndo(scope)
 	case scope.Parent == 0:
 		p.end()
@@ -197,6 +198,9 @@ func (p *payment) dropInside(token *enginev1.Token) {
 // dropScope removes a scope with all its tokens and the scopes below it.
 func (p *payment) dropScope(scope *enginev1.Scope) {
 	p.closeScopeWaits(scope)
+	if scope.Compensation {
+		p.stillDone(scope)
+	}
 	p.dropTokens(scope, 0)
 	p.removeScope(scope)
 }

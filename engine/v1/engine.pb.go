@@ -3599,7 +3599,7 @@ type Scope struct {
 	// Activities completed here that have a compensation handler, or hold some that
 	// do, oldest first.
 	Done []*Compensable `protobuf:"bytes,12,rep,name=done,proto3" json:"done,omitempty"`
-	// Of a compensation: what is still to be undone, the next one last.
+	// Of a compensation: what is still to be undone, the one under way last.
 	Undo         []*Compensable `protobuf:"bytes,13,rep,name=undo,proto3" json:"undo,omitempty"`
 	Compensation bool           `protobuf:"varint,14,opt,name=compensation,proto3" json:"compensation,omitempty"`
 	// An interrupting event sub-process has begun here; no other will.
