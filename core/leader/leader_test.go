@@ -106,6 +106,23 @@ func TestAJobWithoutEffects(t *testing.T) {
 	}
 }
 
+// TestALeaderThatStays: while a leader hands over, nothing can be proposed. If that
+// comes to nothing, the term goes on, and so must its jobs.
+func TestALeaderThatStays(t *testing.T) {
+	c := newCluster(t, "http://127.0.0.1:1", "ask", func(*guest) *sdkv1.Outcome { return complete() })
+	var refused atomic.Int32
+	c.log.onPropose(func(cmd *enginev1.Command) (bool, error) {
+		if cmd.GetFinishJob() != nil && refused.Add(1) == 1 {
+			return false, replica.ErrNotLeader
+		}
+		return true, nil
+	})
+	c.elect()
+	if r := c.receipt(c.start("a")); r.Code != "paid" {
+		t.Fatalf("%v %s", r.Result, r.Code)
+	}
+}
+
 func TestMoneyIsIntendedThenMoved(t *testing.T) {
 	bank := newLedger(t)
 	c := newCluster(t, bank.URL, "ask", book)

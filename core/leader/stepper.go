@@ -223,10 +223,11 @@ func (t *term) panicked(of task, p any) {
 func (t *term) settle(of task, err error) {
 	t.lanes.forget(of)
 	switch {
-	case err == nil, errors.Is(err, errDropped), errors.Is(err, replica.ErrNotLeader), t.ctx.Err() != nil:
-	case errors.Is(err, errParked), errors.Is(err, replica.ErrUnknown):
+	case err == nil, errors.Is(err, errDropped), t.ctx.Err() != nil:
+	case errors.Is(err, errParked), errors.Is(err, replica.ErrUnknown), errors.Is(err, replica.ErrNotLeader):
 		// After an unknown result the row says what happened. If an effect was
-		// intended and not performed it is taken for in doubt, which is safe.
+		// intended and not performed it is taken for in doubt, which is safe. A leader
+		// that hands over proposes nothing, and stays if that fails.
 		t.later(of.id, time.Second)
 	default:
 		t.log.Error("an attempt could not be worked on", "payment_key", of.id.payment, "job", of.id.n, "err", err)
