@@ -73,13 +73,15 @@ func (f *flow) handlers(list []*enginev1.Compensable, c *enginev1.Compensable, a
 	return list
 }
 
+func byCompletion(a, b *enginev1.Compensable) int { return cmp.Compare(a.N, b.N) }
+
 // beginUndo runs handlers in a scope of their own. It reports false when there are
 // none.
 func (p *payment) beginUndo(element string, parent, token uint32, undo []*enginev1.Compensable) bool {
 	if len(undo) == 0 {
 		return false
 	}
-	slices.SortFunc(undo, func(a, b *enginev1.Compensable) int { return cmp.Compare(a.N, b.N) })
+	slices.SortFunc(undo, byCompletion)
 	p.tell(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_COMPENSATION_STARTED, Element: element, Token: token, Number: uint32(len(undo)),
 	})
@@ -96,7 +98,7 @@ func (p *payment) stillDone(compensation *enginev1.Scope) {
 		scope = p.body(scope.Parent)
 	}
 	scope.Done = append(slices.Clip(scope.Done), compensation.Undo...)
-	slices.SortFunc(scope.Done, func(a, b *enginev1.Compensable) int { return cmp.Compare(a.N, b.N) })
+	slices.SortFunc(scope.Done, byCompletion)
 }
 
 // nextUndo starts the next handler, or goes on behind the compensation.
@@ -138,22 +140,35 @@ func (p *payment) compensating(token *enginev1.Token) bool {
 	return false
 }
 
-// undoNext undoes, for an operator who cancels, the innermost scope that has
-// completed something, and ends the payment when none is left.
+// undoNext undoes, for an operator who cancels, what was completed last, as far as one
+// scope holds it, and ends the payment when nothing is left.
 func (p *payment) undoNext() {
-	for _, scope := range slices.Backward(p.row.Scopes) {
-		if len(scope.Done) == 0 {
+	var scope *enginev1.Scope
+	last, before := uint32(0), uint32(0)
+	for _, s := range p.row.Scopes {
+		if len(s.Done) == 0 {
 			continue
 		}
-		f := p.flowOf(scope)
 		var undo []*enginev1.Compensable
-		for _, c := range scope.Done {
-			undo = f.handlers(undo, c, nil)
+		for _, c := range s.Done {
+			undo = p.flowOf(s).handlers(undo, c, nil)
 		}
-		scope.Done = nil
-		if p.beginUndo("", scope.N, 0, undo) {
-			return
+		slices.SortFunc(undo, byCompletion)
+		if s.Done = undo; len(undo) == 0 {
+			continue
 		}
+		if n := undo[len(undo)-1].N; n > last {
+			scope, last, before = s, n, last
+		} else {
+			before = max(before, n)
+		}
+	}
+	if scope != nil {
+		i := slices.IndexFunc(scope.Done, func(c *enginev1.Compensable) bool { return c.N > before })
+		undo := scope.Done[i:]
+		scope.Done = slices.Clip(scope.Done[:i])
+		p.beginUndo("", scope.N, 0, undo)
+		return
 	}
 	p.row.Result, p.row.Code, p.row.EndElement = enginev1.Result_RESULT_CANCELLED, "compensated", ""
 	p.end()

@@ -42,7 +42,7 @@ func (a *application) intend(c *enginev1.Intend) *enginev1.Event {
 	}
 	kind := enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED
 	if c.Key != "" {
-		kind = p.intendMoney(c, job.Element, e)
+		kind = p.intendMoney(c, job, e)
 	}
 	a.remember(job, e)
 	a.put(jobKey(job.Payment, job.N), job)
@@ -64,8 +64,12 @@ func (p *payment) intended(job *enginev1.Job, e *enginev1.HistoryEntry) *enginev
 }
 
 // intendMoney decides by the effect's row.
-func (p *payment) intendMoney(c *enginev1.Intend, element string, e *enginev1.HistoryEntry) enginev1.EventKind {
+func (p *payment) intendMoney(c *enginev1.Intend, job *enginev1.Job, e *enginev1.HistoryEntry) enginev1.EventKind {
 	a := p.a
+	called := p.flowOf(p.body(p.mustToken(job.Token).Scope)).process.ID
+	if called == p.row.Flow {
+		called = ""
+	}
 	k := effectKey(p.row.Payment, c.Key)
 	row, found := get[*enginev1.Effect](a, k)
 	if !found {
@@ -76,7 +80,8 @@ func (p *payment) intendMoney(c *enginev1.Intend, element string, e *enginev1.Hi
 		e.Number = 1
 		a.put(k, &enginev1.Effect{
 			Payment: p.row.Payment, Key: c.Key, Number: 1, Terms: c.Terms, Request: c.Request,
-			State: enginev1.EffectState_EFFECT_STATE_OPEN, Mode: e.Mode, Endpoint: c.Endpoint, Element: element,
+			State: enginev1.EffectState_EFFECT_STATE_OPEN, Mode: e.Mode, Endpoint: c.Endpoint,
+			Element: job.Element, Job: job.N, Flow: called,
 		})
 		return enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED
 	}
@@ -92,7 +97,8 @@ func (p *payment) intendMoney(c *enginev1.Intend, element string, e *enginev1.Hi
 		next := copyOf(row)
 		next.Number++
 		next.Terms, next.Request, next.Answer = c.Terms, c.Request, nil
-		next.Mode, next.Endpoint, next.Element = e.Mode, c.Endpoint, element
+		next.Mode, next.Endpoint = e.Mode, c.Endpoint
+		next.Element, next.Job, next.Flow = job.Element, job.N, called
 		next.State = enginev1.EffectState_EFFECT_STATE_OPEN
 		a.put(k, next)
 		e.Number = next.Number

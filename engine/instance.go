@@ -363,7 +363,7 @@ func (p *payment) uncancellable(compensate bool) (code, why string) {
 			return CodeMoneyMoved, "The money effect " + quote(key) + " is in doubt; find out first whether it happened."
 		case !compensate:
 			return CodeMoneyMoved, "The money effect " + quote(key) + " is done; cancelling would leave it behind. Cancel with compensation to undo it."
-		case !p.undoable(effect.Element):
+		case !p.undoable(effect):
 			return CodeMoneyMoved, "The money effect " + quote(key) + " of " + quote(effect.Element) + " is done, and no compensation handler would undo it."
 		}
 	}
@@ -392,14 +392,17 @@ func (p *payment) stop() {
 	p.row.Quarantined = false
 }
 
-// undoable tells whether a compensation of everything completed would undo the
-// element's work.
-func (p *payment) undoable(element string) bool {
+// undoable tells whether a compensation of everything completed would undo an
+// effect: whether the activity was completed after the job that intended it.
+func (p *payment) undoable(effect *enginev1.Effect) bool {
 	for _, s := range p.row.Scopes {
 		f := p.flowOf(s)
+		if effect.Flow != "" && effect.Flow != f.process.ID || effect.Flow == "" && f.process.ID != p.row.Flow {
+			continue
+		}
 		for _, c := range s.Done {
 			for _, h := range f.handlers(nil, c, nil) {
-				if f.process.Elements[h.Element].ID == element {
+				if f.process.Elements[h.Element].ID == effect.Element && h.N > effect.Job {
 					return true
 				}
 			}

@@ -378,7 +378,7 @@ func (m *migration) remap() {
 	for _, key := range p.row.EffectKeys {
 		// Compensation asks which activity a money effect belongs to.
 		k := effectKey(p.row.Payment, key)
-		if effect, found := get[*enginev1.Effect](p.a, k); found && m.names[effect.Element] != "" {
+		if effect, found := get[*enginev1.Effect](p.a, k); found && effect.Flow == "" && m.names[effect.Element] != "" {
 			effect = copyOf(effect)
 			effect.Element = m.names[effect.Element]
 			p.a.put(k, effect)

@@ -4500,6 +4500,8 @@ type Effect struct {
 	Mode          Mode        `protobuf:"varint,8,opt,name=mode,proto3" json:"mode,omitempty"`
 	Endpoint      string      `protobuf:"bytes,9,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	Element       string      `protobuf:"bytes,10,opt,name=element,proto3" json:"element,omitempty"` // whose job intended it
+	Job           uint32      `protobuf:"varint,11,opt,name=job,proto3" json:"job,omitempty"`
+	Flow          string      `protobuf:"bytes,12,opt,name=flow,proto3" json:"flow,omitempty"` // of the element, where it is a called one
 }
 
 func (x *Effect) Reset() {
@@ -4574,6 +4576,20 @@ func (x *Effect) GetEndpoint() string {
 func (x *Effect) GetElement() string {
 	if x != nil {
 		return x.Element
+	}
+	return ""
+}
+
+func (x *Effect) GetJob() uint32 {
+	if x != nil {
+		return x.Job
+	}
+	return 0
+}
+
+func (x *Effect) GetFlow() string {
+	if x != nil {
+		return x.Flow
 	}
 	return ""
 }
@@ -11065,6 +11081,18 @@ func (m *Effect) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.Flow) > 0 {
+		i -= len(m.Flow)
+		copy(dAtA[i:], m.Flow)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Flow)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if m.Job != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Job))
+		i--
+		dAtA[i] = 0x58
+	}
 	if len(m.Element) > 0 {
 		i -= len(m.Element)
 		copy(dAtA[i:], m.Element)
@@ -14413,6 +14441,13 @@ func (m *Effect) SizeVT() (n int) {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
 	l = len(m.Element)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Job != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Job))
+	}
+	l = len(m.Flow)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -25106,6 +25141,37 @@ func (m *Effect) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Element = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Job", wireType)
+			}
+			m.Job = 0
+			m.Job, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Flow", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Flow = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
