@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
@@ -25,7 +26,7 @@ func New() *Engine {
 // REJECTED whose code says why, and then nothing has changed.
 func (e *Engine) Apply(tx Tx, stamp Stamp, cmd *enginev1.Command) (res Result) {
 	a := &e.working
-	*a = application{engine: e, tx: tx, stamp: stamp, undo: a.undo[:0], open: a.open[:0], events: make([]*enginev1.Event, 0, 4)}
+	a.begun(tx, stamp, e)
 	defer a.forget()
 	meta, found := get[*enginev1.Meta](a, Key{Table: TableMeta})
 	if !found {
@@ -43,9 +44,12 @@ func (e *Engine) Apply(tx Tx, stamp Stamp, cmd *enginev1.Command) (res Result) {
 		if f.payment != 0 {
 			a.quarantine(f)
 		}
-		return Result{Reply: a.refusal(f.code, f.text), Events: a.events, Hints: a.hints}
+		reply = a.refusal(f.code, f.text)
 	}
-	return Result{Reply: reply, Events: a.events, Hints: a.hints}
+	if slices.Contains(a.told[:a.most], reply) {
+		reply = copyOf(reply) // it outlives the events
+	}
+	return Result{Reply: reply, Events: a.told[:a.events:a.events], Hints: a.hints}
 }
 
 func (a *application) carryOut(cmd *enginev1.Command) *enginev1.Event {
@@ -126,7 +130,11 @@ type application struct {
 	tx     Tx
 	stamp  Stamp
 	meta   *enginev1.Meta // immutable; setMeta replaces it
-	events []*enginev1.Event
+	// told holds the events of this command, the first so many of it, and room for
+	// more: an event is large, and the next command finds it free again.
+	told   []*enginev1.Event
+	events int
+	most   int // of told that this command has used, what it took back included
 	hints  []Hint
 	undo   []undoRow
 	open   []*payment // payments loaded by this command
@@ -134,8 +142,20 @@ type application struct {
 	work   int        // done by expressions, against limitWork
 }
 
-// forget lets go of what a command held, and keeps the room it took unless that was
-// out of the ordinary.
+// begun makes a ready for a command, with the room that the one before it took.
+func (a *application) begun(tx Tx, stamp Stamp, e *Engine) {
+	if len(a.told) > 1024 {
+		a.told = nil
+	} else {
+		for _, ev := range a.told[:a.most] {
+			*ev = enginev1.Event{} // it may hold on to much
+		}
+	}
+	*a = application{engine: e, tx: tx, stamp: stamp, undo: a.undo[:0], open: a.open[:0], told: a.told}
+}
+
+// forget lets go of what a command held, but for its events, and keeps the room it
+// took unless that was out of the ordinary.
 func (a *application) forget() {
 	if cap(a.undo) > 1024 {
 		a.undo, a.open = nil, nil
@@ -143,7 +163,7 @@ func (a *application) forget() {
 	clear(a.undo)
 	clear(a.open)
 	a.undo, a.open = a.undo[:0], a.open[:0]
-	a.events, a.hints, a.tx, a.meta = nil, nil, nil, nil
+	a.hints, a.tx, a.meta = nil, nil, nil
 }
 
 type undoRow struct {
@@ -167,7 +187,7 @@ func (a *application) refuse(code, text string) {
 // told and hinted is taken back and the fault is returned. A panic that is no
 // refusal is blamed on the payment that was being worked on.
 func (a *application) guard(part func()) (f *fault) {
-	undo, events, hints, open := len(a.undo), len(a.events), len(a.hints), len(a.open)
+	undo, events, hints, open := len(a.undo), a.events, len(a.hints), len(a.open)
 	meta, steps, work := a.meta, a.steps, a.work
 	a.steps, a.work = 0, 0
 	defer func() {
@@ -190,9 +210,8 @@ func (a *application) guard(part func()) (f *fault) {
 				a.tx.Put(u.key, u.row)
 			}
 		}
-		clear(a.events[events:])
 		clear(a.undo[undo:])
-		a.undo, a.events, a.hints, a.open = a.undo[:undo], a.events[:events], a.hints[:hints], a.open[:open]
+		a.undo, a.events, a.hints, a.open = a.undo[:undo], events, a.hints[:hints], a.open[:open]
 		a.meta = meta
 		f = known
 	}()
@@ -240,11 +259,21 @@ func (a *application) setMeta(change func(*enginev1.Meta)) {
 
 func (a *application) hint(h Hint) { a.hints = append(a.hints, h) }
 
-// tell adds an event to what the world will hear.
-func (a *application) tell(ev *enginev1.Event) *enginev1.Event {
+// tell adds an event to what the world will hear and returns it as it is kept; what is
+// still to be said about it must be said of that one.
+func (a *application) tell(what *enginev1.Event) *enginev1.Event {
+	if a.events == len(a.told) {
+		room := make([]enginev1.Event, min(max(2*len(a.told), 8), 64))
+		for i := range room {
+			a.told = append(a.told, &room[i])
+		}
+	}
+	ev := a.told[a.events]
+	*ev = *what
 	a.frame(ev)
-	ev.N = a.stamp.N + uint32(len(a.events))
-	a.events = append(a.events, ev)
+	ev.N = a.stamp.N + uint32(a.events)
+	a.events++
+	a.most = max(a.most, a.events)
 	return ev
 }
 

@@ -46,7 +46,8 @@ func (a *application) intend(c *enginev1.Intend) *enginev1.Event {
 	}
 	a.remember(job, e)
 	a.put(jobKey(job.Payment, job.N), job)
-	reply := p.tell(p.effectEvent(kind, job, e))
+	ev := p.effectEvent(kind, job, e)
+	reply := p.tell(&ev)
 	reply.Request = e.Request
 	return reply
 }
@@ -57,7 +58,8 @@ func (p *payment) intended(job *enginev1.Job, e *enginev1.HistoryEntry) *enginev
 	if e.Answered {
 		kind = enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED
 	}
-	reply := p.a.frame(p.effectEvent(kind, job, e))
+	ev := p.effectEvent(kind, job, e)
+	reply := p.a.frame(&ev)
 	reply.Payment, reply.Tenant = p.row.Payment, p.row.Tenant
 	reply.Request, reply.Answer = e.Request, e.Answer
 	return reply
@@ -111,8 +113,8 @@ func (p *payment) intendMoney(c *enginev1.Intend, job *enginev1.Job, e *enginev1
 	return enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT
 }
 
-func (p *payment) effectEvent(kind enginev1.EventKind, job *enginev1.Job, e *enginev1.HistoryEntry) *enginev1.Event {
-	ev := p.jobEvent(kind, job)
+func (p *payment) effectEvent(kind enginev1.EventKind, job *enginev1.Job, e *enginev1.HistoryEntry) enginev1.Event {
+	ev := *p.jobEvent(kind, job)
 	ev.Ordinal, ev.Key, ev.Number, ev.Endpoint, ev.Mode = e.Ordinal, e.Key, e.Number, e.Endpoint, e.Mode
 	ev.Uuid = p.effectUUID(job, e)
 	if e.Answered {
@@ -158,7 +160,7 @@ func (p *payment) takeAnswer(job *enginev1.Job, c *enginev1.Answer) *enginev1.Ev
 	}
 	ev := p.effectEvent(enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED, job, e)
 	ev.Effect = c.State
-	return p.tell(ev)
+	return p.tell(&ev)
 }
 
 // settleEffect closes the row of a money effect. A row that is done or refused

@@ -11,13 +11,20 @@ type Stamp struct {
 
 // Result is what Apply made of one command.
 type Result struct {
-	// Reply says what became of the command; it may be one of Events. A refusal is
-	// a Reply of kind REJECTED with a code.
+	// Reply says what became of the command; what it says may be in one of Events as
+	// well. A refusal is a Reply of kind REJECTED with a code.
 	Reply *enginev1.Event
 	// Events go to the outbox, in order. Each is numbered: Stamp.N, Stamp.N+1, …
+	// They are the engine's and change with its next Apply; see Keep.
 	Events []*enginev1.Event
 	// Hints tell the leader that there is work. Followers drop them.
 	Hints []Hint
+}
+
+// Keep returns the result with events that outlive the next Apply.
+func (r Result) Keep() Result {
+	r.Events = cloneAll(r.Events)
+	return r
 }
 
 // Hint tells the leader that there is work. Losing one is harmless: a new leader

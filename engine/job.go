@@ -311,10 +311,11 @@ func (p *payment) tellDoubts(job *enginev1.Job) {
 		if !slices.Contains(job.Prior, key) && !slices.ContainsFunc(job.History, func(e *enginev1.HistoryEntry) bool { return e.Key == key }) {
 			continue
 		}
-		doubt := p.tell(p.effectEvent(enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT, job, &enginev1.HistoryEntry{
+		doubt := p.effectEvent(enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT, job, &enginev1.HistoryEntry{
 			Key: key, Number: effect.Number, Endpoint: effect.Endpoint, Mode: effect.Mode,
-		}))
+		})
 		doubt.Text = "The job was taken away before it was known whether this happened."
+		p.tell(&doubt)
 	}
 }
 

@@ -50,7 +50,7 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 	if variablesSize(c.Variables) > limitVariables {
 		a.refuse(CodeTooLarge, "The message's variables are larger than 4 MiB.")
 	}
-	n := a.stamp.Index<<16 | uint64(a.stamp.N+uint32(len(a.events)))&0xffff
+	n := a.stamp.Index<<16 | uint64(a.stamp.N+uint32(a.events))&0xffff
 	published := &enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_MESSAGE_PUBLISHED, Tenant: tenant, Type: c.Name, Key: c.Key, Value: n,
 	}
@@ -64,7 +64,7 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 			HashHigh: high, HashLow: low, PublishedMs: a.stamp.TimeMS, Tenant: tenant,
 		})
 	}
-	a.tell(published)
+	published = a.tell(published)
 	k := correlationKey(tenant, c.Name, c.Key)
 	row, _ := get[*enginev1.Correlation](a, k)
 	if row == nil {

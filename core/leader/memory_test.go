@@ -60,7 +60,7 @@ func (l *memoryLog) Propose(_ context.Context, cmd *enginev1.Command) (*enginev1
 	l.index++
 	l.timeMS = max(l.timeMS, l.clock.NowMS())
 	res := l.engine.Apply(l.tx, engine.Stamp{Index: l.index, TimeMS: l.timeMS}, cmd)
-	l.events = append(l.events, res.Events...)
+	l.events = append(l.events, res.Keep().Events...)
 	hints := l.hints
 	l.mu.Unlock()
 	if hints != nil && len(res.Hints) > 0 {

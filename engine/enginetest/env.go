@@ -59,7 +59,7 @@ func (e *Env) Apply(cmd *enginev1.Command) engine.Result {
 	e.index++
 	stamp := engine.Stamp{Index: e.index, TimeMS: e.nowMS}
 	e.log = append(e.log, Logged{stamp, cmd})
-	return e.Engine.Apply(e.Tx, stamp, cmd)
+	return e.Engine.Apply(e.Tx, stamp, cmd).Keep()
 }
 
 // Later moves the clock.
@@ -275,7 +275,7 @@ func (e *Env) show(res engine.Result) string {
 	for _, ev := range res.Events {
 		note(ev)
 	}
-	if !slices.Contains(res.Events, res.Reply) {
+	if !slices.ContainsFunc(res.Events, func(ev *enginev1.Event) bool { return ev.Kind == res.Reply.Kind && ev.N == res.Reply.N }) {
 		lines = append(lines, "= "+e.Format(res.Reply))
 	}
 	for _, ev := range res.Events {

@@ -248,7 +248,7 @@ func (p *player) at(ms int64) {
 
 func (p *player) apply(cmd *enginev1.Command) engine.Result {
 	p.index++
-	res := p.engine.Apply(p.tx, engine.Stamp{Index: p.index, TimeMS: p.nowMS}, cmd)
+	res := p.engine.Apply(p.tx, engine.Stamp{Index: p.index, TimeMS: p.nowMS}, cmd).Keep()
 	if res.Reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED {
 		p.refused = append(p.refused, res.Reply)
 	}

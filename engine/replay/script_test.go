@@ -63,7 +63,7 @@ func recorded(env *enginetest.Env) replay.Case {
 	var c replay.Case
 	tx, again := enginetest.NewMemTx(), engine.New()
 	for _, l := range env.Log() {
-		for _, ev := range again.Apply(tx, l.Stamp, l.Command).Events {
+		for _, ev := range again.Apply(tx, l.Stamp, l.Command).Keep().Events {
 			if ev.Payment != 0 && ev.Seq != 0 {
 				c.Events = append(c.Events, ev)
 			}

@@ -63,7 +63,7 @@ func (w *world) fork(step string) *world {
 
 func (w *world) apply(cmd *enginev1.Command) engine.Result {
 	w.index++
-	return w.engine.Apply(w.tx, engine.Stamp{Index: w.index, TimeMS: w.nowMS}, cmd)
+	return w.engine.Apply(w.tx, engine.Stamp{Index: w.index, TimeMS: w.nowMS}, cmd).Keep()
 }
 
 // instance is the running payment; nil when it has not begun or has ended.
