@@ -19,7 +19,10 @@ type Engine struct {
 
 // New returns an engine with empty caches.
 func New() *Engine {
-	return &Engine{flows: make(map[flowKey]*flow)}
+	e := &Engine{flows: make(map[flowKey]*flow)}
+	a := &e.working
+	a.whole = func() { a.reply = a.carryOut(a.cmd) }
+	return e
 }
 
 // Apply carries out one command. It never fails: a refusal is a Reply of kind
@@ -39,13 +42,14 @@ func (e *Engine) Apply(tx Tx, stamp Stamp, cmd *enginev1.Command) (res Result) {
 	if meta.Cluster == 0 && cmd.GetBootstrap() == nil && cmd.GetCount() == nil {
 		return Result{Reply: a.refusal(CodeNotBootstrapped, "The cluster has not been bootstrapped yet.")}
 	}
-	var reply *enginev1.Event
-	if f := a.guard(func() { reply = a.carryOut(cmd) }); f != nil {
+	a.cmd = cmd
+	if f := a.guard(a.whole); f != nil {
 		if f.payment != 0 {
 			a.quarantine(f)
 		}
-		reply = a.refusal(f.code, f.text)
+		a.reply = a.refusal(f.code, f.text)
 	}
+	reply := a.reply
 	if slices.Contains(a.told[:a.most], reply) {
 		reply = copyOf(reply) // it outlives the events
 	}
@@ -138,8 +142,14 @@ type application struct {
 	hints  []Hint
 	undo   []undoRow
 	open   []*payment // payments loaded by this command
-	steps  int        // elements entered, against limitSteps
-	work   int        // done by expressions, against limitWork
+	// room holds what open points to, the first so many of it, for the next commands.
+	room   []*payment
+	loaded int
+	cmd    *enginev1.Command
+	reply  *enginev1.Event
+	whole  func() // carries out cmd
+	steps  int    // elements entered, against limitSteps
+	work   int    // done by expressions, against limitWork
 }
 
 // begun makes a ready for a command, with the room that the one before it took.
@@ -151,7 +161,10 @@ func (a *application) begun(tx Tx, stamp Stamp, e *Engine) {
 			*ev = enginev1.Event{} // it may hold on to much
 		}
 	}
-	*a = application{engine: e, tx: tx, stamp: stamp, undo: a.undo[:0], open: a.open[:0], told: a.told}
+	*a = application{
+		engine: e, tx: tx, stamp: stamp, whole: a.whole,
+		undo: a.undo[:0], open: a.open[:0], room: a.room, told: a.told,
+	}
 }
 
 // forget lets go of what a command held, but for its events, and keeps the room it
@@ -163,7 +176,11 @@ func (a *application) forget() {
 	clear(a.undo)
 	clear(a.open)
 	a.undo, a.open = a.undo[:0], a.open[:0]
-	a.hints, a.tx, a.meta = nil, nil, nil
+	for _, p := range a.room[:a.loaded] {
+		p.forget()
+	}
+	a.room = a.room[:min(len(a.room), 1024)]
+	a.hints, a.tx, a.meta, a.cmd, a.reply = nil, nil, nil, nil, nil
 }
 
 type undoRow struct {
@@ -236,18 +253,13 @@ func (a *application) put(k Key, r Row) {
 	if len(k.S) > limitKey {
 		a.refuse(CodeTooLarge, "A name or a key is longer than 4,000 bytes.")
 	}
-	old, _ := a.tx.Get(k)
-	a.undo = append(a.undo, undoRow{k, old})
-	a.tx.Put(k, r)
+	a.undo = append(a.undo, undoRow{k, a.tx.Put(k, r)})
 }
 
 func (a *application) delete(k Key) {
-	old, found := a.tx.Get(k)
-	if !found {
-		return
+	if old := a.tx.Delete(k); old != nil {
+		a.undo = append(a.undo, undoRow{k, old})
 	}
-	a.undo = append(a.undo, undoRow{k, old})
-	a.tx.Delete(k)
 }
 
 func (a *application) setMeta(change func(*enginev1.Meta)) {

@@ -8,7 +8,7 @@ import (
 // sees.
 func (p *payment) call(f *flow, token *enginev1.Token) {
 	el := &f.process.Elements[token.Element]
-	id, ok := el.CalledElement.Eval(sight{p: p, from: token.Scope})
+	id, ok := el.CalledElement.Eval(p.see(token.Scope))
 	if !ok {
 		p.openIncident(token, IncidentExpression, "The called flow of "+quote(el.ID)+" did not evaluate to a text.")
 		return

@@ -119,7 +119,7 @@ func (p *payment) script(f *flow, token *enginev1.Token) {
 	el := &f.process.Elements[token.Element]
 	p.entered(el, token, "")
 	p.openLocal(f, token)
-	value := el.Script.Expression.Eval(sight{p: p, from: token.Scope})
+	value := el.Script.Expression.Eval(p.see(token.Scope))
 	p.finish(f, token, []*enginev1.Variable{{Name: el.Script.ResultVariable, Json: p.json(value)}}, nil)
 }
 

@@ -14,6 +14,17 @@ import (
 type flow struct {
 	row     *enginev1.Flow
 	process *bpmn.Process
+	headers [][]*enginev1.Header // of each element, as jobs and user tasks carry them
+}
+
+func newFlow(row *enginev1.Flow, p *bpmn.Process) *flow {
+	f := &flow{row: row, process: p, headers: make([][]*enginev1.Header, len(p.Elements))}
+	for i := range p.Elements {
+		for _, h := range p.Elements[i].Headers {
+			f.headers[i] = append(f.headers[i], &enginev1.Header{Key: h.Key, Value: h.Value})
+		}
+	}
+	return f
 }
 
 type flowKey struct {
@@ -49,7 +60,7 @@ func (a *application) flow(tenant, id string, version uint32) *flow {
 	processes, _ := bpmn.Parse(row.Xml)
 	for _, p := range processes {
 		if p.ID == id {
-			f := &flow{row: row, process: p}
+			f := newFlow(row, p)
 			a.engine.flows[key] = f
 			return f
 		}

@@ -22,7 +22,7 @@ func (p *payment) choose(f *flow, token *enginev1.Token) {
 			chosen = index
 			break
 		}
-		if value, isBool := condition.EvalBool(sight{p: p, from: token.Scope}); isBool && value {
+		if value, isBool := condition.EvalBool(p.see(token.Scope)); isBool && value {
 			chosen = index
 			break
 		}
@@ -94,7 +94,7 @@ func (p *payment) split(f *flow, token *enginev1.Token) {
 		condition := f.process.Flows[index].Condition
 		if condition == nil {
 			chosen = append(chosen, index)
-		} else if value, isBool := condition.EvalBool(sight{p: p, from: token.Scope}); isBool && value {
+		} else if value, isBool := condition.EvalBool(p.see(token.Scope)); isBool && value {
 			chosen = append(chosen, index)
 		}
 	}

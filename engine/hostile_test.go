@@ -378,11 +378,11 @@ type inOrder struct {
 	signals []engine.Key
 }
 
-func (x *inOrder) Put(k engine.Key, row engine.Row) {
+func (x *inOrder) Put(k engine.Key, row engine.Row) engine.Row {
 	if k.Table == engine.TableSignal {
 		x.signals = append(x.signals, k)
 	}
-	x.MemTx.Put(k, row)
+	return x.MemTx.Put(k, row)
 }
 
 func (x *inOrder) Ascend(from engine.Key, visit func(engine.Key, engine.Row) bool) {

@@ -195,13 +195,12 @@ func StartIndexKey(tenant, channel, clientKey string) Key {
 
 // idHash names a client key or a message id in 128 bits.
 func idHash(parts ...string) (high, low uint64) {
-	h := sha256.New()
+	var room [256]byte
+	text := room[:0]
 	for _, p := range parts {
-		var n [4]byte
-		binary.BigEndian.PutUint32(n[:], uint32(len(p)))
-		h.Write(n[:])
-		h.Write([]byte(p))
+		text = binary.BigEndian.AppendUint32(text, uint32(len(p)))
+		text = append(text, p...)
 	}
-	sum := h.Sum(nil)
-	return binary.BigEndian.Uint64(sum), binary.BigEndian.Uint64(sum[8:])
+	sum := sha256.Sum256(text)
+	return binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])
 }

@@ -12,9 +12,12 @@ type payment struct {
 	a     *application
 	row   *enginev1.Instance
 	ended bool
-	// queue holds tokens that have to go on; they are moved one after another so
-	// that a long flow needs no deep stack.
+	// queue holds tokens that have to go on, from next; they are moved one after
+	// another so that a long flow needs no deep stack.
 	queue []move
+	next  int
+	sight sight
+	flow  *flow // flowOf's last
 }
 
 // move sends a token to an element.
@@ -48,21 +51,45 @@ func (a *application) load(key uint64) *payment {
 			s.Loop = copyOf(s.Loop)
 		}
 	}
-	row.Pins = slices.Clone(row.Pins)
-	row.EffectKeys = slices.Clone(row.EffectKeys)
+	row.Pins, row.EffectKeys = slices.Clip(row.Pins), slices.Clip(row.EffectKeys) // they only grow
 	row.Incidents = slices.Clone(row.Incidents)
-	p := &payment{a: a, row: row}
+	return a.opened(row)
+}
+
+// opened is a payment whose row the command may change, in the room of one that an
+// earlier command worked on.
+func (a *application) opened(row *enginev1.Instance) *payment {
+	if a.loaded == len(a.room) {
+		a.room = append(a.room, new(payment))
+	}
+	p := a.room[a.loaded]
+	a.loaded++
+	p.a, p.row = a, row
 	a.open = append(a.open, p)
 	return p
 }
 
-func cloneAll[T any](rows []*T) []*T {
-	if len(rows) == 0 {
-		return nil
+// forget lets go of what the payment held, and keeps its queue's room.
+func (p *payment) forget() {
+	if cap(p.queue) > 1024 {
+		p.queue = nil
 	}
-	out := make([]*T, len(rows))
+	*p = payment{queue: p.queue[:0]}
+}
+
+// cloneAll copies rows, all of them into one piece of memory: they live and die
+// together.
+func cloneAll[T any](rows []*T) []*T {
+	switch len(rows) {
+	case 0:
+		return nil
+	case 1:
+		return single(*rows[0])
+	}
+	room, out := make([]T, len(rows)), make([]*T, len(rows))
 	for i, r := range rows {
-		out[i] = copyOf(r)
+		room[i] = *r
+		out[i] = &room[i]
 	}
 	return out
 }
@@ -172,16 +199,15 @@ func (a *application) begin(f *flow, tenant string, start int, vars []*enginev1.
 		StartedMs: a.stamp.TimeMS,
 	}
 	fill(row)
-	p := &payment{a: a, row: row}
-	a.open = append(a.open, p)
+	p := a.opened(row)
 	uuid := a.engine.minter.mint(UUID{Payment: row.Payment, Kind: UUIDPayment})
-	scope := &enginev1.Scope{N: p.nextN(), Flow: row.Flow, FlowVersion: row.FlowVersion}
-	row.Scopes = append(row.Scopes, scope)
+	row.Scopes = single(enginev1.Scope{N: p.nextN(), Flow: row.Flow, FlowVersion: row.FlowVersion})
+	scope := row.Scopes[0]
 	scope.Variables = mergeVariables(nil, vars)
 	if row.UuidVariable != "" {
-		scope.Variables = mergeVariables(scope.Variables, []*enginev1.Variable{
-			{Name: row.UuidVariable, Json: []byte(`"` + uuid + `"`)},
-		})
+		scope.Variables = mergeVariables(scope.Variables, single(enginev1.Variable{
+			Name: row.UuidVariable, Json: []byte(`"` + uuid + `"`),
+		}))
 	}
 	started := p.tell(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_PAYMENT_STARTED, Uuid: uuid,
@@ -201,6 +227,10 @@ type startedPayment struct {
 func (p *payment) newToken(scope uint32) *enginev1.Token {
 	if len(p.row.Tokens) >= limitTokens {
 		panic(&fault{code: IncidentTooLarge, text: "The payment has more than 1,000 tokens.", payment: p.row.Payment})
+	}
+	if p.row.Tokens == nil {
+		p.row.Tokens = single(enginev1.Token{N: p.nextN(), Scope: scope})
+		return p.row.Tokens[0]
 	}
 	t := &enginev1.Token{N: p.nextN(), Scope: scope}
 	p.row.Tokens = append(p.row.Tokens, t)
@@ -240,8 +270,10 @@ func (p *payment) run() {
 		if len(p.queue) == 0 {
 			continue // an inclusive gateway opened another incident, or ended the payment
 		}
-		m := p.queue[0]
-		p.queue = p.queue[1:]
+		m := p.queue[p.next]
+		if p.next++; p.next == len(p.queue) {
+			p.queue, p.next = p.queue[:0], 0
+		}
 		token := p.token(m.token)
 		if token == nil {
 			continue // consumed by a terminate end or an interruption
@@ -388,7 +420,7 @@ func (p *payment) stop() {
 	for _, n := range slices.Clone(p.row.Incidents) {
 		p.closeIncident(n)
 	}
-	p.row.Tokens, p.queue = nil, nil
+	p.row.Tokens, p.queue, p.next = nil, p.queue[:0], 0
 	p.row.Quarantined = false
 }
 

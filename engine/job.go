@@ -14,7 +14,7 @@ func jobKey(payment uint64, n uint32) Key { return Key{Table: TableJob, A: payme
 // the leader.
 func (p *payment) createJob(f *flow, token *enginev1.Token) {
 	a, el := p.a, &f.process.Elements[token.Element]
-	jobType, ok := el.JobType.Eval(sight{p: p, from: token.Scope})
+	jobType, ok := el.JobType.Eval(p.see(token.Scope))
 	if !ok {
 		p.openIncident(token, IncidentExpression, "The job type of "+quote(el.ID)+" did not evaluate to a text.")
 		return
@@ -24,7 +24,7 @@ func (p *payment) createJob(f *flow, token *enginev1.Token) {
 		p.openIncident(token, IncidentNoConnector, "No active connector serves job type "+quote(jobType)+".")
 		return
 	}
-	retries, ok := retriesOf(el.Retries, sight{p: p, from: token.Scope})
+	retries, ok := retriesOf(el.Retries, p.see(token.Scope))
 	if !ok {
 		p.openIncident(token, IncidentExpression, "The retries of "+quote(el.ID)+" did not evaluate to a number from 0 to 1,000.")
 		return
@@ -36,9 +36,7 @@ func (p *payment) createJob(f *flow, token *enginev1.Token) {
 		State: enginev1.JobState_JOB_STATE_READY, CreatedMs: a.stamp.TimeMS, Element: el.ID, Tenant: p.row.Tenant,
 		Compensating: p.compensating(token),
 	}
-	for _, h := range el.Headers {
-		job.Headers = append(job.Headers, &enginev1.Header{Key: h.Key, Value: h.Value})
-	}
+	job.Headers = f.headers[el.Index]
 	token.Job = job.N
 	a.put(jobKey(job.Payment, job.N), job)
 	p.tell(&enginev1.Event{
@@ -67,6 +65,19 @@ func retriesOf(t bpmn.Text, scope feel.Scope) (uint32, bool) {
 // fence lets a job's command pass only for the current attempt of the current
 // term, so that a result of an earlier leader or attempt counts for nothing.
 func (a *application) fence(o *enginev1.Origin) (*payment, *enginev1.Job) {
+	p, row := a.pass(o)
+	job := copyOf(row)
+	job.History = slices.Clip(job.History)
+	for _, e := range o.Since {
+		if a.entry(job, e.Ordinal) == nil {
+			a.remember(job, e)
+		}
+	}
+	return p, job
+}
+
+// pass is fence for a command that does not change the job.
+func (a *application) pass(o *enginev1.Origin) (*payment, *enginev1.Job) {
 	if o == nil {
 		a.refuse(CodeBadCommand, "The command does not say which job it comes from.")
 	}
@@ -77,15 +88,7 @@ func (a *application) fence(o *enginev1.Origin) (*payment, *enginev1.Job) {
 	if !found || row.Attempt != o.Attempt || row.State != enginev1.JobState_JOB_STATE_READY {
 		a.refuse(CodeStale, "The job has gone on without this result.")
 	}
-	p := a.mustLoad(o.Payment)
-	job := copyOf(row)
-	job.History = slices.Clip(job.History)
-	for _, e := range o.Since {
-		if a.entry(job, e.Ordinal) == nil {
-			a.remember(job, e)
-		}
-	}
-	return p, job
+	return a.mustLoad(o.Payment), row
 }
 
 // remember appends to a job's history within its bounds.
@@ -146,6 +149,10 @@ func (a *application) asEffect(o *enginev1.Origin, do func(*enginev1.Job) *engin
 
 // finishJob ends an attempt with the connector's outcome.
 func (a *application) finishJob(c *enginev1.FinishJob) *enginev1.Event {
+	if done := c.GetComplete(); done != nil && c.LastAnswer == nil && len(c.Settlements) == 0 && len(c.Origin.GetSince()) == 0 {
+		p, job := a.pass(c.Origin)
+		return p.completeJob(job, done)
+	}
 	p, job := a.fence(c.Origin)
 	if c.LastAnswer != nil {
 		p.takeAnswer(job, c.LastAnswer)

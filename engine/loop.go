@@ -20,7 +20,7 @@ func (p *payment) inLoop(token *enginev1.Token) bool {
 // openLoop begins a multi-instance activity: all rounds, or the first.
 func (p *payment) openLoop(f *flow, token *enginev1.Token) {
 	el := &f.process.Elements[token.Element]
-	collection := el.Loop.InputCollection.Eval(sight{p: p, from: token.Scope})
+	collection := el.Loop.InputCollection.Eval(p.see(token.Scope))
 	if collection.Kind() != feel.KindList {
 		p.openIncident(token, IncidentExpression, "The input collection of "+quote(el.ID)+" did not evaluate to a list.")
 		return
@@ -83,7 +83,7 @@ func (p *payment) endRound(f *flow, token *enginev1.Token, locals []*enginev1.Va
 		round := int(p.scope(token.Scope).Round)
 		outputs := make([][]byte, max(len(l.Outputs), round))
 		copy(outputs, l.Outputs)
-		outputs[round-1] = p.json(el.Loop.OutputElement.Eval(sight{p: p, from: token.Scope}))
+		outputs[round-1] = p.json(el.Loop.OutputElement.Eval(p.see(token.Scope)))
 		l.Outputs = outputs
 	}
 	last := int(l.Completed) == len(l.Items)

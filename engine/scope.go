@@ -32,10 +32,14 @@ func (p *payment) flowOf(scope *enginev1.Scope) *flow {
 	for scope.Flow == "" {
 		scope = p.scope(scope.Parent)
 	}
+	if f := p.flow; f != nil && f.row.Version == scope.FlowVersion && f.process.ID == scope.Flow {
+		return f
+	}
 	f := p.a.flow(p.row.Tenant, scope.Flow, scope.FlowVersion)
 	if f == nil {
 		panic(&fault{code: IncidentQuarantined, text: "The payment's flow version is not there.", payment: p.row.Payment})
 	}
+	p.flow = f
 	return f
 }
 

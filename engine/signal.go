@@ -57,7 +57,7 @@ func (a *application) send(sent *enginev1.Event) {
 // throwSignal broadcasts what an event throws, with the variables its input mappings
 // give it.
 func (p *payment) throwSignal(token *enginev1.Token, el *bpmn.Element) bool {
-	name, ok := el.Signal.Name.Eval(sight{p: p, from: token.Scope})
+	name, ok := el.Signal.Name.Eval(p.see(token.Scope))
 	if !ok || len(name) > limitNames || strings.Contains(name, "\x00") {
 		p.openIncident(token, IncidentExpression, "The signal name of "+quote(el.ID)+" did not evaluate to a text of at most 2,000 bytes.")
 		return false

@@ -22,8 +22,9 @@ type Tx interface {
 	// Get returns the row at the key. A key of a table with an index may also be
 	// an index key (see Layout.Index); Get then returns the row it points at.
 	Get(Key) (Row, bool)
-	Put(Key, Row)
-	Delete(Key)
+	// Put and Delete return the row that was there; nil: there was none.
+	Put(Key, Row) Row
+	Delete(Key) Row
 	// Ascend visits the rows of from.Table in key order, from the first key not
 	// below from, until visit returns false. The visitor must not write.
 	Ascend(from Key, visit func(Key, Row) bool)

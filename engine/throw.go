@@ -167,7 +167,7 @@ func (p *payment) caught(c catcher, kind enginev1.EventKind, code string, vars [
 
 // throwError throws an end event's error. One that nobody catches stops the token.
 func (p *payment) throwError(f *flow, token *enginev1.Token, el *bpmn.Element) {
-	code, ok := el.Error.Eval(sight{p: p, from: token.Scope})
+	code, ok := el.Error.Eval(p.see(token.Scope))
 	if !ok || len(code) > limitNames {
 		p.openIncident(token, IncidentExpression, "The error code of "+quote(el.ID)+" did not evaluate to a text of at most 2,000 bytes.")
 		return
@@ -187,7 +187,7 @@ func (p *payment) throwError(f *flow, token *enginev1.Token, el *bpmn.Element) {
 // throwEscalation throws an escalation; nobody need catch it. It reports whether the
 // throwing token goes on.
 func (p *payment) throwEscalation(f *flow, token *enginev1.Token, el *bpmn.Element) bool {
-	code, ok := el.Escalation.Eval(sight{p: p, from: token.Scope})
+	code, ok := el.Escalation.Eval(p.see(token.Scope))
 	if !ok || len(code) > limitNames {
 		p.openIncident(token, IncidentExpression, "The escalation code of "+quote(el.ID)+" did not evaluate to a text of at most 2,000 bytes.")
 		return false

@@ -137,7 +137,7 @@ func (a *application) wakeWait(payment uint64, n uint32) {
 
 // waitUntil works out when a timer event is due and sets its timer.
 func (p *payment) waitUntil(h holder, el *bpmn.Element, w *enginev1.Wait) error {
-	at, err := el.Timer.Schedule(sight{p: p, from: h.from()}, p.a.stamp.TimeMS)
+	at, err := el.Timer.Schedule(p.see(h.from()), p.a.stamp.TimeMS)
 	if err != nil {
 		return err
 	}

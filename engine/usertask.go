@@ -36,13 +36,11 @@ func (p *payment) createUserTask(f *flow, token *enginev1.Token) {
 		Payment: p.row.Payment, Token: token.N, Element: el.ID, Name: el.Name, Tenant: p.row.Tenant,
 		Priority: defaultPriority, CreatedMs: p.a.stamp.TimeMS,
 	}
-	if what, wrong := describeTask(task, el.User, sight{p: p, from: token.Scope}); wrong != "" {
+	if what, wrong := describeTask(task, el.User, p.see(token.Scope)); wrong != "" {
 		p.openIncident(token, IncidentExpression, "The "+what+" of "+quote(el.ID)+" did not evaluate to "+wrong+".")
 		return
 	}
-	for _, h := range el.Headers {
-		task.Headers = append(task.Headers, &enginev1.Header{Key: h.Key, Value: h.Value})
-	}
+	task.Headers = f.headers[el.Index]
 	task.N = p.nextN()
 	token.UserTask = task.N
 	p.a.put(userTaskKey(task.Payment, task.N), task)

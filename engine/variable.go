@@ -18,8 +18,24 @@ func mergeVariables(base, changes []*enginev1.Variable) []*enginev1.Variable {
 	if len(changes) == 0 {
 		return base
 	}
-	out := make([]*enginev1.Variable, len(base), len(base)+len(changes))
-	copy(out, base)
+	ascending := ascend(changes)
+	if ascending && len(base) == 0 {
+		return changes
+	}
+	out := make([]*enginev1.Variable, 0, len(base)+len(changes))
+	if ascending {
+		for _, old := range base {
+			for len(changes) > 0 && changes[0].Name < old.Name {
+				out, changes = append(out, changes[0]), changes[1:]
+			}
+			if len(changes) > 0 && changes[0].Name == old.Name {
+				old, changes = changes[0], changes[1:]
+			}
+			out = append(out, old)
+		}
+		return append(out, changes...)
+	}
+	out = append(out, base...)
 	for _, v := range changes {
 		i, found := findVariable(out, v.Name)
 		if found {
@@ -29,6 +45,16 @@ func mergeVariables(base, changes []*enginev1.Variable) []*enginev1.Variable {
 		}
 	}
 	return out
+}
+
+// ascend reports whether the variables ascend by name, each once.
+func ascend(vars []*enginev1.Variable) bool {
+	for i := 1; i < len(vars); i++ {
+		if vars[i-1].Name >= vars[i].Name {
+			return false
+		}
+	}
+	return true
 }
 
 func findVariable(vars []*enginev1.Variable, name string) (int, bool) {
@@ -68,16 +94,26 @@ func (p *payment) variablesSize() int {
 // changes where it already lives, and a new one is made at the top of the flow.
 // It never leaves a called flow.
 func (p *payment) setVariables(from uint32, vars []*enginev1.Variable) {
-	for _, v := range vars {
-		s := p.scope(from)
-		for s.Flow == "" {
-			if _, here := findVariable(s.Variables, v.Name); here {
-				break
-			}
-			s = p.scope(s.Parent)
+	for len(vars) > 0 {
+		s, n := p.homeOf(from, vars[0]), 1
+		for n < len(vars) && p.homeOf(from, vars[n]) == s {
+			n++
 		}
-		s.Variables = mergeVariables(s.Variables, []*enginev1.Variable{v})
+		s.Variables = mergeVariables(s.Variables, vars[:n:n])
+		vars = vars[n:]
 	}
+}
+
+// homeOf is the scope in which a variable set from a scope lives.
+func (p *payment) homeOf(from uint32, v *enginev1.Variable) *enginev1.Scope {
+	s := p.scope(from)
+	for s.Flow == "" {
+		if _, here := findVariable(s.Variables, v.Name); here {
+			break
+		}
+		s = p.scope(s.Parent)
+	}
+	return s
 }
 
 // visible returns every variable that an element in the scope sees, the nearest
@@ -118,6 +154,12 @@ func Visible(in *enginev1.Instance, token uint32) (vars []*enginev1.Variable, fl
 type sight struct {
 	p    *payment
 	from uint32
+}
+
+// see is the sight from a scope, until the payment is asked for another.
+func (p *payment) see(from uint32) *sight {
+	p.sight = sight{p: p, from: from}
+	return &p.sight
 }
 
 // NowMS implements feel.Clock: now() is the stamp, the same on every node.
@@ -190,8 +232,8 @@ func (p *payment) openLocal(f *flow, token *enginev1.Token) {
 	local := p.newScope(&enginev1.Scope{Parent: token.Scope, Token: token.N, Local: true, Element: token.Element + 1})
 	token.Scope = local.N
 	for _, m := range el.Inputs {
-		value := m.Source.Value(sight{p: p, from: local.N})
-		local.Variables = mergeVariables(local.Variables, p.assign(local.Variables, m.Target, value))
+		value := m.Source.Value(p.see(local.N))
+		local.Variables = mergeVariables(local.Variables, p.assign(m.Target, value, func() []*enginev1.Variable { return local.Variables }))
 	}
 }
 
@@ -213,8 +255,8 @@ func (p *payment) closeLocal(f *flow, token *enginev1.Token, results []*enginev1
 	}
 	local.Variables = mergeVariables(local.Variables, results)
 	for _, m := range el.Outputs {
-		value := m.Source.Value(sight{p: p, from: local.N})
-		p.setVariables(token.Scope, p.assign(p.visible(token.Scope), m.Target, value))
+		value := m.Source.Value(p.see(local.N))
+		p.setVariables(token.Scope, p.assign(m.Target, value, func() []*enginev1.Variable { return p.visible(token.Scope) }))
 	}
 	p.removeScope(local)
 }
@@ -245,18 +287,29 @@ func (p *payment) locals(token *enginev1.Token) []*enginev1.Variable {
 	return vars
 }
 
-// assign sets a mapping's target, a.b.c writing into the context a, and returns
-// the variable that changes.
-func (p *payment) assign(vars []*enginev1.Variable, target []string, value feel.Value) []*enginev1.Variable {
+// assign sets a mapping's target, a.b.c writing into the context a among what is seen
+// there, and returns the variable that changes.
+func (p *payment) assign(target []string, value feel.Value, seen func() []*enginev1.Variable) []*enginev1.Variable {
 	if len(target) > 1 {
 		var base feel.Value
+		vars := seen()
 		if i, found := findVariable(vars, target[0]); found {
 			p.spend(len(vars[i].Json))
 			base, _ = decodeVariable(vars[i])
 		}
 		value = withPath(base, target[1:], value)
 	}
-	return []*enginev1.Variable{{Name: target[0], Json: p.json(value)}}
+	return single(enginev1.Variable{Name: target[0], Json: p.json(value)})
+}
+
+// single is a list of one.
+func single[T any](row T) []*T {
+	one := &struct {
+		list [1]*T
+		row  T
+	}{row: row}
+	one.list[0] = &one.row
+	return one.list[:]
 }
 
 // withPath returns a context with the value set at a path; what is no context on

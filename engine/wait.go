@@ -86,8 +86,8 @@ func (p *payment) openWait(f *flow, h holder, el *bpmn.Element) (movedOn bool, t
 			return false, "The timer of " + quote(el.ID) + " cannot be set: " + err.Error() + "."
 		}
 	case el.Message != nil:
-		name, named := el.Message.Name.Eval(sight{p: p, from: h.from()})
-		key, keyed := el.Message.Key(sight{p: p, from: h.from()})
+		name, named := el.Message.Name.Eval(p.see(h.from()))
+		key, keyed := el.Message.Key(p.see(h.from()))
 		if !named || !keyed {
 			return false, "The message name or correlation key of " + quote(el.ID) + " did not evaluate to a text or a number."
 		}
@@ -98,7 +98,7 @@ func (p *payment) openWait(f *flow, h holder, el *bpmn.Element) (movedOn bool, t
 		w.Name, w.Key = name, key
 		return p.subscribe(f, h, w), ""
 	case el.Signal != nil:
-		name, named := el.Signal.Name.Eval(sight{p: p, from: h.from()})
+		name, named := el.Signal.Name.Eval(p.see(h.from()))
 		if !named || len(name) > limitNames {
 			return false, "The signal name of " + quote(el.ID) + " did not evaluate to a text of at most 2,000 bytes."
 		}
@@ -180,7 +180,7 @@ func (p *payment) repeatWait(h holder, w *enginev1.Wait, el *bpmn.Element) {
 	w.DueMs = 0
 	if w.Repetitions > 0 {
 		now := p.a.stamp.TimeMS
-		if at, err := el.Timer.Schedule(sight{p: p, from: h.from()}, now); err == nil {
+		if at, err := el.Timer.Schedule(p.see(h.from()), now); err == nil {
 			if due, ok := at.Next(now); ok {
 				if w.Repetitions != unlimited {
 					w.Repetitions--

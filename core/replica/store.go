@@ -222,18 +222,18 @@ func (x *tx) Get(key engine.Key) (engine.Row, bool) {
 }
 
 // Put implements engine.Tx.
-func (x *tx) Put(key engine.Key, row engine.Row) {
+func (x *tx) Put(key engine.Key, row engine.Row) engine.Row {
 	if row == nil {
 		panic("replica: Put of no row")
 	}
-	x.change(key, row)
+	return x.change(key, row)
 }
 
 // Delete implements engine.Tx.
-func (x *tx) Delete(key engine.Key) { x.change(key, nil) }
+func (x *tx) Delete(key engine.Key) engine.Row { return x.change(key, nil) }
 
-// change replaces the key's row; nil deletes it.
-func (x *tx) change(key engine.Key, row engine.Row) {
+// change replaces the key's row, which it returns; nil deletes it.
+func (x *tx) change(key engine.Key, row engine.Row) (old engine.Row) {
 	if !x.write {
 		panic("replica: a view cannot write")
 	}
@@ -243,14 +243,13 @@ func (x *tx) change(key engine.Key, row engine.Row) {
 		panic("replica: a row that has an index cannot have a key with text")
 	}
 	e := t.find(key)
-	var old engine.Row
 	switch {
 	case e == nil:
 		if e = x.stored(t, key); e != nil {
 			old = e.row
 			t.returned(key)
 		} else if row == nil {
-			return
+			return nil
 		} else {
 			e = &entry{key: key}
 		}
@@ -263,7 +262,7 @@ func (x *tx) change(key engine.Key, row engine.Row) {
 		// The entry is in the checkpoint or in a frozen generation on its way there.
 		old = e.row
 		if old == nil && row == nil {
-			return
+			return nil
 		}
 		// A row that was deleted there stays covered: until that is written, the disk
 		// holds what it was.
@@ -285,6 +284,7 @@ func (x *tx) change(key engine.Key, row engine.Row) {
 		e.touched = true
 		s.touched = append(s.touched, e)
 	}
+	return old
 }
 
 // Ascend implements engine.Tx.

@@ -99,8 +99,14 @@ func (r *restless) Get(k engine.Key) (row engine.Row, found bool) {
 	r.use(func(x *tx) { row, found = x.Get(k) })
 	return row, found
 }
-func (r *restless) Put(k engine.Key, row engine.Row) { r.use(func(x *tx) { x.Put(k, row) }) }
-func (r *restless) Delete(k engine.Key)              { r.use(func(x *tx) { x.Delete(k) }) }
+func (r *restless) Put(k engine.Key, row engine.Row) (old engine.Row) {
+	r.use(func(x *tx) { old = x.Put(k, row) })
+	return old
+}
+func (r *restless) Delete(k engine.Key) (old engine.Row) {
+	r.use(func(x *tx) { old = x.Delete(k) })
+	return old
+}
 func (r *restless) Ascend(from engine.Key, visit func(engine.Key, engine.Row) bool) {
 	r.use(func(x *tx) { x.Ascend(from, visit) })
 }

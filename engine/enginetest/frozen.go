@@ -28,17 +28,17 @@ func NewFrozen() *Frozen {
 
 // Put implements engine.Tx. A row that is replaced is looked at a last time: undo
 // may put it back.
-func (f *Frozen) Put(k engine.Key, row engine.Row) {
+func (f *Frozen) Put(k engine.Key, row engine.Row) engine.Row {
 	f.look(k)
-	f.MemTx.Put(k, row)
 	f.digests[k] = frozenRow{row, digestOf(row)}
+	return f.MemTx.Put(k, row)
 }
 
 // Delete implements engine.Tx.
-func (f *Frozen) Delete(k engine.Key) {
+func (f *Frozen) Delete(k engine.Key) engine.Row {
 	f.look(k)
-	f.MemTx.Delete(k)
 	delete(f.digests, k)
+	return f.MemTx.Delete(k)
 }
 
 // Changed names a row that differs from what was put; nil: none does.

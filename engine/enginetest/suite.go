@@ -21,16 +21,24 @@ func TestTx(t *testing.T, open func(t *testing.T) engine.Tx) {
 			t.Fatal("an empty key space has a row")
 		}
 		one, two := &enginev1.Counter{Value: 1}, &enginev1.Counter{Value: 2}
-		tx.Put(k, one)
-		tx.Put(k, two)
+		if old := tx.Put(k, one); old != nil {
+			t.Fatalf("the first row took the place of %v", old)
+		}
+		if old := tx.Put(k, two); old == nil || old.(*enginev1.Counter).Value != 1 {
+			t.Fatalf("the second row took the place of %v, want the first", old)
+		}
 		if row, found := tx.Get(k); !found || row.(*enginev1.Counter).Value != 2 {
 			t.Fatalf("got %v, want the last row put", row)
 		}
 		if one.Value != 1 {
 			t.Fatal("a row that was put has been changed")
 		}
-		tx.Delete(k)
-		tx.Delete(k)
+		if old := tx.Delete(k); old == nil || old.(*enginev1.Counter).Value != 2 {
+			t.Fatalf("the row deleted was %v, want the last row put", old)
+		}
+		if old := tx.Delete(k); old != nil {
+			t.Fatalf("a row was deleted twice: %v", old)
+		}
 		if _, found := tx.Get(k); found {
 			t.Fatal("a deleted row is still there")
 		}

@@ -34,29 +34,34 @@ func (m *Tx) Get(k engine.Key) (engine.Row, bool) {
 }
 
 // Put implements engine.Tx.
-func (m *Tx) Put(k engine.Key, row engine.Row) {
-	m.Delete(k)
+func (m *Tx) Put(k engine.Key, row engine.Row) engine.Row {
 	table := m.rows[k.Table]
 	if table == nil {
 		table = make(map[engine.Key]engine.Row)
 		m.rows[k.Table] = table
 	}
+	old := table[k]
 	table[k] = row
 	if index := engine.Layouts[k.Table].Index; index != nil {
+		if old != nil {
+			delete(m.index, index(old))
+		}
 		m.index[index(row)] = k
 	}
+	return old
 }
 
 // Delete implements engine.Tx.
-func (m *Tx) Delete(k engine.Key) {
+func (m *Tx) Delete(k engine.Key) engine.Row {
 	row, found := m.rows[k.Table][k]
 	if !found {
-		return
+		return nil
 	}
 	if index := engine.Layouts[k.Table].Index; index != nil {
 		delete(m.index, index(row))
 	}
 	delete(m.rows[k.Table], k)
+	return row
 }
 
 // Ascend implements engine.Tx.
