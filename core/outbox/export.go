@@ -36,6 +36,11 @@ type ExportConfig struct {
 	// change of leader.
 	Every   time.Duration
 	Records int
+	// Gather (100 ms) is how long records gather between two sendings, unless a
+	// chunk is full before: a broker writes every batch of every partition on its
+	// own, so that sending each commit at once would cost it, and a disk it shares,
+	// as much as the payments themselves. What comes after a rest is sent at once.
+	Gather time.Duration
 	// RetryEvery (1 s) is the pause before Kafka is tried again after an error
 	// that the client did not get over by itself.
 	RetryEvery time.Duration
@@ -63,7 +68,7 @@ func NewExporter(cfg ExportConfig) (*Exporter, error) {
 	for _, f := range []struct {
 		field *time.Duration
 		value time.Duration
-	}{{&cfg.Every, time.Second}, {&cfg.RetryEvery, time.Second}} {
+	}{{&cfg.Every, time.Second}, {&cfg.Gather, 100 * time.Millisecond}, {&cfg.RetryEvery, time.Second}} {
 		if *f.field == 0 {
 			*f.field = f.value
 		}
@@ -211,13 +216,18 @@ func (e *Exporter) session(ctx context.Context) error {
 	})
 	defer cancel(nil)
 
+	gather := time.NewTimer(0) // runs from one sending to the next
+	defer gather.Stop()
+	gathered := false
 	for rec := first; ; {
 		if ok {
 			if err := w.send(ctx, client, rec, cancel); err != nil {
 				return errors.Join(err, w.flush(ctx, client)) // what comes before it can go
 			}
 		}
-		if !ok || w.full() {
+		if w.full() || !ok && gathered && w.records > 0 {
+			gather.Reset(e.cfg.Gather)
+			gathered = false
 			if err := w.flush(ctx, client); err != nil {
 				return err
 			}
@@ -225,6 +235,8 @@ func (e *Exporter) session(ctx context.Context) error {
 		if !ok {
 			select {
 			case <-e.cfg.Log.Grown():
+			case <-gather.C:
+				gathered = true
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
