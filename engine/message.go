@@ -268,13 +268,13 @@ func (p *payment) takeEarly(f *flow, h holder, w *enginev1.Wait) (movedOn bool) 
 	}
 }
 
-// takeWaiting lets every open subscription take what came while the payment was
-// in quarantine.
+// takeWaiting lets everything that waits for a message or a signal take what came
+// while the payment was in quarantine.
 func (p *payment) takeWaiting() {
 	var open []uint32
 	note := func(waits []*enginev1.Wait) {
 		for _, w := range waits {
-			if w.Name != "" {
+			if w.Name != "" || w.Signal != "" {
 				open = append(open, w.N)
 			}
 		}
@@ -286,9 +286,10 @@ func (p *payment) takeWaiting() {
 		note(s.Waits)
 	}
 	for _, n := range open {
-		if h, w := p.findWait(n); w != nil {
+		if h, w := p.findWait(n); w != nil && w.Name != "" {
 			p.takeEarly(p.flowOf(p.body(h.from())), h, w)
 		}
+		p.takeMissed(n)
 	}
 	p.run()
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/railhead-hub/railhead/engine/bpmn"
@@ -124,29 +125,72 @@ func (a *application) deliverSignal(n uint64) {
 }
 
 // takeSignal hands a signal to one wait. A payment that cannot take it is
-// quarantined; it has missed the signal.
+// quarantined; one in quarantine takes it when it goes on.
 func (a *application) takeSignal(k Key, d *enginev1.SignalDelivery) {
+	taken := true
 	f := a.guard(func() {
 		p := a.load(k.A)
-		if p == nil || p.quarantined() {
+		if p == nil {
 			return
 		}
 		h, w := p.findWait(uint32(k.B))
 		if w == nil {
 			return // closed by one that took the signal before it
 		}
-		flow := p.flowOf(p.body(h.from()))
-		el := &flow.process.Elements[w.Element]
-		p.tell(&enginev1.Event{
-			Kind: enginev1.EventKind_EVENT_KIND_SIGNAL_CAUGHT, Element: el.ID, Name: el.Name,
-			Token: h.n(), Type: d.Name, Variables: d.Variables,
-		})
-		p.trigger(flow, h, w, d.Variables)
-		p.run()
+		if taken = !p.quarantined(); taken {
+			p.catchSignal(h, w, d.Variables)
+			p.run()
+		}
 	})
 	if f != nil {
 		f.payment = k.A
 		a.quarantine(f)
+	}
+	if f != nil || !taken {
+		a.keepSignal(k, d)
+	}
+}
+
+func (p *payment) catchSignal(h holder, w *enginev1.Wait, vars []*enginev1.Variable) {
+	f := p.flowOf(p.body(h.from()))
+	el := &f.process.Elements[w.Element]
+	p.tell(&enginev1.Event{
+		Kind: enginev1.EventKind_EVENT_KIND_SIGNAL_CAUGHT, Element: el.ID, Name: el.Name,
+		Token: h.n(), Type: w.Signal, Variables: vars,
+	})
+	p.trigger(f, h, w, vars)
+}
+
+// keepSignal keeps a signal for a wait of a payment in quarantine. Of very many the
+// first count.
+func (a *application) keepSignal(k Key, d *enginev1.SignalDelivery) {
+	row, found := get[*enginev1.SignalWait](a, k)
+	if !found || len(row.Missed) == limitMissed {
+		return
+	}
+	row = copyOf(row)
+	row.Missed = append(slices.Clip(row.Missed), &enginev1.SignalDelivery{Variables: d.Variables})
+	a.put(k, row)
+}
+
+// takeMissed lets a wait take the signals that came while the payment was in
+// quarantine, until it is over.
+func (p *payment) takeMissed(n uint32) {
+	for {
+		h, w := p.findWait(n)
+		if w == nil || w.Signal == "" {
+			return
+		}
+		k := signalKey(p.row.Tenant, w.Signal, p.row.Payment, n)
+		row, found := get[*enginev1.SignalWait](p.a, k)
+		if !found || len(row.Missed) == 0 {
+			return
+		}
+		first := row.Missed[0]
+		row = copyOf(row)
+		row.Missed = row.Missed[1:]
+		p.a.put(k, row)
+		p.catchSignal(h, w, first.Variables)
 	}
 }
 

@@ -4255,6 +4255,9 @@ type SignalWait struct {
 	// Position of the event that opened it, log index << 16 | n: a broadcast reaches
 	// only what waited before it.
 	Since uint64 `protobuf:"varint,1,opt,name=since,proto3" json:"since,omitempty"`
+	// What came while the payment was in quarantine, oldest first. It takes them when an
+	// operator lets it go on.
+	Missed []*SignalDelivery `protobuf:"bytes,2,rep,name=missed,proto3" json:"missed,omitempty"`
 }
 
 func (x *SignalWait) Reset() {
@@ -4268,6 +4271,13 @@ func (x *SignalWait) GetSince() uint64 {
 		return x.Since
 	}
 	return 0
+}
+
+func (x *SignalWait) GetMissed() []*SignalDelivery {
+	if x != nil {
+		return x.Missed
+	}
+	return nil
 }
 
 // SignalDelivery is a broadcast on its way. Its key is the position of the event
@@ -10768,6 +10778,18 @@ func (m *SignalWait) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.Missed) > 0 {
+		for iNdEx := len(m.Missed) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Missed[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
 	if m.Since != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Since))
 		i--
@@ -14281,6 +14303,12 @@ func (m *SignalWait) SizeVT() (n int) {
 	_ = l
 	if m.Since != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Since))
+	}
+	if len(m.Missed) > 0 {
+		for _, e := range m.Missed {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
 	}
 	n += len(m.unknownFields)
 	return n
@@ -24386,6 +24414,32 @@ func (m *SignalWait) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Missed", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Missed = append(m.Missed, &SignalDelivery{})
+			if err := m.Missed[len(m.Missed)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
