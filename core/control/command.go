@@ -40,12 +40,10 @@ func (c *Commands) View(read func(engine.Tx) error) error { return c.Replica.Vie
 
 // CatchUp returns when this node's rows show everything that was acknowledged
 // before the call. A node asks this before it says that there is no such thing:
-// a follower is always a little behind, and after a start may be far behind. The
-// error is replica.ErrNotLeader when there is no leader to ask.
+// a follower is always a little behind, and after a start may be far behind; a
+// leader may have a successor and not know it. The error is replica.ErrNotLeader
+// when there is no leader to ask.
 func (c *Commands) CatchUp(ctx context.Context) error {
-	if c.Replica.IsLeader() {
-		return nil
-	}
 	index, err := c.leaderIndex().index(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", replica.ErrNotLeader, err)
@@ -60,12 +58,15 @@ func (c *Commands) CatchUp(ctx context.Context) error {
 	return nil
 }
 
-// leaderIndex asks the leader how far it is.
+// leaderIndex asks the leader, which may be this node, how far it is.
 func (c *Commands) leaderIndex() *round {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.round == nil {
 		c.round = &round{ask: func(ctx context.Context) (uint64, error) {
+			if c.Replica.IsLeader() {
+				return c.Replica.ReadIndex(ctx)
+			}
 			leader, _ := c.Replica.Leader()
 			peer, ok := c.Peers[leader]
 			if !ok {

@@ -8,7 +8,6 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/railhead-hub/railhead/core/connector"
-	"github.com/railhead-hub/railhead/core/replica"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
@@ -86,12 +85,13 @@ func forwardable(cmd *enginev1.Command) bool {
 	return false
 }
 
-// ReadIndex says how far this node is, if it leads.
-func (n *node) ReadIndex(context.Context, *corev1.ReadIndexRequest) (*corev1.ReadIndexResponse, error) {
-	if !n.Replica.IsLeader() {
-		return nil, n.fromPropose(nil, replica.ErrNotLeader)
+// ReadIndex says how far this node is, if it still leads.
+func (n *node) ReadIndex(ctx context.Context, _ *corev1.ReadIndexRequest) (*corev1.ReadIndexResponse, error) {
+	index, err := n.Replica.ReadIndex(ctx)
+	if err != nil {
+		return nil, n.fromPropose(nil, err)
 	}
-	return &corev1.ReadIndexResponse{Index: n.Replica.Index()}, nil
+	return &corev1.ReadIndexResponse{Index: index}, nil
 }
 
 // blobPart is the size of one message of a module, in bytes.

@@ -19,6 +19,6 @@
 // table.go hold the rows, checkpoint.go and disk.go bring them to the disk (chore.go
 // without stopping the apply loop, settle.go and rest.go out of memory),
 // snapshot.go carries them to another node. office.go is what a leader does
-// before anybody may propose, hash.go how nodes notice that they differ,
-// failure.go how one that cannot write stops.
+// before anybody may propose, contact.go how it knows that it still leads, hash.go
+// how nodes notice that they differ, failure.go how one that cannot write stops.
 package replica

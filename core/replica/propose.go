@@ -49,6 +49,7 @@ type proposer struct {
 	cfg     *Config
 	raft    *raft.Raft
 	leading *atomic.Uint64
+	contact *contact
 	refuse  func() error // says why new proposals cannot be taken now
 	failed  <-chan struct{}
 	metrics *metrics
@@ -64,9 +65,9 @@ type proposer struct {
 	done   sync.WaitGroup
 }
 
-func startProposer(cfg *Config, r *raft.Raft, leading *atomic.Uint64, refuse func() error, failed <-chan struct{}, m *metrics) *proposer {
+func startProposer(cfg *Config, r *raft.Raft, leading *atomic.Uint64, c *contact, refuse func() error, failed <-chan struct{}, m *metrics) *proposer {
 	p := &proposer{
-		cfg: cfg, raft: r, leading: leading, refuse: refuse, failed: failed, metrics: m,
+		cfg: cfg, raft: r, leading: leading, contact: c, refuse: refuse, failed: failed, metrics: m,
 		wake:  make(chan struct{}, 1),
 		slots: make(chan struct{}, cfg.InFlight),
 		sent:  make(chan parcel, cfg.InFlight),
@@ -135,7 +136,8 @@ func (p *proposer) send() {
 				<-p.slots
 				break
 			}
-			p.sent <- parcel{proposals: batch, future: p.raft.Apply(pack(p.cfg.Clock(), batch), 0), since: time.Now()}
+			since := time.Now() // before a follower can have heard of the entry: see contact
+			p.sent <- parcel{proposals: batch, future: p.raft.Apply(pack(p.cfg.Clock(), batch), 0), since: since}
 		}
 	}
 }
@@ -190,6 +192,7 @@ func (p *proposer) deliver() {
 			}
 			continue
 		}
+		p.contact.note(parcel.since)
 		p.metrics.commit.Observe(time.Since(parcel.since).Seconds())
 		result := parcel.future.Response().(*applied)
 		for i, c := range parcel.proposals {

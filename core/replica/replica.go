@@ -33,6 +33,7 @@ type Replica struct {
 	proposer *proposer
 	office   *office
 	leading  atomic.Uint64 // the epoch in which this node leads, or 0
+	contact  *contact
 
 	failure  *failure
 	failed   chan error
@@ -52,7 +53,7 @@ func Open(cfg Config) (_ *Replica, err error) {
 	}
 	r := &Replica{
 		cfg: cfg, log: cfg.Logger.With("node", cfg.ID),
-		failure: newFailure(), failed: make(chan error, 1),
+		contact: newContact(), failure: newFailure(), failed: make(chan error, 1),
 		kick: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	defer func() {
@@ -69,7 +70,7 @@ func Open(cfg Config) (_ *Replica, err error) {
 	if err := r.openRaft(); err != nil {
 		return nil, err
 	}
-	r.proposer = startProposer(&r.cfg, r.raft, &r.leading, r.refuse, r.failure.happened, r.metrics)
+	r.proposer = startProposer(&r.cfg, r.raft, &r.leading, r.contact, r.refuse, r.failure.happened, r.metrics)
 	r.done.Add(3)
 	go r.checkpoints()
 	go r.watchPeers()
@@ -235,33 +236,6 @@ func (r *Replica) Barrier(ctx context.Context) error {
 	case <-r.stop:
 		return ErrNotLeader
 	}
-}
-
-// Confirm says whether this node may still act as the leader of the term epoch,
-// to which a majority has listened at the time heard or later. As long as nobody
-// else can have been elected since then it says so at once; otherwise a majority
-// is asked. A process that was stopped for a while does not know of its
-// successor, and finds out here before it does what that one has taken over.
-func (r *Replica) Confirm(ctx context.Context, epoch uint64, heard time.Time) error {
-	for time.Since(heard) > r.cfg.ElectionTimeout/2 {
-		heard = time.Now()
-		answer := make(chan error, 1)
-		go func() { answer <- r.raft.VerifyLeader().Error() }()
-		select {
-		case err := <-answer:
-			if err != nil {
-				return fmt.Errorf("%w: %w", ErrNotLeader, err)
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("replica: ask whether this node leads: %w", context.Cause(ctx))
-		case <-r.stop:
-			return ErrNotLeader
-		}
-		if r.raft.CurrentTerm() != epoch {
-			return ErrNotLeader
-		}
-	}
-	return nil
 }
 
 // IsLeader reports whether this node leads and has applied the first command of

@@ -124,7 +124,7 @@ func (r *Replica) RemoveServer(ctx context.Context, id string) error {
 // one that is most up to date.
 func (r *Replica) TransferLeadership(ctx context.Context, id string) error {
 	if id == "" {
-		return r.change(ctx, "transfer leadership", r.raft.LeadershipTransfer())
+		return r.change(ctx, "transfer leadership", r.contact.handOver(r.raft.LeadershipTransfer))
 	}
 	members, err := r.configuration()
 	if err != nil {
@@ -134,8 +134,9 @@ func (r *Replica) TransferLeadership(ctx context.Context, id string) error {
 	if at < 0 {
 		return fmt.Errorf("replica: transfer leadership: %q is not a member", id)
 	}
-	return r.change(ctx, "transfer leadership to "+id,
-		r.raft.LeadershipTransferToServer(raft.ServerID(id), raft.ServerAddress(members[at].Address)))
+	return r.change(ctx, "transfer leadership to "+id, r.contact.handOver(func() raft.Future {
+		return r.raft.LeadershipTransferToServer(raft.ServerID(id), raft.ServerAddress(members[at].Address))
+	}))
 }
 
 func (r *Replica) change(ctx context.Context, what string, future raft.Future) error {
