@@ -289,6 +289,16 @@ func (a *application) tell(what *enginev1.Event) *enginev1.Event {
 	return ev
 }
 
+// positionBits is the room for the events of one log entry in a position.
+const positionBits = 20
+
+// position names the event that is told next, and orders it among all that were told
+// before: by log index, then within the entry. It leaves the highest bit free.
+func (a *application) position() uint64 {
+	n := uint64(a.stamp.N + uint32(a.events))
+	return a.stamp.Index<<positionBits | n&(1<<positionBits-1)
+}
+
 // frame fills in where and when; a reply that is not told carries it too.
 func (a *application) frame(ev *enginev1.Event) *enginev1.Event {
 	ev.Cluster, ev.Incarnation = a.meta.Cluster, a.meta.Incarnation

@@ -50,7 +50,7 @@ func (a *application) publishOnce(c *enginev1.Publish, tenant string) *enginev1.
 	if variablesSize(c.Variables) > limitVariables {
 		a.refuse(CodeTooLarge, "The message's variables are larger than 4 MiB.")
 	}
-	n := a.stamp.Index<<16 | uint64(a.stamp.N+uint32(a.events))&0xffff
+	n := a.position()
 	published := &enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_MESSAGE_PUBLISHED, Tenant: tenant, Type: c.Name, Key: c.Key, Value: n,
 	}

@@ -33,6 +33,7 @@ func (a *application) broadcast(c *enginev1.Broadcast) *enginev1.Event {
 	if variablesSize(c.Variables) > limitVariables {
 		a.refuse(CodeTooLarge, "The signal's variables are larger than 4 MiB.")
 	}
+	n := a.position()
 	sent := a.tell(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_SIGNAL_BROADCAST, Tenant: c.Tenant, Type: c.Name, Variables: c.Variables,
 	})
@@ -41,16 +42,12 @@ func (a *application) broadcast(c *enginev1.Broadcast) *enginev1.Event {
 			Kind: enginev1.EventKind_EVENT_KIND_ACTED, Type: "broadcast-signal", Tenant: c.Tenant, Name: c.Name, Actor: c.Actor,
 		})
 	}
-	a.send(sent)
+	a.send(n, sent)
 	return sent
 }
 
-// position orders events, within a log entry too.
-func position(ev *enginev1.Event) uint64 { return ev.Index<<16 | uint64(ev.N)&0xffff }
-
-// send puts a broadcast that has been told on its way.
-func (a *application) send(sent *enginev1.Event) {
-	n := position(sent)
+// send puts a broadcast that has been told at a position on its way.
+func (a *application) send(n uint64, sent *enginev1.Event) {
 	a.put(deliveryKey(n), &enginev1.SignalDelivery{Tenant: sent.Tenant, Name: sent.Type, Variables: sent.Variables})
 	a.addTimer(max(a.stamp.TimeMS, 1), dueOfMessages|n, &enginev1.Due{Kind: enginev1.TimerKind_TIMER_KIND_SIGNAL, Message: n})
 }
@@ -67,7 +64,8 @@ func (p *payment) throwSignal(token *enginev1.Token, el *bpmn.Element) bool {
 	if local := p.mappings(token); local != nil {
 		vars = local.Variables
 	}
-	p.a.send(p.tell(&enginev1.Event{
+	n := p.a.position()
+	p.a.send(n, p.tell(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_SIGNAL_BROADCAST, Element: el.ID, Name: el.Name, Token: token.N, Type: name, Variables: vars,
 	}))
 	return true
@@ -75,10 +73,11 @@ func (p *payment) throwSignal(token *enginev1.Token, el *bpmn.Element) bool {
 
 // awaitSignal opens the subscription of a wait.
 func (p *payment) awaitSignal(h holder, el *bpmn.Element, w *enginev1.Wait) {
-	subscribed := p.tell(&enginev1.Event{
+	since := p.a.position()
+	p.tell(&enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_SUBSCRIBED, Element: el.ID, Name: el.Name, Token: h.n(), Type: w.Signal,
 	})
-	p.a.put(signalKey(p.row.Tenant, w.Signal, p.row.Payment, w.N), &enginev1.SignalWait{Since: position(subscribed)})
+	p.a.put(signalKey(p.row.Tenant, w.Signal, p.row.Payment, w.N), &enginev1.SignalWait{Since: since})
 }
 
 // deliverSignal gives a broadcast to the next of those that waited before it, and

@@ -123,14 +123,14 @@ const (
 	TableIncident      Table = 14 // A payment, B n → Incident
 	TableReceipt       Table = 15 // A payment → Receipt
 	TableStartID       Table = 16 // A payment → StartID; index TableStartIndex
-	TableMessageID     Table = 17 // A log index, B position → MessageID; index TableMessageIndex
+	TableMessageID     Table = 17 // A position in the log → MessageID; index TableMessageIndex
 	TableCounter       Table = 18 // S tenant 00 name → Counter
 	TableTenantVersion Table = 19 // S tenant, A version → TenantVersion
 	TableMessageName   Table = 20 // S tenant 00 message name → MessageName
 	TableRoute         Table = 21 // S tenant 00 HTTP route → Route
 	TableUserTask      Table = 22 // A payment, B n → UserTask
 	TableSignal        Table = 23 // S tenant 00 name, A payment, B wait → SignalWait
-	TableDelivery      Table = 24 // A log index, B position → SignalDelivery
+	TableDelivery      Table = 24 // A position in the log → SignalDelivery
 	TableMessageStart  Table = 25 // S tenant 00 flow 00 correlation key → MessageStart
 
 	// TableStartIndex and those below it hold no rows of their own; Get of such a

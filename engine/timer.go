@@ -13,7 +13,7 @@ import (
 // A timer never fires early by the stamp, and late under load.
 
 // These stand where a payment stands in a timer's key: dueOfMessages with the
-// number of a message, which is never below 1<<16, and dueOfStarts.
+// position of a message or a broadcast, which is never 1, and dueOfStarts.
 const (
 	dueOfMessages = 1 << 63
 	dueOfStarts   = 1<<63 | 1

@@ -4252,7 +4252,7 @@ func (x *UserTask) GetHeaders() []*Header {
 // wait).
 type SignalWait struct {
 	unknownFields []byte
-	// Position of the event that opened it, log index << 16 | n: a broadcast reaches
+	// Position of the event that opened it, log index << 20 | n: a broadcast reaches
 	// only what waited before it.
 	Since uint64 `protobuf:"varint,1,opt,name=since,proto3" json:"since,omitempty"`
 	// What came while the payment was in quarantine, oldest first. It takes them when an
@@ -4748,7 +4748,7 @@ func (x *Subscription) GetFlow() string {
 
 type BufferedMessage struct {
 	unknownFields []byte
-	N             uint64      `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"` // log index << 16 | position
+	N             uint64      `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"` // its position: log index << 20 | n
 	MessageId     string      `protobuf:"bytes,2,opt,name=message_id,json=messageId,proto3" json:"messageId,omitempty"`
 	ExpiresMs     int64       `protobuf:"varint,3,opt,name=expires_ms,json=expiresMs,proto3" json:"expiresMs,omitempty"`
 	Variables     []*Variable `protobuf:"bytes,4,rep,name=variables,proto3" json:"variables,omitempty"`
