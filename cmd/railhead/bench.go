@@ -45,7 +45,7 @@ serving, and the time until all their timers have fired that become due at once.
 raft_only_payments_per_s repeats the load with as many and as long commands that
 only count, and export nothing. opsd is off while payments run; opsd_drain_per_s
 is how many records a second it then takes in. The columns "CPU us" are
-microseconds of work in each payment: of the leader and of all nodes.`,
+microseconds of work in each payment, of the leader and of all nodes.`,
 		Example: `  railhead bench --workload one-task --nodes 1 --ingress stream --duration 10s --json
   railhead bench --workload payer-fund-transfer --nodes 3 --half
   railhead bench --in-flight 1000000 --json`,
@@ -66,6 +66,11 @@ microseconds of work in each payment: of the leader and of all nodes.`,
 			}
 			if inFlight < 0 || inFlight > 0 && c.Nodes != 1 {
 				return usagef("--in-flight is a number of payments on 1 node")
+			}
+			for _, name := range []string{"workload", "ingress", "half", "rate"} {
+				if inFlight > 0 && cmd.Flags().Changed(name) {
+					return usagef("--in-flight has a load of its own: leave out --%s", name)
+				}
 			}
 			if c.Dir == "" {
 				if c.Dir, err = os.MkdirTemp("", "railhead-bench-"); err != nil {
@@ -91,7 +96,7 @@ microseconds of work in each payment: of the leader and of all nodes.`,
 			if a.json {
 				return printJSON(a.out, report)
 			}
-			t := newTable(a.out, "workload", "nodes", "ingress", "payments/s", "p50 ms", "p99 ms", "commands/s", "raft only/s", "backlog", "opsd records/s", "CPU us", "nodes", "rss MB")
+			t := newTable(a.out, "workload", "nodes", "ingress", "payments/s", "p50 ms", "p99 ms", "commands/s", "raft only/s", "backlog", "opsd records/s", "CPU us leader", "CPU us nodes", "rss MB")
 			t.row(report.Workload, report.Nodes, report.Ingress, report.PaymentsPerS, report.P50Ms, report.P99Ms,
 				report.CommandsPerS, report.RaftOnlyPerS, report.ExportBacklogEnd, report.OpsdDrainPerS,
 				report.LeaderCPUMicros, report.NodesCPUMicros, report.RSSMB)
@@ -132,7 +137,7 @@ func (a *app) growth(cmd *cobra.Command, c benchmark.Config, inFlight int, keep 
 		return printJSON(a.out, r)
 	}
 	t := newTable(a.out, "in flight", "started/s", "heap B each", "RSS B each", "one-task/s", "of empty", "pause p99 ms", "restart s", "timers s")
-	t.row(r.InFlight, r.LoadPerS, r.HeapBytes, r.RSSBytes, r.Full.PerSecond, r.Ratio, r.Pauses.P99Ms, r.RestartServingS, r.TimersS)
+	t.row(r.InFlight, r.LoadPerS, fmt.Sprintf("%.0f", r.HeapBytes), fmt.Sprintf("%.0f", r.RSSBytes), r.Full.PerSecond, r.Ratio, r.Pauses.P99Ms, r.RestartServingS, r.TimersS)
 	return t.flush()
 }
 

@@ -66,6 +66,9 @@ that went on in another version (migrate) is run up to there.`,
   railhead payment replay 7f0c… --file draft.bpmn --reason 'ticket 4711'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if version != 0 && file != "" {
+				return usagef("--flow-version and --file name two flows; give one of them")
+			}
 			ctx, cancel := a.call(cmd.Context())
 			defer cancel()
 			l, err := a.lifeOf(ctx, args, from)
@@ -119,7 +122,6 @@ that went on in another version (migrate) is run up to there.`,
 	flags.StringVar(&from, "from", "", "read the payment from a `file` that --save wrote")
 	flags.StringVar(&save, "save", "", "keep events and flows in a `file`, with personal data unmasked")
 	flags.StringVar(&a.reason, "reason", "", "why you look, for the audit")
-	cmd.MarkFlagsMutuallyExclusive("flow-version", "file")
 	return cmd
 }
 
@@ -306,13 +308,7 @@ func (a *app) printReplay(l *life, c replay.Case, recorded uint32, r *replay.Res
 	fmt.Fprintf(a.out, "%s  %s  recorded in version %d, run in %s\n", l.Payment, c.Flow.ID, recorded, versionText(c.Flow))
 	t := newTable(a.out, " ", "after", "event", "where", "what")
 	for _, s := range r.Steps {
-		mark, ev := "=", s.Is
-		switch {
-		case s.Is == nil:
-			mark, ev = "-", s.Was
-		case s.Was == nil:
-			mark = "+"
-		}
+		mark, ev := s.Mark()
 		after := time.Duration(ev.TimeMs-c.Events[0].TimeMs) * time.Millisecond
 		t.row(mark, fmt.Sprintf("%.3fs", after.Seconds()), kindText(ev), ev.Element, eventText(ev))
 	}

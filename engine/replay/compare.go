@@ -13,6 +13,18 @@ type Step struct {
 	Was, Is *enginev1.Event
 }
 
+// Mark is "=" with the recorded event where both lives have it, "-" where only the
+// recorded life has, and "+" with the new event where only the new one has.
+func (s Step) Mark() (string, *enginev1.Event) {
+	switch {
+	case s.Is == nil:
+		return "-", s.Was
+	case s.Was == nil:
+		return "+", s.Is
+	}
+	return "=", s.Was
+}
+
 // beside tells whether an event is about something else than where the payment goes:
 // what went on inside a job, who has a user task, a message that nobody took.
 func beside(kind enginev1.EventKind) bool {

@@ -67,13 +67,7 @@ func TestRandomLives(t *testing.T) {
 func sideBySide(r *replay.Result) string {
 	var b strings.Builder
 	for _, s := range r.Steps {
-		mark, ev := "=", s.Was
-		switch {
-		case s.Is == nil:
-			mark = "-"
-		case s.Was == nil:
-			mark, ev = "+", s.Is
-		}
+		mark, ev := s.Mark()
 		fmt.Fprintf(&b, "%s %d %v\n", mark, ev.Index, ev)
 	}
 	for _, ev := range r.Refused {

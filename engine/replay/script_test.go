@@ -35,13 +35,7 @@ func TestScript(t *testing.T) {
 		}
 		var b strings.Builder
 		for _, s := range r.Steps {
-			mark, ev := "=", s.Was
-			switch {
-			case s.Is == nil:
-				mark = "-"
-			case s.Was == nil:
-				mark, ev = "+", s.Is
-			}
+			mark, ev := s.Mark()
 			// The replayed payment is p1 as well.
 			_, text, _ := strings.Cut(env.Format(ev), " ")
 			fmt.Fprintf(&b, "%s %s\n", mark, text)
