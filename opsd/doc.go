@@ -8,7 +8,7 @@
 //	consume/  Kafka into the store, exactly once
 //	store/    SQLite or Postgres: events, payments, audit, positions
 //	audit/    the hash chain
-//	api/      the API's answers, masked
+//	api/      the API's answers, masked but for one
 //
 // The operators' screen will live in ui/ and be served beside the API; it comes
 // with reconciliation (recon/) and approvals (approve/). Authentication is not

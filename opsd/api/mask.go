@@ -12,10 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-// Personal data is masked in everything the API answers. A value is masked when
-// the name it stands under says what it is, or when it looks like a card number,
-// an IBAN or a telephone number wherever it stands. What cannot be walked (a body
-// that is neither JSON nor a form) is described and not shown. A name of a person in
+// Personal data is masked in everything the API answers but RevealEvents (reveal.go).
+// A value is masked when the name it stands under says what it is, or when it looks
+// like a card number, an IBAN or a telephone number wherever it stands. What cannot be
+// walked (a body that is neither JSON nor a form) is described and not shown. A name of a person in
 // a sentence somebody else wrote cannot be recognised; connectors keep such
 // sentences out of their codes and reasons.
 
