@@ -86,7 +86,16 @@ func TestVarsRefuse(t *testing.T) {
 }
 
 func TestJobVariables(t *testing.T) {
-	job := &Job{decoded: true}
+	job := new(Job)
+	with := func(json string) {
+		var w writer
+		at := w.begin(jobVariables)
+		w.text(1, "v")
+		w.text(2, json)
+		w.end(at)
+		*job = Job{}
+		job.decode(string(w))
+	}
 	for _, row := range []struct {
 		json string
 		text string
@@ -105,13 +114,13 @@ func TestJobVariables(t *testing.T) {
 		{`null`, "", 0, false, false, false},
 		{``, "", 0, false, false, false},
 	} {
-		job.variables = []variable{{"v", row.json}}
+		with(row.json)
 		n, isN := job.Int("v")
 		if job.String("v") != row.text || n != row.n || isN != row.isN || job.Bool("v") != row.yes || job.Has("v") != row.has {
 			t.Errorf("%s: %q, %d %v, %v, %v", row.json, job.String("v"), n, isN, job.Bool("v"), job.Has("v"))
 		}
 	}
-	job.variables = []variable{{"v", `{"a":1}`}}
+	with(`{"a":1}`)
 	var v struct{ A int }
 	if err := job.Decode("v", &v); err != nil || v.A != 1 {
 		t.Errorf("%+v, %v", v, err)
@@ -119,7 +128,7 @@ func TestJobVariables(t *testing.T) {
 	if err := job.Decode("missing", &v); err != nil || !reflect.DeepEqual(v, struct{ A int }{1}) {
 		t.Errorf("%+v, %v", v, err)
 	}
-	job.variables = []variable{{"v", `"text"`}}
+	with(`"text"`)
 	if err := job.Decode("v", &v); err == nil || !strings.Contains(err.Error(), `"v"`) {
 		t.Errorf("%v", err)
 	}

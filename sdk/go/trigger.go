@@ -22,19 +22,51 @@ type Job struct {
 	// Prior are money effects that earlier attempts left in doubt.
 	Prior []Prior
 
-	encoded   string // for the headers
+	encoded   string // the rest of it points into this
 	variables []variable
-	decoded   bool         // the variables are; until then their json is the encoded Variable
+	decoded   bool         // the variables are; until then they are places of encoded Variables
 	room      [16]variable // as many as most jobs have
 }
 
-type variable struct{ name, json string }
+// variable is where the name and the JSON of a variable lie in the encoded job:
+// places and not strings, since in a guest a stored pointer costs a look at the
+// garbage collector's state.
+type variable struct{ name, nameEnd, json, jsonEnd uint32 }
 
 // decodeVariables is put off until the first variable is asked for.
 func (j *Job) decodeVariables() {
+	in := j.encoded
 	for i := range j.variables {
 		v := &j.variables[i]
-		v.name, v.json = pair(v.json)
+		at, end := int(v.name), int(v.nameEnd)
+		// As every host writes it: both texts, in order, the first a short one.
+		if at+2 <= end && in[at] == 1<<3|typeLength && in[at+1] < 0x80 {
+			name := at + 2
+			nameEnd := name + int(in[at+1])
+			if nameEnd+2 <= end && in[nameEnd] == 2<<3|typeLength {
+				json, length := nameEnd+2, int(in[nameEnd+1])
+				if length >= 0x80 && json < end && in[json] < 0x80 {
+					length += int(in[json])<<7 - 0x80
+					json++
+				}
+				if json+length == end {
+					*v = variable{uint32(name), uint32(nameEnd), uint32(json), uint32(end)}
+					continue
+				}
+			}
+		}
+		*v = variable{}
+		f := fields{in: in[:end], at: at}
+		for f.next() {
+			switch f.number {
+			case 1:
+				f.text()
+				v.name, v.nameEnd = uint32(f.start), uint32(f.end)
+			case 2:
+				f.text()
+				v.json, v.jsonEnd = uint32(f.start), uint32(f.end)
+			}
+		}
 	}
 	j.decoded = true
 }
@@ -51,43 +83,52 @@ func (j *Job) decode(message string) {
 	variables := j.room[:0]
 	started := int64(0)
 	f := fields{in: message}
-	for {
-		// Variables come in a row, and most are short.
-		at := f.at
-		for at+2 <= len(message) && message[at] == jobVariables<<3|typeLength && message[at+1] < 0x80 {
-			start := at + 2
-			at = start + int(message[at+1])
-			if at > len(message) {
+	for at := 0; at < len(message); {
+		// Most fields are short texts, which are cheaper to read here than to
+		// leave to next.
+		number, start, end := 0, at+2, 0
+		if start <= len(message) && message[at]&(0x80|7) == typeLength && message[at+1] < 0x80 {
+			number = int(message[at] >> 3)
+			end = start + int(message[at+1])
+			if number == 0 || end > len(message) {
 				panic(malformed{})
 			}
-			variables = append(variables, variable{json: message[start:at]})
+			at = end
+		} else {
+			f.at = at
+			f.next()
+			at = f.at
+			switch f.number {
+			case 3:
+				j.Attempt = int(uint32(f.uint()))
+				continue
+			case 4:
+				j.Retries = int(uint32(f.uint()))
+				continue
+			case 10:
+				started = int64(f.uint())
+				continue
+			case 1, 2, jobVariables, jobHeaders, 7, 8, 9:
+				f.text()
+			}
+			number, start, end = f.number, f.start, f.end
 		}
-		f.at = at
-		if !f.next() {
-			break
-		}
-		switch f.number {
-		case 1:
-			j.Type = f.text()
-		case 2:
-			j.Payment = f.text()
-		case 3:
-			j.Attempt = int(uint32(f.uint()))
-		case 4:
-			j.Retries = int(uint32(f.uint()))
+		switch number {
 		case jobVariables:
-			variables = append(variables, variable{json: f.text()})
-		case jobHeaders:
-			f.text()
+			variables = append(variables, variable{name: uint32(start), nameEnd: uint32(end)})
+		case 1:
+			j.Type = message[start:end]
+		case 2:
+			j.Payment = message[start:end]
 		case 7:
-			key, wire := pair(f.text())
+			key, wire := pair(message[start:end])
 			j.Prior = append(j.Prior, Prior{Key: key, IdempotencyKey: wire})
 		case 8:
-			j.Element = f.text()
+			j.Element = message[start:end]
 		case 9:
-			j.Flow = f.text()
-		case 10:
-			started = int64(f.uint())
+			j.Flow = message[start:end]
+		case 3, 4, 10: // numbers
+			panic(malformed{})
 		}
 	}
 	j.variables = variables
@@ -128,8 +169,9 @@ func (j *Job) json(name string) string {
 		j.decodeVariables()
 	}
 	for i := range j.variables {
-		if j.variables[i].name == name {
-			return j.variables[i].json
+		v := &j.variables[i]
+		if v.nameEnd-v.name == uint32(len(name)) && j.encoded[v.name:v.nameEnd] == name {
+			return j.encoded[v.json:v.jsonEnd]
 		}
 	}
 	return ""

@@ -56,7 +56,12 @@ func (f *fields) next() bool {
 		n := uint64(in[at])
 		at++
 		if n >= 0x80 {
-			n, at = varint(in, at-1)
+			if at < len(in) && in[at] < 0x80 { // or of two, as most others
+				n += uint64(in[at])<<7 - 0x80
+				at++
+			} else {
+				n, at = varint(in, at-1)
+			}
 		}
 		f.bits = n
 		if f.typ == typeLength {

@@ -85,8 +85,8 @@ func FuzzDecode(f *testing.F) {
 			same(t, "started", c.job.PaymentStarted, time.UnixMilli(job.PaymentStartedMs).UTC())
 			same(t, "variables", len(c.job.variables), len(job.Variables))
 			for i, v := range c.job.variables {
-				same(t, "name", v.name, job.Variables[i].GetName())
-				same(t, "json", v.json, string(job.Variables[i].GetJson()))
+				same(t, "name", c.job.encoded[v.name:v.nameEnd], job.Variables[i].GetName())
+				same(t, "json", c.job.encoded[v.json:v.jsonEnd], string(job.Variables[i].GetJson()))
 			}
 			same(t, "prior", len(c.job.Prior), len(job.Prior))
 			for i, p := range c.job.Prior {
