@@ -45,7 +45,7 @@ const (
 // step decodes, runs the handler, and turns however it ended into a reply, which
 // it writes into the room of buf if it fits. Whatever the context held is gone.
 func step(c *Connector, ctx *Context, request string, buf []byte) []byte {
-	*ctx = Context{reply: writer(buf[:0])}
+	*ctx = Context{reply: writer(buf[:0]), arena: ctx.arena}
 	if err := ctx.run(c, request); err != "" {
 		ctx.reply = ctx.reply[:0]
 		ctx.reply.text(replyError, err)
@@ -65,8 +65,27 @@ func (c *Context) run(served *Connector, request string) (failed string) {
 			failed = panicText(p)
 		}
 	}()
-	kind, trigger := c.decode(request)
-	outcome := c.dispatch(served, kind, trigger)
+	// The handlers are called from here and not from a function in between, since
+	// leaving one looks at every function up to this one.
+	var outcome Outcome
+	switch kind, trigger := c.decode(request); kind {
+	case triggerJob:
+		c.job.decode(trigger)
+		if handler := served.Jobs[c.job.Type]; handler != nil {
+			outcome = handler(c, &c.job)
+		} else {
+			outcome = Fail("UNKNOWN_JOB", "this connector does not serve job type "+c.job.Type)
+		}
+	case triggerHTTP:
+		request := c.request(trigger)
+		reply := Reply{Status: 404}
+		if handler := served.Routes[request.Route]; handler != nil {
+			reply = handler(c, request)
+		}
+		outcome = reply.outcome()
+	default:
+		outcome = Fail("UNKNOWN_TRIGGER", "this connector serves jobs and routes only")
+	}
 	if c.left {
 		return ""
 	}
@@ -86,26 +105,6 @@ func (c *Context) run(served *Connector, request string) (failed string) {
 	}
 	c.reply.end(at)
 	return ""
-}
-
-func (c *Context) dispatch(served *Connector, kind int, trigger string) Outcome {
-	switch kind {
-	case triggerJob:
-		c.job.decode(trigger)
-		handler := served.Jobs[c.job.Type]
-		if handler == nil {
-			return Fail("UNKNOWN_JOB", "this connector does not serve job type "+c.job.Type)
-		}
-		return handler(c, &c.job)
-	case triggerHTTP:
-		request := newRequest(trigger)
-		handler := served.Routes[request.Route]
-		if handler == nil {
-			return Reply{Status: 404}.outcome()
-		}
-		return handler(c, request).outcome()
-	}
-	return Fail("UNKNOWN_TRIGGER", "this connector serves jobs and routes only")
 }
 
 // panicText is what a panic value says, without fmt.

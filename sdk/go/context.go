@@ -31,6 +31,8 @@ type Context struct {
 	// reading is set while PerConfig reads the configuration.
 	reading bool
 
+	arena arena // outlives the step
+
 	// What nearly every step needs lies here, so that a step is one object.
 	job     Job
 	entries [4]entry
@@ -142,22 +144,26 @@ func (c *Context) begin(kind int) (*writer, question) {
 	return &c.reply, question{effect, c.reply.begin(kind)}
 }
 
-// ask returns the answer to the effect, or leaves the handler.
-func (c *Context) ask(q question) answer {
+// ask returns the answer to the effect. It is not there if the handler has to be
+// left, which is for the caller to do, with panic(unwind{}): every function
+// between the panic and the end of the step makes the panic dearer.
+func (c *Context) ask(q question) (answer answer, there bool) {
 	c.ordinal++
 	c.reply.end(q.kind)
 	effect := c.reply[q.effect:]
 	if c.next == len(c.history) {
 		c.reply.end(q.effect)
-		c.leave()
+		c.left = true
+		return answer, false
 	}
 	e := &c.history[c.next]
 	if got := abi.Digest(effect); e.ordinal != c.ordinal || e.digest != got {
 		c.mismatch(e.digest, got, string(effect))
+		return answer, false
 	}
 	c.next++
 	c.now = e.timeMs
-	return decodeAnswer(e.answer)
+	return decodeAnswer(e.answer), true
 }
 
 // mismatch replies that the effect is not the one that the history answers.
@@ -169,18 +175,12 @@ func (c *Context) mismatch(want, got uint64, effect string) {
 	c.reply.fixed64(mismatchGot, got)
 	c.reply.text(mismatchEffect, effect)
 	c.reply.end(at)
-	c.leave()
+	c.left = true
 }
 
 // unwind is the panic value that leaves a handler at the first effect that has no
 // answer yet, or whose digest does not agree.
 type unwind struct{}
-
-// leave ends the handler.
-func (c *Context) leave() {
-	c.left = true
-	panic(unwind{})
-}
 
 // Now is the time at which the last answer came in, or at which the trigger was
 // raised. It is the same in every run of one history, has millisecond

@@ -30,7 +30,10 @@ func (c *Context) StartPayment(start StartPayment) (Started, error) {
 	w.bytes(3, start.RequestDigest)
 	start.Variables.encode(w, 4)
 	w.text(5, start.UUIDVariable)
-	answer := c.ask(q)
+	answer, there := c.ask(q)
+	if !there {
+		panic(unwind{})
+	}
 	if err := answer.is(answerStart); err != nil {
 		return Started{}, err
 	}
@@ -69,7 +72,11 @@ func (c *Context) Publish(m Message) error {
 	w.text(3, m.ID)
 	w.uint(4, millis(m.TTL))
 	m.Variables.encode(w, 5)
-	return c.ask(q).is(answerPublish)
+	answer, there := c.ask(q)
+	if !there {
+		panic(unwind{})
+	}
+	return answer.is(answerPublish)
 }
 
 // Query names a payment of the tenant, by UUID or by client key.
@@ -117,7 +124,11 @@ func (c *Context) Query(q Query) (Payment, error) {
 	for _, name := range q.Variables {
 		w.always(3, name)
 	}
-	return payment(c.ask(question))
+	answer, there := c.ask(question)
+	if !there {
+		panic(unwind{})
+	}
+	return payment(answer)
 }
 
 // AwaitResult waits until the payment has ended, at most for the timeout; the
@@ -126,7 +137,11 @@ func (c *Context) AwaitResult(uuid string, timeout time.Duration) (Payment, erro
 	w, q := c.begin(effectAwaitResult)
 	w.text(1, uuid)
 	w.uint(2, millis(timeout))
-	return payment(c.ask(q))
+	answer, there := c.ask(q)
+	if !there {
+		panic(unwind{})
+	}
+	return payment(answer)
 }
 
 const queryVariables = 11 // field of QueryAnswer
@@ -176,7 +191,11 @@ func optionalTime(ms int64) time.Time {
 func (c *Context) Sleep(d time.Duration) error {
 	w, q := c.begin(effectSleep)
 	w.uint(1, millis(d))
-	return c.ask(q).is(answerDone)
+	answer, there := c.ask(q)
+	if !there {
+		panic(unwind{})
+	}
+	return answer.is(answerDone)
 }
 
 // Sequence draws the next number of a tenant's named sequence, from 1. Numbers
@@ -184,7 +203,10 @@ func (c *Context) Sleep(d time.Duration) error {
 func (c *Context) Sequence(name string) (uint64, error) {
 	w, q := c.begin(effectSequence)
 	w.text(1, name)
-	answer := c.ask(q)
+	answer, there := c.ask(q)
+	if !there {
+		panic(unwind{})
+	}
 	if err := answer.is(answerSequence); err != nil {
 		return 0, err
 	}
@@ -205,7 +227,11 @@ func (c *Context) Emit(name string, event Vars) error {
 	at := w.begin(2)
 	*w = appendObject(*w, event)
 	w.end(at)
-	return c.ask(q).is(answerDone)
+	answer, there := c.ask(q)
+	if !there {
+		panic(unwind{})
+	}
+	return answer.is(answerDone)
 }
 
 // Checkpoint replaces the history so far by a state of at most 64 KiB and begins
@@ -214,5 +240,9 @@ func (c *Context) Emit(name string, event Vars) error {
 func (c *Context) Checkpoint(state []byte) error {
 	w, q := c.begin(effectCheckpoint)
 	w.bytes(1, state)
-	return c.ask(q).is(answerDone)
+	answer, there := c.ask(q)
+	if !there {
+		panic(unwind{})
+	}
+	return answer.is(answerDone)
 }

@@ -65,7 +65,10 @@ func (c *Context) HTTP(call HTTP) (*Response, error) {
 		w.end(at)
 	}
 	w.uint(8, millis(call.Timeout))
-	answer := c.ask(q)
+	answer, there := c.ask(q)
+	if !there {
+		panic(unwind{})
+	}
 	if answer.kind == answerNone {
 		return nil, &InDoubt{Reason: answerLost}
 	}
@@ -81,7 +84,7 @@ func (c *Context) HTTP(call HTTP) (*Response, error) {
 		case httpAnswerHeaders:
 			f.text()
 		case 3:
-			response.Body = textBytes(f.text())
+			response.Body = c.arena.bytes(f.text())
 		}
 	}
 	return response, nil

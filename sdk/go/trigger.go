@@ -205,7 +205,7 @@ const (
 	requestHeaders = 6
 )
 
-func newRequest(message string) *Request {
+func (c *Context) request(message string) *Request {
 	r := &Request{encoded: message}
 	f := fields{in: message}
 	for f.next() {
@@ -219,7 +219,7 @@ func newRequest(message string) *Request {
 		case requestParams, requestQuery, requestHeaders:
 			f.text()
 		case 7:
-			r.Body = textBytes(f.text())
+			r.Body = c.arena.bytes(f.text())
 		}
 	}
 	return r

@@ -53,7 +53,7 @@ func FuzzDecode(f *testing.F) {
 				c.job.decode(trigger)
 				c.job.decodeVariables()
 			} else if kind == triggerHTTP {
-				request = newRequest(trigger)
+				request = c.request(trigger)
 			}
 		})
 		if errWant != nil || !read {
