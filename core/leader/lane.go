@@ -3,6 +3,8 @@ package leader
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
@@ -13,8 +15,20 @@ import (
 type lane struct {
 	waiting []jobID
 	active  int
-	queued  bool // in lanes.turn
+	queued  bool // in lanes.turn or lanes.slow
 	metrics *connectorMetrics
+	average atomic.Int64 // of its first steps, about, in nanoseconds
+}
+
+// slowStep is the average first step from which on a lane is slow: see lanes.slow.
+const slowStep = 20 * time.Millisecond
+
+func (ln *lane) slow() bool { return ln.average.Load() > int64(slowStep) }
+
+// stepped notes how long a first step took.
+func (ln *lane) stepped(took time.Duration) {
+	average := ln.average.Load()
+	ln.average.Store(average + (int64(took)-average)/8)
 }
 
 type laneKey struct{ tenant, connector string }
@@ -28,22 +42,29 @@ type jobID struct {
 type task struct {
 	id   jobID
 	lane *lane
+	slow bool // it was taken from a slow lane
 }
 
 // lanes decides which job runs next. Whoever takes tasks releases them once they
 // need no worker any more, and forgets them once what they led to is known.
 type lanes struct {
-	mu      sync.Mutex
-	more    *sync.Cond         // there is something to take, or the lanes are closed
-	byKey   map[laneKey]*lane  // a lane stays, since there are few of them
-	turn    []*lane            // with waiting jobs and free share, in order
-	known   map[jobID]jobState // every job that was added and is not forgotten
-	waiting int                // jobs of all lanes
-	active  int
-	workers int // most jobs at once
-	share   int // most jobs of one lane at once
-	metrics *Metrics
-	closed  bool
+	mu    sync.Mutex
+	more  *sync.Cond        // there is something to take, or the lanes are closed
+	byKey map[laneKey]*lane // a lane stays, since there are few of them
+	turn  []*lane           // with waiting jobs and free share, in order
+	// slow is turn of those whose steps take long. They are taken one at a time, by
+	// all who take but one, so that the quick ones always get on.
+	slow       []*lane
+	slowTaken  int // of them, until stepped says so
+	slowMost   int
+	slowBefore bool               // the last to be taken was slow
+	known      map[jobID]jobState // every job that was added and is not forgotten
+	waiting    int                // jobs of all lanes
+	active     int
+	workers    int // most jobs at once
+	share      int // most jobs of one lane at once
+	metrics    *Metrics
+	closed     bool
 }
 
 type jobState uint8
@@ -60,6 +81,7 @@ func newLanes(workers, share int, metrics *Metrics) *lanes {
 	l := &lanes{
 		byKey: make(map[laneKey]*lane), known: make(map[jobID]jobState),
 		workers: workers, share: share, metrics: metrics,
+		slowMost: max(1, runtime.GOMAXPROCS(0)-1),
 	}
 	l.more = sync.NewCond(&l.mu)
 	return l
@@ -101,16 +123,22 @@ func (l *lanes) push(id jobID, ln *lane) {
 func (l *lanes) enqueue(ln *lane) {
 	if !ln.queued && len(ln.waiting) > 0 && ln.active < l.share {
 		ln.queued = true
-		l.turn = append(l.turn, ln)
+		if ln.slow() {
+			l.slow = append(l.slow, ln)
+		} else {
+			l.turn = append(l.turn, ln)
+		}
 	}
 }
 
 // wake wakes one who waits in take; who takes wakes the next.
 func (l *lanes) wake() {
-	if len(l.turn) > 0 && l.active < l.workers {
+	if l.active < l.workers && (len(l.turn) > 0 || l.slowFree()) {
 		l.more.Signal()
 	}
 }
+
+func (l *lanes) slowFree() bool { return len(l.slow) > 0 && l.slowTaken < l.slowMost }
 
 // tasksAtOnce bounds what one call of take gives, so that the jobs behind a slow
 // one do not wait for long.
@@ -121,28 +149,74 @@ const tasksAtOnce = 32
 func (l *lanes) take(tasks []task) []task {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for !l.closed && (len(l.turn) == 0 || l.active >= l.workers) {
-		l.more.Wait()
+	for before := len(tasks); !l.closed; l.more.Wait() {
+		if tasks = l.some(tasks); len(tasks) > before {
+			l.wake()
+			break
+		}
 	}
-	if l.closed {
+	return tasks
+}
+
+// some is take as far as there is something to take.
+func (l *lanes) some(tasks []task) []task {
+	if l.active >= l.workers {
 		return tasks
 	}
-	most := min(tasksAtOnce, 1+l.waiting/runtime.GOMAXPROCS(0))
-	for n := 0; n < most && len(l.turn) > 0 && l.active < l.workers; n++ {
-		ln := l.turn[0]
-		l.turn = l.turn[1:]
-		ln.queued = false
-		id := ln.waiting[0]
-		ln.waiting = ln.waiting[1:]
-		l.waiting--
-		ln.active++
-		l.active++
-		l.known[id] = jobTaken
-		l.enqueue(ln)
-		tasks = append(tasks, task{id, ln})
+	before := len(tasks)
+	if !l.slowFree() || l.slowBefore {
+		most := before + min(tasksAtOnce, 1+l.waiting/runtime.GOMAXPROCS(0))
+		for len(tasks) < most && len(l.turn) > 0 && l.active < l.workers {
+			ln := l.turn[0]
+			l.turn = l.turn[1:]
+			if ln.slow() {
+				l.slow = append(l.slow, ln)
+				continue
+			}
+			tasks = append(tasks, task{l.pop(ln), ln, false})
+		}
+	}
+	l.slowBefore = len(tasks) == before && l.slowFree()
+	if l.slowBefore {
+		ln := l.slow[0]
+		l.slow = l.slow[1:]
+		l.slowTaken++
+		tasks = append(tasks, task{l.pop(ln), ln, true})
+	}
+	return tasks
+}
+
+// pop takes the first job of a lane, which has left its line.
+func (l *lanes) pop(ln *lane) jobID {
+	id := ln.waiting[0]
+	ln.waiting = ln.waiting[1:]
+	ln.queued = false
+	l.waiting--
+	ln.active++
+	l.active++
+	l.known[id] = jobTaken
+	l.enqueue(ln)
+	return id
+}
+
+// stepped lets another take a slow task: this one has had its first step.
+func (l *lanes) stepped() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.slowTaken--
+	l.wake()
+}
+
+// giveBack lines up again what was taken and not begun.
+func (l *lanes) giveBack(tasks []task) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range tasks {
+		t.lane.active--
+		l.active--
+		l.push(t.id, t.lane)
 	}
 	l.wake()
-	return tasks
 }
 
 // release gives the tasks' workers back.

@@ -48,8 +48,15 @@ func (s *stepper) run() {
 			return
 		}
 		s.serve()
+		if s.tasks[0].slow {
+			s.lanes.stepped()
+		}
 	}
 }
+
+// batchFor is how long a batch may take before what is left of it goes back into
+// its lanes: one slow connector's jobs do not hold up the others'.
+const batchFor = 20 * time.Millisecond
 
 // serve works on a batch that was read in one view of the rows.
 func (s *stepper) serve() {
@@ -70,13 +77,22 @@ func (s *stepper) serve() {
 	// A registry forgets bindings, so nothing is kept from batch to batch.
 	s.binding = nil
 	nowMS := s.Clock.NowMS()
-	for i, a := range s.attempts {
+	since := time.Now()
+	for i, last := 0, since; i < len(s.attempts); i++ {
+		if last.Sub(since) > batchFor || s.ctx.Err() != nil {
+			s.lanes.giveBack(s.tasks[i:])
+			break
+		}
+		a := s.attempts[i]
 		if a == nil {
 			s.settle(s.tasks[i], nil)
 			s.ended = append(s.ended, s.tasks[i])
 			continue
 		}
 		s.begin(a, nowMS)
+		now := time.Now()
+		s.tasks[i].lane.stepped(now.Sub(last))
+		last = now
 	}
 	s.lanes.release(s.ended...)
 	clear(s.attempts)
