@@ -8,8 +8,13 @@ import (
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
-// timersAtOnce bounds one FireTimers command.
-const timersAtOnce = 500
+// timersAtOnce bounds one FireTimers command: other commands wait for no more than
+// these. While many timers are due, so many such commands are under way that the log
+// syncs some while others are applied.
+const (
+	timersAtOnce   = 200
+	timersUnderWay = 4
+)
 
 // fireTimers proposes FireTimers whenever the earliest timer row is due by the
 // node's clock. The rows are looked at once when leadership begins; after that
@@ -31,9 +36,7 @@ func (t *term) fireTimers() {
 			t.Clock.Until(t.ctx, min(due, now+time.Hour.Milliseconds()), t.timer)
 			continue
 		}
-		reply, err := t.propose(&enginev1.Command{Verb: &enginev1.Command_FireTimers{
-			FireTimers: &enginev1.FireTimers{Limit: timersAtOnce},
-		}})
+		fired, next, err := t.fireDue()
 		if err != nil {
 			if t.ctx.Err() == nil {
 				t.log.Warn("timers could not be fired", "err", err)
@@ -41,17 +44,53 @@ func (t *term) fireTimers() {
 			t.Clock.Until(t.ctx, t.Clock.NowMS()+time.Second.Milliseconds(), nil)
 			continue
 		}
-		t.Metrics.timersFired(reply.Value)
-		due = math.MaxInt64
-		if reply.DueMs > 0 {
-			due = reply.DueMs
-		}
-		if reply.Value == 0 && due <= t.Clock.NowMS() {
+		due = next
+		if fired == 0 && due <= t.Clock.NowMS() {
 			// The stamp is behind this clock, which only a clock that was set back
 			// can bring about.
 			t.Clock.Until(t.ctx, t.Clock.NowMS()+100, nil)
 		}
 	}
+}
+
+// fireDue fires what is due and returns how many timers that were and when the next
+// one is due. Should the replies come out of order, that may be one which has fired:
+// then it is looked at once more. A timer that is set meanwhile comes as a hint.
+func (t *term) fireDue() (fired uint64, due int64, err error) {
+	type outcome struct {
+		reply *enginev1.Event
+		err   error
+	}
+	outcomes := make(chan outcome, timersUnderWay)
+	due = math.MaxInt64
+	for underWay, want := 0, 1; underWay > 0 || want > 0; {
+		for ; underWay < want; underWay++ {
+			go func() {
+				reply, err := t.propose(&enginev1.Command{Verb: &enginev1.Command_FireTimers{
+					FireTimers: &enginev1.FireTimers{Limit: timersAtOnce},
+				}})
+				outcomes <- outcome{reply, err}
+			}()
+		}
+		o := <-outcomes
+		underWay--
+		if o.err != nil {
+			err, want = o.err, 0
+			continue
+		}
+		t.Metrics.timersFired(o.reply.Value)
+		fired += o.reply.Value
+		due = math.MaxInt64
+		if o.reply.DueMs > 0 {
+			due = o.reply.DueMs
+		}
+		if want > 0 && o.reply.Value > 0 && due <= t.Clock.NowMS() {
+			want = timersUnderWay
+		} else {
+			want = 0
+		}
+	}
+	return fired, due, err
 }
 
 func (t *term) firstTimer() (int64, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/raft"
 
 	"github.com/railhead-hub/railhead/engine"
+	"github.com/railhead-hub/railhead/engine/enginetest"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
@@ -160,5 +161,53 @@ func outstanding(b *testing.B, callers, n int, issue func(done func()) error) {
 	}
 	for range callers {
 		take()
+	}
+}
+
+// BenchmarkFireTimers fires timers that are all due at once, a bounded number per
+// command, of payments that a checkpoint holds. Each payment goes on to its end.
+func BenchmarkFireTimers(b *testing.B) {
+	for _, atOnce := range []uint32{100, 500} {
+		b.Run(fmt.Sprintf("atOnce=%d", atOnce), func(b *testing.B) {
+			cfg := testConfig(b, b.TempDir())
+			cfg.Machine, cfg.Cluster, cfg.ResidentRows, cfg.ResidentBytes = engine.New(), 1, 1, 1
+			r := open(b, cfg)
+			leads(b, r)
+			prepareFlow(b, r)
+			xml, err := enginetest.Model("pause", "start s\ncatch wait timer=PT60S\nend paid result=completed\ns -> wait -> paid")
+			if err != nil {
+				b.Fatal(err)
+			}
+			propose(b, r, &enginev1.Command{Verb: &enginev1.Command_Deploy{Deploy: &enginev1.Deploy{Tenant: "t", Xml: []byte(xml)}}})
+			index, now := status(b, r).Index, time.Now().UnixMilli()
+			apply := func(commands ...*enginev1.Command) *applied {
+				index++
+				data, err := (&enginev1.Entry{TimeMs: now, Commands: commands}).MarshalVTStrict()
+				if err != nil {
+					b.Fatal(err)
+				}
+				return r.applier.ApplyBatch([]*raft.Log{{Index: index, Term: 1, Type: raft.LogCommand, Data: data}})[0].(*applied)
+			}
+			for i := range b.N {
+				cmd := start(strconv.Itoa(i))
+				cmd.GetStartPayment().Flow = "pause"
+				apply(cmd)
+			}
+			if err := r.Checkpoint(); err != nil {
+				b.Fatal(err)
+			}
+			now += 61_000
+			b.ReportAllocs()
+			b.ResetTimer()
+			for fired := uint64(0); fired < uint64(b.N); {
+				reply := apply(&enginev1.Command{Verb: &enginev1.Command_FireTimers{
+					FireTimers: &enginev1.FireTimers{Limit: atOnce},
+				}}).replies[0]
+				if reply.Value == 0 {
+					b.Fatal(fired, " timers fired, then none: ", reply)
+				}
+				fired += reply.Value
+			}
+		})
 	}
 }
