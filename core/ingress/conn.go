@@ -104,7 +104,7 @@ func (c *conn) one() bool {
 	body := c.buf[c.from : c.from+head.length]
 	c.from += head.length
 
-	c.enter(serving, handler.Timeout.Milliseconds())
+	c.goOn(serving)
 	in := &incoming{
 		method: head.method, path: head.path, query: head.query, lines: head.lines,
 		body: func(most int) ([]byte, error) {
@@ -255,6 +255,13 @@ func (c *conn) end() {
 func (c *conn) enter(p phase, limit int64) {
 	c.mu.Lock()
 	c.phase, c.limit, c.since = p, limit, c.front.now.Load()
+	c.mu.Unlock()
+}
+
+// goOn says what the connection waits for now, within the time it had.
+func (c *conn) goOn(p phase) {
+	c.mu.Lock()
+	c.phase = p
 	c.mu.Unlock()
 }
 

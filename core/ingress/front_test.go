@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -250,6 +251,22 @@ func TestFrontEndsWhatTakesTooLong(t *testing.T) {
 	}
 	if s.others() != 0 {
 		t.Error(s.others())
+	}
+}
+
+// TestTheBodyIsPartOfTheTime: a request whose body came late has no more time than
+// any other.
+func TestTheBodyIsPartOfTheTime(t *testing.T) {
+	s := newSite(t, func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) { return reply(&sdkv1.Reply{Status: 200}) }, nil, nil)
+	local, remote := net.Pipe()
+	defer remote.Close()
+	defer local.Close()
+	c := newConn(s.Front, local)
+	c.enter(reading, 1000)
+	c.goOn(serving)
+	c.look(c.since+1001, false)
+	if ended := context.Cause(c.ctx); !errors.Is(ended, context.DeadlineExceeded) {
+		t.Errorf("the request goes on: %v", ended)
 	}
 }
 
