@@ -23,12 +23,12 @@ import (
 // sends whatever has gathered while it was sending. Nothing is done per item but
 // one append, so batches grow with the load and a single item is not delayed.
 func (s *Service) Drive(ctx context.Context, stream *connect.BidiStream[corev1.DriveRequest, corev1.DriveResponse]) error {
+	d := &drive{Service: s, wake: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(map[uint64][]uint64)}
+	s.endings.join(d) // before the look, so that no loss of the lead falls between
+	defer d.forget()
 	if !s.Replica.IsLeader() {
 		return s.fromPropose(nil, replica.ErrNotLeader)
 	}
-	d := &drive{Service: s, wake: make(chan struct{}, 1), room: make(chan struct{}, 1), ended: make(map[uint64][]uint64)}
-	s.endings.join(d)
-	defer d.forget()
 	received := make(chan error, 1)
 	go func() { received <- d.receive(ctx, stream) }()
 	for closing := false; ; {
