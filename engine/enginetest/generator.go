@@ -29,7 +29,9 @@ type Shape struct {
 //   - Loops count, and a loop's counter is written by nothing else.
 //   - Behind a parallel or inclusive gateway no token is lost before the join: an
 //     end in the middle of a branch terminates everything.
-//   - Whatever repeats without interrupting has its own end.
+//   - Whatever repeats without interrupting has its own end, and no inclusive join:
+//     one takes tokens of two rounds for one, which may leave a parallel join behind
+//     it short of one.
 //   - A condition reads only variables written before it on its own path, so what
 //     it gives does not depend on how parallel branches interleave.
 func Generate(seed uint64, shape Shape) []Flow {
@@ -74,6 +76,7 @@ type path struct {
 	known  []string // variables written before, on this path
 	depth  int      // sub-processes around
 	calm   bool     // within something that an escalation started: one more might start it for ever
+	again  bool     // may begin again while it runs, in one scope
 }
 
 // branch is a way out of a gateway.
@@ -160,6 +163,9 @@ func (g *generator) block(p *path) part {
 	case 2:
 		return g.split(p, "parallelGateway", true)
 	case 3:
+		if p.again {
+			return g.split(p, "parallelGateway", true)
+		}
 		return g.split(p, "inclusiveGateway", true)
 	case 4:
 		return g.loop(p)

@@ -145,7 +145,7 @@ func (g *generator) boundaries(p, before *path, host part, inside bool) part {
 		b.tag("boundaryEvent", id, attributes, "", event)
 		body := part{id, id}
 		// A token beside the activity is nobody's branch.
-		b.forked = interrupting && p.forked
+		b.forked, b.again = interrupting && p.forked, p.again || !interrupting
 		if g.one(2) {
 			body = g.join(b, body, g.block(b))
 		}
