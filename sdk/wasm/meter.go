@@ -35,7 +35,8 @@ const (
 )
 
 // Meter bounds how long and how large a guest can become, by rewriting it. The
-// code takes one unit of fuel at the entry of each function, at the head of each
+// code takes one unit of fuel at the entry of each function, or at the head of a
+// loop that nothing but plain code leads to from there, at the head of each other
 // loop, and wherever a path could run through more than stretchBytes of code
 // without taking any; and before each bulk operation in proportion to its
 // length. When there is none left it executes unreachable. A negative fuel after
@@ -294,6 +295,9 @@ func (m *meter) scan(r *reader, points []point) ([]point, shape, error) {
 	var shape shape
 	open := []label{{op: opBlock}}
 	stretch := 0
+	// entered is set until the body comes to a place that it may leave another way
+	// than by the next instruction, or that may take long.
+	entered := true
 	branch := func(depth uint32) {
 		if uint64(depth) >= uint64(len(open)) {
 			r.failf("a branch leaves more blocks than there are")
@@ -315,6 +319,7 @@ func (m *meter) scan(r *reader, points []point) ([]point, shape, error) {
 			stretch = 0
 		}
 		stretch += r.at - start
+		entered = entered && plain(i.op)
 		switch i.op {
 		case opBlock, opIf, opLoop:
 			shape.blocks++
@@ -327,6 +332,11 @@ func (m *meter) scan(r *reader, points []point) ([]point, shape, error) {
 		case opIf:
 			open = append(open, label{op: opIf, entry: stretch})
 		case opLoop:
+			if entered && len(points) == 1 {
+				// Whoever enters the function comes here next, so that one unit is
+				// for both. Nearly every function of a Go guest begins like this.
+				points = points[:0]
+			}
 			points = append(points, point{at: r.at})
 			stretch = 0
 			open = append(open, label{op: opLoop})
@@ -382,6 +392,17 @@ func (m *meter) scan(r *reader, points []point) ([]point, shape, error) {
 		return nil, shape, malformed("a function has code after its end")
 	}
 	return points, shape, nil
+}
+
+// plain reports whether what follows the instruction is the next one, at once, or
+// nothing at all.
+func plain(op byte) bool {
+	switch op {
+	case opBlock, opLoop, opGlobalGet, opGlobalSet, opI32Const, opI64Const:
+		return true
+	}
+	return op >= opLocalGet && op <= opLocalTee || op >= opLoadFirst && op <= opStoreLast ||
+		op >= opNumericFirst && op <= opNumericLast
 }
 
 // take takes one unit of fuel.

@@ -175,6 +175,9 @@ func TestMeter(t *testing.T) {
 		hops = append(hops, 0x20, 0, 0x0d, 0, 0x20, 0, 0x1a, 0x0b)
 	}
 	hops = append(hops, 0x20, 0)
+	inside := func(begin ...byte) []byte { // count in a block or an if that begins like this
+		return append(append(begin, count[:len(count)-2]...), 0x0b, 0x20, 0)
+	}
 	for what, row := range map[string]struct {
 		code       []byte
 		param      uint64
@@ -182,7 +185,11 @@ func TestMeter(t *testing.T) {
 		least, top int64
 	}{
 		"a call takes one unit":                {[]byte{0x20, 0}, 7, 7, 1, 1},
-		"a loop takes one each time":           {count, 1000, 0, 1001, 1001},
+		"a loop takes one each time":           {count, 1000, 0, 1000, 1000},
+		"plain code before it takes no more":   {inside(0x02, 0x40, 0x41, 1, 0x41, 2, 0x6a, 0x21, 0), 9, 0, 3, 3},
+		"what may be jumped over does not do":  {inside(0x02, 0x40, 0x20, 0, 0x45, 0x0d, 0), 9, 0, 10, 10},
+		"and has taken when it was":            {inside(0x02, 0x40, 0x20, 0, 0x45, 0x0d, 0), 0, 0, 1, 1},
+		"nor does one in an if":                {inside(0x20, 0, 0x04, 0x40), 0, 0, 1, 1},
 		"straight code takes by its length":    {straight, 7, 7, 3000 / 270, 3000/256 + 2},
 		"jumping ahead does not avoid it":      {hops, 7, 7, 13, 30},
 		"falling through takes the same":       {hops, 0, 0, 13, 30},
