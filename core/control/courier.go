@@ -45,11 +45,16 @@ const (
 	callCommands, callBytes = 1000, 1 << 20
 	// waitingBytes bounds what waits.
 	waitingBytes = 64 << 20
+	// commandBytes bounds a command: what the leader's log and ProposeRequest take.
+	commandBytes = 8 << 20
 )
 
 // carry hands the command over and returns what became of it. Its errors are
 // replica's.
 func (c *courier) carry(ctx context.Context, command []byte, timeout time.Duration) (*enginev1.Event, error) {
+	if len(command) > commandBytes {
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", replica.ErrTooLarge, len(command), commandBytes)
+	}
 	e := &errand{command: command, timeout: timeout, done: make(chan delivered, 1)}
 	c.mu.Lock()
 	if c.bytes+len(command) > waitingBytes {

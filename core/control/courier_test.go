@@ -158,6 +158,20 @@ func TestACommandThatHasNotLeft(t *testing.T) {
 	}
 }
 
+// TestACommandThatIsTooLarge is refused here as the leader's log would refuse it:
+// a message that a node does not read leaves its sender in doubt.
+func TestACommandThatIsTooLarge(t *testing.T) {
+	d := &door{open: make(chan struct{})}
+	close(d.open)
+	c := &courier{peer: Peer{ID: "n2", Client: d}}
+	if _, err := c.carry(t.Context(), make([]byte, commandBytes+1), time.Minute); !errors.Is(err, replica.ErrTooLarge) {
+		t.Errorf("too large: %v", err)
+	}
+	if calls := d.counted(); len(calls) != 0 {
+		t.Errorf("the leader was called %d times", len(calls))
+	}
+}
+
 // TestOneQuestionServesAllWhoWait: and nobody gets an answer to a question from
 // before his time.
 func TestOneQuestionServesAllWhoWait(t *testing.T) {
