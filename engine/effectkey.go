@@ -144,23 +144,29 @@ func (a *application) answer(c *enginev1.Answer) *enginev1.Event {
 // takeAnswer puts an answer into the history and, for a money effect, into its
 // row. An answer of unknown outcome (state OPEN) leaves the row in doubt.
 func (p *payment) takeAnswer(job *enginev1.Job, c *enginev1.Answer) *enginev1.Event {
+	i, e, told := p.hear(job, c)
+	job.History = slices.Clone(job.History)
+	job.History[i] = e
+	return told
+}
+
+// hear is takeAnswer but for the history: it returns what its entry becomes.
+func (p *payment) hear(job *enginev1.Job, c *enginev1.Answer) (i int, e *enginev1.HistoryEntry, told *enginev1.Event) {
 	a := p.a
 	ordinal := c.Origin.GetOrdinal()
-	i := slices.IndexFunc(job.History, func(e *enginev1.HistoryEntry) bool { return e.Ordinal == ordinal })
+	i = slices.IndexFunc(job.History, func(e *enginev1.HistoryEntry) bool { return e.Ordinal == ordinal })
 	if i < 0 || job.History[i].Answered {
 		a.refuse(CodeStale, "No intended effect waits for this answer.")
 	}
-	e := copyOf(job.History[i])
+	e = copyOf(job.History[i])
 	e.Answered, e.Answer, e.TimeMs = true, c.Answer, a.stamp.TimeMS
 	e.Request = nil // it is on the timeline and, for money, in the effect's row
-	job.History = slices.Clone(job.History)
-	job.History[i] = e
 	if e.Key != "" {
 		p.settleEffect(e.Key, e.Number, c.State, c.Answer)
 	}
 	ev := p.effectEvent(enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED, job, e)
 	ev.Effect = c.State
-	return p.tell(&ev)
+	return i, e, p.tell(&ev)
 }
 
 // settleEffect closes the row of a money effect. A row that is done or refused

@@ -149,8 +149,15 @@ func (a *application) asEffect(o *enginev1.Origin, do func(*enginev1.Job) *engin
 
 // finishJob ends an attempt with the connector's outcome.
 func (a *application) finishJob(c *enginev1.FinishJob) *enginev1.Event {
-	if done := c.GetComplete(); done != nil && c.LastAnswer == nil && len(c.Settlements) == 0 && len(c.Origin.GetSince()) == 0 {
+	if done := c.GetComplete(); done != nil && len(c.Origin.GetSince()) == 0 {
+		// The job is gone in the end; nobody needs a copy to change.
 		p, job := a.pass(c.Origin)
+		if c.LastAnswer != nil {
+			p.hear(job, c.LastAnswer)
+		}
+		for _, s := range c.Settlements {
+			p.settle(job, s)
+		}
 		return p.completeJob(job, done)
 	}
 	p, job := a.fence(c.Origin)
