@@ -188,7 +188,19 @@ eventsub again
 start es of=again escalation=E interrupting=false
 throw et of=again escalation=E
 end ee of=again
-es -> et -> ee`, engine.IncidentLoop, nil},
+es -> et -> ee`, "", nil},
+		{"escalations that start each other", `throw a escalation=E
+a -> e
+eventsub one
+start os of=one escalation=E interrupting=false
+throw ot of=one escalation=F
+end oe of=one
+os -> ot -> oe
+eventsub two
+start ts of=two escalation=F interrupting=false
+throw tt of=two escalation=E
+end te of=two
+ts -> tt -> te`, engine.IncidentLoop, nil},
 		{"an expression that takes all it may, ten thousand times", `pass a out=v:"count(for i in 1..1000000 return i)"
 exclusive g default=stop
 a -> g
