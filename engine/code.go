@@ -76,6 +76,7 @@ const (
 	limitRounds     = 10_000   // items of a multi-instance activity
 	limitDone       = 1_000    // completed activities of one payment that could be undone
 	limitDelivered  = 200      // waits that take a signal in one command
+	limitBroadcasts = 1_000    // broadcasts of one tenant on their way
 	limitMissed     = 100      // signals kept for a wait of a payment in quarantine
 
 	// A compensation handler that has used up its retries goes on at this pace.

@@ -22,6 +22,9 @@ func signalKey(tenant, name string, payment uint64, wait uint32) Key {
 // names do not begin so.
 func signalStarts(name string) string { return "\x00" + name }
 
+// deliveriesKey counts a tenant's broadcasts on their way; no sequence is so named.
+func deliveriesKey(tenant string) Key { return Key{Table: TableCounter, S: tenant + "\x00\x00"} }
+
 func deliveryKey(n uint64) Key { return Key{Table: TableDelivery, A: n} }
 
 // broadcast is an administrator's or opsd's signal.
@@ -32,6 +35,9 @@ func (a *application) broadcast(c *enginev1.Broadcast) *enginev1.Event {
 	}
 	if variablesSize(c.Variables) > limitVariables {
 		a.refuse(CodeTooLarge, "The signal's variables are larger than 4 MiB.")
+	}
+	if a.counted(deliveriesKey(c.Tenant)) >= limitBroadcasts {
+		a.refuse(CodeBufferFull, "1,000 broadcasts of the tenant are on their way already.")
 	}
 	n := a.position()
 	sent := a.tell(&enginev1.Event{
@@ -48,6 +54,7 @@ func (a *application) broadcast(c *enginev1.Broadcast) *enginev1.Event {
 
 // send puts a broadcast that has been told at a position on its way.
 func (a *application) send(n uint64, sent *enginev1.Event) {
+	a.count64(deliveriesKey(sent.Tenant), 1)
 	a.put(deliveryKey(n), &enginev1.SignalDelivery{Tenant: sent.Tenant, Name: sent.Type, Variables: sent.Variables})
 	a.addTimer(max(a.stamp.TimeMS, 1), dueOfMessages|n, &enginev1.Due{Kind: enginev1.TimerKind_TIMER_KIND_SIGNAL, Message: n})
 }
@@ -58,6 +65,11 @@ func (p *payment) throwSignal(token *enginev1.Token, el *bpmn.Element) bool {
 	name, ok := el.Signal.Name.Eval(p.see(token.Scope))
 	if !ok || len(name) > limitNames || strings.Contains(name, "\x00") {
 		p.openIncident(token, IncidentExpression, "The signal name of "+quote(el.ID)+" did not evaluate to a text of at most 2,000 bytes.")
+		return false
+	}
+	// What catches a signal may throw it again, and twice.
+	if p.a.counted(deliveriesKey(p.row.Tenant)) >= limitBroadcasts {
+		p.openIncident(token, IncidentTooLarge, "1,000 broadcasts of the tenant are on their way already.")
 		return false
 	}
 	var vars []*enginev1.Variable
@@ -116,6 +128,8 @@ func (a *application) deliverSignal(n uint64) {
 	if more {
 		a.put(deliveryKey(n), d)
 		a.addTimer(max(a.stamp.TimeMS, 1), dueOfMessages|n, &enginev1.Due{Kind: enginev1.TimerKind_TIMER_KIND_SIGNAL, Message: n})
+	} else {
+		a.count64(deliveriesKey(d.Tenant), -1)
 	}
 	a.closeAll()
 	for _, k := range next {

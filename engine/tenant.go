@@ -93,8 +93,8 @@ func (a *application) sequence(c *enginev1.Sequence) *enginev1.Event {
 }
 
 func (a *application) nextNumber(tenant, name string) *enginev1.Event {
-	if name == "" || len(name) > 200 {
-		a.refuse(CodeBadCommand, "A sequence has a name of 1 to 200 bytes.")
+	if name == "" || len(name) > 200 || name[0] == 0 {
+		a.refuse(CodeBadCommand, "A sequence has a name of 1 to 200 bytes, the first not zero.")
 	}
 	k := Key{Table: TableCounter, S: tenant + "\x00" + name}
 	value := a.count64(k, 1)

@@ -229,9 +229,20 @@ func (c *checker) signals() {
 			onTheWay[d.Message] = onTheWay[d.Message] || d.Kind == enginev1.TimerKind_TIMER_KIND_SIGNAL
 		}
 	})
-	c.each(engine.TableDelivery, func(k engine.Key, _ engine.Row) {
+	sent := make(map[string]uint64)
+	c.each(engine.TableDelivery, func(k engine.Key, row engine.Row) {
+		sent[row.(*enginev1.SignalDelivery).Tenant]++
 		if !onTheWay[k.A] {
 			c.fail("signal %x has no timer that delivers it", k.A)
+		}
+	})
+	c.each(engine.TableTenant, func(k engine.Key, _ engine.Row) {
+		var counted uint64
+		if row, found := c.tx.Get(engine.Key{Table: engine.TableCounter, S: k.S + "\x00\x00"}); found {
+			counted = row.(*enginev1.Counter).Value
+		}
+		if counted != sent[k.S] {
+			c.fail("tenant %q has %d broadcasts on their way and counts %d", k.S, sent[k.S], counted)
 		}
 	})
 }
