@@ -22,15 +22,24 @@ func (p *payment) completed(el *bpmn.Element, token *enginev1.Token, locals []*e
 	scope := p.body(token.Scope)
 	n := 0
 	for _, s := range p.row.Scopes {
-		n += len(s.Done)
+		n += countDone(s.Done)
 	}
-	if n >= limitDone {
+	if n+countDone(inside) >= limitDone {
 		panic(&fault{code: IncidentTooLarge, payment: p.row.Payment,
 			text: "More than 1,000 completed activities of the payment wait to be undone or forgotten."})
 	}
 	scope.Done = append(slices.Clip(scope.Done), &enginev1.Compensable{
 		N: p.nextN(), Element: uint32(el.Index), Variables: locals, Inside: inside,
 	})
+}
+
+// countDone counts completed activities with all that is inside them.
+func countDone(done []*enginev1.Compensable) int {
+	n := len(done)
+	for _, c := range done {
+		n += countDone(c.Inside)
+	}
+	return n
 }
 
 // compensate begins what a compensation event throws. It reports whether the token

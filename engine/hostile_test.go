@@ -182,6 +182,19 @@ end ie of=a
 is -> w -> ie
 throw u compensate=all
 a -> u -> e`, engine.IncidentTooLarge, nil},
+		{"two loops of seven hundred rounds to be undone", `sub a loop="for i in 1..700 return i:item" sequential=true
+start is of=a
+pass w of=a
+pass back undoes=w of=a
+end ie of=a
+is -> w -> ie
+sub b loop="for i in 1..700 return i:item" sequential=true
+start js of=b
+pass x of=b
+pass forth undoes=x of=b
+end je of=b
+js -> x -> je
+a -> b -> e`, engine.IncidentTooLarge, nil},
 		{"an escalation that starts what throws it", `throw a escalation=E
 a -> e
 eventsub again

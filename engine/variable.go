@@ -83,9 +83,16 @@ func (p *payment) variablesSize() int {
 				n += len(output)
 			}
 		}
-		for _, d := range s.Done {
-			n += variablesSize(d.Variables)
-		}
+		n += doneSize(s.Done)
+	}
+	return n
+}
+
+// doneSize is what completed activities keep for their handlers.
+func doneSize(done []*enginev1.Compensable) int {
+	n := 0
+	for _, c := range done {
+		n += variablesSize(c.Variables) + doneSize(c.Inside)
 	}
 	return n
 }
