@@ -86,7 +86,8 @@ func (j *Job) decode(message string) {
 	for at := 0; at < len(message); {
 		// Most fields are short texts, which are cheaper to read here than to
 		// leave to next.
-		number, start, end := 0, at+2, 0
+		var number, end int
+		start := at + 2
 		if start <= len(message) && message[at]&(0x80|7) == typeLength && message[at+1] < 0x80 {
 			number = int(message[at] >> 3)
 			end = start + int(message[at+1])
