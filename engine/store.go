@@ -132,6 +132,9 @@ const (
 	TableSignal        Table = 23 // S tenant 00 name, A payment, B wait → SignalWait
 	TableDelivery      Table = 24 // A position in the log → SignalDelivery
 	TableMessageStart  Table = 25 // S tenant 00 flow 00 correlation key → MessageStart
+	TablePins          Table = 26 // S tenant 00 connector 00 digest → Pins
+	TableForwardQueue  Table = 27 // S tenant 00 connector 00 link → ForwardQueue
+	TableForward       Table = 28 // S tenant 00 connector 00 link, A n → ForwardedFrame
 
 	// TableStartIndex and those below it hold no rows of their own; Get of such a
 	// key returns the row of the indexed table.
@@ -193,6 +196,9 @@ var Layouts = map[Table]Layout{
 	TableSignal:        {Name: "signal", New: func() Row { return new(enginev1.SignalWait) }, Ordered: true},
 	TableDelivery:      {Name: "delivery", New: func() Row { return new(enginev1.SignalDelivery) }},
 	TableMessageStart:  {Name: "message_start", New: func() Row { return new(enginev1.MessageStart) }},
+	TablePins:          {Name: "pins", New: func() Row { return new(enginev1.Pins) }},
+	TableForwardQueue:  {Name: "forward_queue", New: func() Row { return new(enginev1.ForwardQueue) }},
+	TableForward:       {Name: "forward", New: func() Row { return new(enginev1.ForwardedFrame) }, Ordered: true},
 }
 
 // Indexed maps an index table to the table whose rows it finds.

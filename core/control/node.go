@@ -9,12 +9,16 @@ import (
 
 	"github.com/railhead-hub/railhead/core/connector"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
+	"github.com/railhead-hub/railhead/core/v1/corev1connect"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
 // node serves NodeService. It is a type of its own because both services have
 // methods of one name.
-type node struct{ *Service }
+type node struct {
+	corev1connect.UnimplementedNodeServiceHandler
+	*Service
+}
 
 // Propose takes commands from a follower. Only those that a follower has reason
 // to forward pass: nobody leads, exports or answers for a job from afar.
@@ -75,7 +79,8 @@ func forwardable(cmd *enginev1.Command) bool {
 	case *enginev1.Command_Emit:
 		return v.Emit.Origin == nil
 	case *enginev1.Command_PutTenant, *enginev1.Command_Deploy, *enginev1.Command_InstallConnector,
-		*enginev1.Command_ActivateConnector, *enginev1.Command_ResolveIncident, *enginev1.Command_CancelPayment,
+		*enginev1.Command_ActivateConnector, *enginev1.Command_RollbackConnector, *enginev1.Command_RevokeConnector,
+		*enginev1.Command_ReleaseForward, *enginev1.Command_ResolveIncident, *enginev1.Command_CancelPayment,
 		*enginev1.Command_SetVersion, *enginev1.Command_ReleaseEffects,
 		*enginev1.Command_Broadcast, *enginev1.Command_SetVariables, *enginev1.Command_RetryJob,
 		*enginev1.Command_MoveToken, *enginev1.Command_MigratePayment,

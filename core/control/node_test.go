@@ -15,7 +15,7 @@ import (
 func TestWhatIsForwarded(t *testing.T) {
 	leaders := []string{
 		"Bootstrap", "LeaderStarted", "Intend", "Answer", "FinishJob", "FireTimers", "Sleep", "Exported",
-		"Expire", "RaiseIncarnation", "Checkpoint", "Count",
+		"Expire", "RaiseIncarnation", "Checkpoint", "Count", "Forward", "Forwarded",
 	}
 	verbs := 0
 	for field := uint64(1); field < 200; field++ {

@@ -41,6 +41,7 @@ type Config struct {
 
 // Service implements the handlers of core/v1.
 type Service struct {
+	corev1connect.UnimplementedControlServiceHandler
 	Config
 	endings endings
 	flows   flowCache
@@ -71,7 +72,7 @@ func (s *Service) Handler() http.Handler {
 		connect.WithRecover(s.recovered),
 	}
 	mux.Handle(corev1connect.NewControlServiceHandler(s, options...))
-	path, nodes := corev1connect.NewNodeServiceHandler(&node{s}, options...)
+	path, nodes := corev1connect.NewNodeServiceHandler(&node{Service: s}, options...)
 	mux.Handle(path, s.onlyNodes(nodes))
 	reflector := grpcreflect.NewStaticReflector(corev1connect.ControlServiceName, corev1connect.NodeServiceName)
 	mux.Handle(grpcreflect.NewHandlerV1(reflector))

@@ -808,8 +808,11 @@ type InstallConnectorRequest struct {
 	// SHA-256 of the whole module; only in the first message.
 	Digest []byte `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
 	Part   []byte `protobuf:"bytes,2,opt,name=part,proto3" json:"part,omitempty"`
-	// Only in the first message.
-	Actor         *Actor `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Only in the first message, as what follows.
+	Actor      *Actor       `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	Signatures []*Signature `protobuf:"bytes,4,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	// Who wrote it, as its signatures cover it.
+	Author        string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -865,6 +868,90 @@ func (x *InstallConnectorRequest) GetActor() *Actor {
 	return nil
 }
 
+func (x *InstallConnectorRequest) GetSignatures() []*Signature {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+func (x *InstallConnectorRequest) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+// Signature is an ed25519 signature of a module; sdk/signing says of what.
+type Signature struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Key       []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	Signature []byte                 `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+	Signer    string                 `protobuf:"bytes,3,opt,name=signer,proto3" json:"signer,omitempty"`
+	// The only tenant it holds for; empty: all.
+	Tenant        string `protobuf:"bytes,4,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Signature) Reset() {
+	*x = Signature{}
+	mi := &file_core_v1_control_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Signature) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Signature) ProtoMessage() {}
+
+func (x *Signature) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Signature.ProtoReflect.Descriptor instead.
+func (*Signature) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Signature) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Signature) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Signature) GetSigner() string {
+	if x != nil {
+		return x.Signer
+	}
+	return ""
+}
+
+func (x *Signature) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
 type InstallConnectorResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -878,7 +965,7 @@ type InstallConnectorResponse struct {
 
 func (x *InstallConnectorResponse) Reset() {
 	*x = InstallConnectorResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[12]
+	mi := &file_core_v1_control_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +977,7 @@ func (x *InstallConnectorResponse) String() string {
 func (*InstallConnectorResponse) ProtoMessage() {}
 
 func (x *InstallConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[12]
+	mi := &file_core_v1_control_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +990,7 @@ func (x *InstallConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use InstallConnectorResponse.ProtoReflect.Descriptor instead.
 func (*InstallConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{12}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *InstallConnectorResponse) GetName() string {
@@ -949,14 +1036,17 @@ type ActivateConnectorRequest struct {
 	Actor     *Actor                 `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
 	// Nodes that are away and need not hold the module now; they fetch it when
 	// they are back. Every other node must be ready before the activation.
-	ExcusedNodes  []string `protobuf:"bytes,5,rep,name=excused_nodes,json=excusedNodes,proto3" json:"excused_nodes,omitempty"`
+	ExcusedNodes []string `protobuf:"bytes,5,rep,name=excused_nodes,json=excusedNodes,proto3" json:"excused_nodes,omitempty"`
+	// Of 10,000 new payments, how many it gets; 0: all.
+	Weight        uint32 `protobuf:"varint,6,opt,name=weight,proto3" json:"weight,omitempty"`
+	Guard         *Guard `protobuf:"bytes,7,opt,name=guard,proto3" json:"guard,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ActivateConnectorRequest) Reset() {
 	*x = ActivateConnectorRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[13]
+	mi := &file_core_v1_control_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1058,7 @@ func (x *ActivateConnectorRequest) String() string {
 func (*ActivateConnectorRequest) ProtoMessage() {}
 
 func (x *ActivateConnectorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[13]
+	mi := &file_core_v1_control_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1071,7 @@ func (x *ActivateConnectorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateConnectorRequest.ProtoReflect.Descriptor instead.
 func (*ActivateConnectorRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{13}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ActivateConnectorRequest) GetTenant() string {
@@ -1019,6 +1109,98 @@ func (x *ActivateConnectorRequest) GetExcusedNodes() []string {
 	return nil
 }
 
+func (x *ActivateConnectorRequest) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *ActivateConnectorRequest) GetGuard() *Guard {
+	if x != nil {
+		return x.Guard
+	}
+	return nil
+}
+
+// Guard is when an activation is rolled back by itself; see engine.v1.Guard. Rates
+// are per 10,000 attempts; what is 0 has a default.
+type Guard struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	AttemptsMin   uint32                 `protobuf:"varint,1,opt,name=attempts_min,json=attemptsMin,proto3" json:"attempts_min,omitempty"`
+	TrapsMax      uint32                 `protobuf:"varint,2,opt,name=traps_max,json=trapsMax,proto3" json:"traps_max,omitempty"`
+	FailuresMax   uint32                 `protobuf:"varint,3,opt,name=failures_max,json=failuresMax,proto3" json:"failures_max,omitempty"`
+	WatchMs       int64                  `protobuf:"varint,4,opt,name=watch_ms,json=watchMs,proto3" json:"watch_ms,omitempty"`
+	Off           bool                   `protobuf:"varint,5,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Guard) Reset() {
+	*x = Guard{}
+	mi := &file_core_v1_control_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Guard) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Guard) ProtoMessage() {}
+
+func (x *Guard) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Guard.ProtoReflect.Descriptor instead.
+func (*Guard) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Guard) GetAttemptsMin() uint32 {
+	if x != nil {
+		return x.AttemptsMin
+	}
+	return 0
+}
+
+func (x *Guard) GetTrapsMax() uint32 {
+	if x != nil {
+		return x.TrapsMax
+	}
+	return 0
+}
+
+func (x *Guard) GetFailuresMax() uint32 {
+	if x != nil {
+		return x.FailuresMax
+	}
+	return 0
+}
+
+func (x *Guard) GetWatchMs() int64 {
+	if x != nil {
+		return x.WatchMs
+	}
+	return 0
+}
+
+func (x *Guard) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
 type ActivateConnectorResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1027,7 +1209,7 @@ type ActivateConnectorResponse struct {
 
 func (x *ActivateConnectorResponse) Reset() {
 	*x = ActivateConnectorResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[14]
+	mi := &file_core_v1_control_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1221,7 @@ func (x *ActivateConnectorResponse) String() string {
 func (*ActivateConnectorResponse) ProtoMessage() {}
 
 func (x *ActivateConnectorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[14]
+	mi := &file_core_v1_control_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1234,233 @@ func (x *ActivateConnectorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateConnectorResponse.ProtoReflect.Descriptor instead.
 func (*ActivateConnectorResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{14}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{16}
+}
+
+type RollbackConnectorRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Tenant    string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector string                 `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	// What is to be taken back; refused when it serves no more. Empty: whatever does.
+	Digest        []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	Actor         *Actor `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackConnectorRequest) Reset() {
+	*x = RollbackConnectorRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackConnectorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackConnectorRequest) ProtoMessage() {}
+
+func (x *RollbackConnectorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackConnectorRequest.ProtoReflect.Descriptor instead.
+func (*RollbackConnectorRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RollbackConnectorRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *RollbackConnectorRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *RollbackConnectorRequest) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *RollbackConnectorRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type RollbackConnectorResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Digest        []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"` // what serves now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RollbackConnectorResponse) Reset() {
+	*x = RollbackConnectorResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RollbackConnectorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RollbackConnectorResponse) ProtoMessage() {}
+
+func (x *RollbackConnectorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RollbackConnectorResponse.ProtoReflect.Descriptor instead.
+func (*RollbackConnectorResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RollbackConnectorResponse) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+type RevokeConnectorRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Connector     string                 `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	Digest        []byte                 `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	Actor         *Actor                 `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeConnectorRequest) Reset() {
+	*x = RevokeConnectorRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeConnectorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeConnectorRequest) ProtoMessage() {}
+
+func (x *RevokeConnectorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeConnectorRequest.ProtoReflect.Descriptor instead.
+func (*RevokeConnectorRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RevokeConnectorRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *RevokeConnectorRequest) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *RevokeConnectorRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type RevokeConnectorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Tenants that went back to the digest before, and those left without one.
+	RolledBack    []string `protobuf:"bytes,1,rep,name=rolled_back,json=rolledBack,proto3" json:"rolled_back,omitempty"`
+	Without       []string `protobuf:"bytes,2,rep,name=without,proto3" json:"without,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeConnectorResponse) Reset() {
+	*x = RevokeConnectorResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeConnectorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeConnectorResponse) ProtoMessage() {}
+
+func (x *RevokeConnectorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeConnectorResponse.ProtoReflect.Descriptor instead.
+func (*RevokeConnectorResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *RevokeConnectorResponse) GetRolledBack() []string {
+	if x != nil {
+		return x.RolledBack
+	}
+	return nil
+}
+
+func (x *RevokeConnectorResponse) GetWithout() []string {
+	if x != nil {
+		return x.Without
+	}
+	return nil
 }
 
 type ListConnectorsRequest struct {
@@ -1063,7 +1471,7 @@ type ListConnectorsRequest struct {
 
 func (x *ListConnectorsRequest) Reset() {
 	*x = ListConnectorsRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[15]
+	mi := &file_core_v1_control_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1483,7 @@ func (x *ListConnectorsRequest) String() string {
 func (*ListConnectorsRequest) ProtoMessage() {}
 
 func (x *ListConnectorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[15]
+	mi := &file_core_v1_control_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1496,7 @@ func (x *ListConnectorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectorsRequest.ProtoReflect.Descriptor instead.
 func (*ListConnectorsRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{15}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{21}
 }
 
 type ListConnectorsResponse struct {
@@ -1101,7 +1509,7 @@ type ListConnectorsResponse struct {
 
 func (x *ListConnectorsResponse) Reset() {
 	*x = ListConnectorsResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[16]
+	mi := &file_core_v1_control_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1521,7 @@ func (x *ListConnectorsResponse) String() string {
 func (*ListConnectorsResponse) ProtoMessage() {}
 
 func (x *ListConnectorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[16]
+	mi := &file_core_v1_control_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1534,7 @@ func (x *ListConnectorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListConnectorsResponse.ProtoReflect.Descriptor instead.
 func (*ListConnectorsResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{16}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ListConnectorsResponse) GetConnectors() []*ConnectorInfo {
@@ -1153,14 +1561,22 @@ type ConnectorInfo struct {
 	SizeBytes   uint64                 `protobuf:"varint,6,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
 	InstalledMs int64                  `protobuf:"varint,7,opt,name=installed_ms,json=installedMs,proto3" json:"installed_ms,omitempty"`
 	// This node holds the module, compiled.
-	Ready         bool `protobuf:"varint,8,opt,name=ready,proto3" json:"ready,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Ready          bool          `protobuf:"varint,8,opt,name=ready,proto3" json:"ready,omitempty"`
+	ReadyNodes     []string      `protobuf:"bytes,9,rep,name=ready_nodes,json=readyNodes,proto3" json:"ready_nodes,omitempty"` // of those that can be asked
+	Signatures     []*Signature  `protobuf:"bytes,10,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	Author         string        `protobuf:"bytes,11,opt,name=author,proto3" json:"author,omitempty"`
+	InstalledBy    string        `protobuf:"bytes,12,opt,name=installed_by,json=installedBy,proto3" json:"installed_by,omitempty"`
+	RevokedMs      int64         `protobuf:"varint,13,opt,name=revoked_ms,json=revokedMs,proto3" json:"revoked_ms,omitempty"` // 0: it is not
+	RevokedReason  string        `protobuf:"bytes,14,opt,name=revoked_reason,json=revokedReason,proto3" json:"revoked_reason,omitempty"`
+	PinnedPayments uint64        `protobuf:"varint,15,opt,name=pinned_payments,json=pinnedPayments,proto3" json:"pinned_payments,omitempty"` // running payments that keep it, of all tenants
+	Stats          []*ModuleStat `protobuf:"bytes,16,rep,name=stats,proto3" json:"stats,omitempty"`                                          // by tenant, of all nodes that can be asked
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ConnectorInfo) Reset() {
 	*x = ConnectorInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[17]
+	mi := &file_core_v1_control_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1588,7 @@ func (x *ConnectorInfo) String() string {
 func (*ConnectorInfo) ProtoMessage() {}
 
 func (x *ConnectorInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[17]
+	mi := &file_core_v1_control_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1601,7 @@ func (x *ConnectorInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConnectorInfo.ProtoReflect.Descriptor instead.
 func (*ConnectorInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{17}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ConnectorInfo) GetName() string {
@@ -1244,20 +1660,225 @@ func (x *ConnectorInfo) GetReady() bool {
 	return false
 }
 
-type ActivationInfo struct {
+func (x *ConnectorInfo) GetReadyNodes() []string {
+	if x != nil {
+		return x.ReadyNodes
+	}
+	return nil
+}
+
+func (x *ConnectorInfo) GetSignatures() []*Signature {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+func (x *ConnectorInfo) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *ConnectorInfo) GetInstalledBy() string {
+	if x != nil {
+		return x.InstalledBy
+	}
+	return ""
+}
+
+func (x *ConnectorInfo) GetRevokedMs() int64 {
+	if x != nil {
+		return x.RevokedMs
+	}
+	return 0
+}
+
+func (x *ConnectorInfo) GetRevokedReason() string {
+	if x != nil {
+		return x.RevokedReason
+	}
+	return ""
+}
+
+func (x *ConnectorInfo) GetPinnedPayments() uint64 {
+	if x != nil {
+		return x.PinnedPayments
+	}
+	return 0
+}
+
+func (x *ConnectorInfo) GetStats() []*ModuleStat {
+	if x != nil {
+		return x.Stats
+	}
+	return nil
+}
+
+// ModuleStat is what one module did for one tenant since its nodes started.
+type ModuleStat struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
-	Connector     string                 `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
-	Digest        []byte                 `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
-	Previous      []byte                 `protobuf:"bytes,4,opt,name=previous,proto3" json:"previous,omitempty"`
-	ActivatedMs   int64                  `protobuf:"varint,5,opt,name=activated_ms,json=activatedMs,proto3" json:"activated_ms,omitempty"`
+	Digest        []byte                 `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	Steps         uint64                 `protobuf:"varint,3,opt,name=steps,proto3" json:"steps,omitempty"`
+	Attempts      uint64                 `protobuf:"varint,4,opt,name=attempts,proto3" json:"attempts,omitempty"` // of jobs, ended one way or another
+	Failures      uint64                 `protobuf:"varint,5,opt,name=failures,proto3" json:"failures,omitempty"` // of these, with Fail or Doubt
+	Traps         uint64                 `protobuf:"varint,6,opt,name=traps,proto3" json:"traps,omitempty"`       // instances thrown away, mismatches and guests' own errors
+	FuelTotal     uint64                 `protobuf:"varint,7,opt,name=fuel_total,json=fuelTotal,proto3" json:"fuel_total,omitempty"`
+	FuelP50       uint64                 `protobuf:"varint,8,opt,name=fuel_p50,json=fuelP50,proto3" json:"fuel_p50,omitempty"` // of a step
+	FuelP99       uint64                 `protobuf:"varint,9,opt,name=fuel_p99,json=fuelP99,proto3" json:"fuel_p99,omitempty"`
+	StepP50Ns     int64                  `protobuf:"varint,10,opt,name=step_p50_ns,json=stepP50Ns,proto3" json:"step_p50_ns,omitempty"`
+	StepP99Ns     int64                  `protobuf:"varint,11,opt,name=step_p99_ns,json=stepP99Ns,proto3" json:"step_p99_ns,omitempty"`
+	Instances     uint32                 `protobuf:"varint,12,opt,name=instances,proto3" json:"instances,omitempty"`                        // alive now
+	MemoryBytes   uint64                 `protobuf:"varint,13,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"` // of guests, now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *ModuleStat) Reset() {
+	*x = ModuleStat{}
+	mi := &file_core_v1_control_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModuleStat) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModuleStat) ProtoMessage() {}
+
+func (x *ModuleStat) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModuleStat.ProtoReflect.Descriptor instead.
+func (*ModuleStat) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ModuleStat) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ModuleStat) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *ModuleStat) GetSteps() uint64 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetAttempts() uint64 {
+	if x != nil {
+		return x.Attempts
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetFailures() uint64 {
+	if x != nil {
+		return x.Failures
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetTraps() uint64 {
+	if x != nil {
+		return x.Traps
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetFuelTotal() uint64 {
+	if x != nil {
+		return x.FuelTotal
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetFuelP50() uint64 {
+	if x != nil {
+		return x.FuelP50
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetFuelP99() uint64 {
+	if x != nil {
+		return x.FuelP99
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetStepP50Ns() int64 {
+	if x != nil {
+		return x.StepP50Ns
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetStepP99Ns() int64 {
+	if x != nil {
+		return x.StepP99Ns
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetInstances() uint32 {
+	if x != nil {
+		return x.Instances
+	}
+	return 0
+}
+
+func (x *ModuleStat) GetMemoryBytes() uint64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+type ActivationInfo struct {
+	state                protoimpl.MessageState `protogen:"open.v1"`
+	Tenant               string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector            string                 `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	Digest               []byte                 `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	Previous             []byte                 `protobuf:"bytes,4,opt,name=previous,proto3" json:"previous,omitempty"`
+	ActivatedMs          int64                  `protobuf:"varint,5,opt,name=activated_ms,json=activatedMs,proto3" json:"activated_ms,omitempty"`
+	Canary               []byte                 `protobuf:"bytes,6,opt,name=canary,proto3" json:"canary,omitempty"`
+	CanaryWeight         uint32                 `protobuf:"varint,7,opt,name=canary_weight,json=canaryWeight,proto3" json:"canary_weight,omitempty"` // of 10,000
+	CanaryMs             int64                  `protobuf:"varint,8,opt,name=canary_ms,json=canaryMs,proto3" json:"canary_ms,omitempty"`
+	Guard                *Guard                 `protobuf:"bytes,9,opt,name=guard,proto3" json:"guard,omitempty"`
+	Withdrawn            [][]byte               `protobuf:"bytes,10,rep,name=withdrawn,proto3" json:"withdrawn,omitempty"`
+	PinnedPayments       uint64                 `protobuf:"varint,11,opt,name=pinned_payments,json=pinnedPayments,proto3" json:"pinned_payments,omitempty"` // running payments that keep the digest
+	CanaryPinnedPayments uint64                 `protobuf:"varint,12,opt,name=canary_pinned_payments,json=canaryPinnedPayments,proto3" json:"canary_pinned_payments,omitempty"`
+	ActivatedBy          string                 `protobuf:"bytes,13,opt,name=activated_by,json=activatedBy,proto3" json:"activated_by,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
+}
+
 func (x *ActivationInfo) Reset() {
 	*x = ActivationInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[18]
+	mi := &file_core_v1_control_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1269,7 +1890,7 @@ func (x *ActivationInfo) String() string {
 func (*ActivationInfo) ProtoMessage() {}
 
 func (x *ActivationInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[18]
+	mi := &file_core_v1_control_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1282,7 +1903,7 @@ func (x *ActivationInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivationInfo.ProtoReflect.Descriptor instead.
 func (*ActivationInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{18}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ActivationInfo) GetTenant() string {
@@ -1320,6 +1941,663 @@ func (x *ActivationInfo) GetActivatedMs() int64 {
 	return 0
 }
 
+func (x *ActivationInfo) GetCanary() []byte {
+	if x != nil {
+		return x.Canary
+	}
+	return nil
+}
+
+func (x *ActivationInfo) GetCanaryWeight() uint32 {
+	if x != nil {
+		return x.CanaryWeight
+	}
+	return 0
+}
+
+func (x *ActivationInfo) GetCanaryMs() int64 {
+	if x != nil {
+		return x.CanaryMs
+	}
+	return 0
+}
+
+func (x *ActivationInfo) GetGuard() *Guard {
+	if x != nil {
+		return x.Guard
+	}
+	return nil
+}
+
+func (x *ActivationInfo) GetWithdrawn() [][]byte {
+	if x != nil {
+		return x.Withdrawn
+	}
+	return nil
+}
+
+func (x *ActivationInfo) GetPinnedPayments() uint64 {
+	if x != nil {
+		return x.PinnedPayments
+	}
+	return 0
+}
+
+func (x *ActivationInfo) GetCanaryPinnedPayments() uint64 {
+	if x != nil {
+		return x.CanaryPinnedPayments
+	}
+	return 0
+}
+
+func (x *ActivationInfo) GetActivatedBy() string {
+	if x != nil {
+		return x.ActivatedBy
+	}
+	return ""
+}
+
+type ListLinksRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"` // empty: all
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLinksRequest) Reset() {
+	*x = ListLinksRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLinksRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLinksRequest) ProtoMessage() {}
+
+func (x *ListLinksRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLinksRequest.ProtoReflect.Descriptor instead.
+func (*ListLinksRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListLinksRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+type ListLinksResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Links         []*LinkInfo            `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListLinksResponse) Reset() {
+	*x = ListLinksResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListLinksResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListLinksResponse) ProtoMessage() {}
+
+func (x *ListLinksResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListLinksResponse.ProtoReflect.Descriptor instead.
+func (*ListLinksResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListLinksResponse) GetLinks() []*LinkInfo {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+type LinkInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector     string                 `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	Link          string                 `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	Address       string                 `protobuf:"bytes,4,opt,name=address,proto3" json:"address,omitempty"`
+	Listens       bool                   `protobuf:"varint,5,opt,name=listens,proto3" json:"listens,omitempty"`
+	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"`   // open, connecting, listening, closed
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"` // why it is not open
+	SinceMs       int64                  `protobuf:"varint,8,opt,name=since_ms,json=sinceMs,proto3" json:"since_ms,omitempty"`
+	FramesIn      uint64                 `protobuf:"varint,9,opt,name=frames_in,json=framesIn,proto3" json:"frames_in,omitempty"`
+	FramesOut     uint64                 `protobuf:"varint,10,opt,name=frames_out,json=framesOut,proto3" json:"frames_out,omitempty"`
+	Outstanding   uint32                 `protobuf:"varint,11,opt,name=outstanding,proto3" json:"outstanding,omitempty"` // round trips that wait
+	Waiting       uint64                 `protobuf:"varint,12,opt,name=waiting,proto3" json:"waiting,omitempty"`         // frames in its queue
+	Parked        uint64                 `protobuf:"varint,13,opt,name=parked,proto3" json:"parked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkInfo) Reset() {
+	*x = LinkInfo{}
+	mi := &file_core_v1_control_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkInfo) ProtoMessage() {}
+
+func (x *LinkInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkInfo.ProtoReflect.Descriptor instead.
+func (*LinkInfo) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *LinkInfo) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *LinkInfo) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *LinkInfo) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *LinkInfo) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
+func (x *LinkInfo) GetListens() bool {
+	if x != nil {
+		return x.Listens
+	}
+	return false
+}
+
+func (x *LinkInfo) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *LinkInfo) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *LinkInfo) GetSinceMs() int64 {
+	if x != nil {
+		return x.SinceMs
+	}
+	return 0
+}
+
+func (x *LinkInfo) GetFramesIn() uint64 {
+	if x != nil {
+		return x.FramesIn
+	}
+	return 0
+}
+
+func (x *LinkInfo) GetFramesOut() uint64 {
+	if x != nil {
+		return x.FramesOut
+	}
+	return 0
+}
+
+func (x *LinkInfo) GetOutstanding() uint32 {
+	if x != nil {
+		return x.Outstanding
+	}
+	return 0
+}
+
+func (x *LinkInfo) GetWaiting() uint64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *LinkInfo) GetParked() uint64 {
+	if x != nil {
+		return x.Parked
+	}
+	return 0
+}
+
+type ListForwardsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector     string                 `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	Link          string                 `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	Parked        bool                   `protobuf:"varint,4,opt,name=parked,proto3" json:"parked,omitempty"`                     // only these
+	PageSize      uint32                 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"` // 0: 100
+	After         uint64                 `protobuf:"varint,6,opt,name=after,proto3" json:"after,omitempty"`                       // the last n of the page before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListForwardsRequest) Reset() {
+	*x = ListForwardsRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListForwardsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListForwardsRequest) ProtoMessage() {}
+
+func (x *ListForwardsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListForwardsRequest.ProtoReflect.Descriptor instead.
+func (*ListForwardsRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *ListForwardsRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ListForwardsRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *ListForwardsRequest) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *ListForwardsRequest) GetParked() bool {
+	if x != nil {
+		return x.Parked
+	}
+	return false
+}
+
+func (x *ListForwardsRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListForwardsRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+type ListForwardsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Frames        []*ForwardInfo         `protobuf:"bytes,1,rep,name=frames,proto3" json:"frames,omitempty"`
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListForwardsResponse) Reset() {
+	*x = ListForwardsResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListForwardsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListForwardsResponse) ProtoMessage() {}
+
+func (x *ListForwardsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListForwardsResponse.ProtoReflect.Descriptor instead.
+func (*ListForwardsResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *ListForwardsResponse) GetFrames() []*ForwardInfo {
+	if x != nil {
+		return x.Frames
+	}
+	return nil
+}
+
+func (x *ListForwardsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// ForwardInfo shows no data of the frame: it may hold what nobody may read.
+type ForwardInfo struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	N             uint64                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	SizeBytes     uint32                 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	QueuedMs      int64                  `protobuf:"varint,4,opt,name=queued_ms,json=queuedMs,proto3" json:"queued_ms,omitempty"`
+	UntilMs       int64                  `protobuf:"varint,5,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"`
+	State         string                 `protobuf:"bytes,6,opt,name=state,proto3" json:"state,omitempty"` // waiting, parked
+	Reason        string                 `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Payment       string                 `protobuf:"bytes,8,opt,name=payment,proto3" json:"payment,omitempty"` // UUID; empty: none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForwardInfo) Reset() {
+	*x = ForwardInfo{}
+	mi := &file_core_v1_control_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForwardInfo) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForwardInfo) ProtoMessage() {}
+
+func (x *ForwardInfo) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForwardInfo.ProtoReflect.Descriptor instead.
+func (*ForwardInfo) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ForwardInfo) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *ForwardInfo) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ForwardInfo) GetSizeBytes() uint32 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *ForwardInfo) GetQueuedMs() int64 {
+	if x != nil {
+		return x.QueuedMs
+	}
+	return 0
+}
+
+func (x *ForwardInfo) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *ForwardInfo) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *ForwardInfo) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ForwardInfo) GetPayment() string {
+	if x != nil {
+		return x.Payment
+	}
+	return ""
+}
+
+type ReleaseForwardRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Tenant        string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector     string                 `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	Link          string                 `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	N             uint64                 `protobuf:"varint,4,opt,name=n,proto3" json:"n,omitempty"`
+	Drop          bool                   `protobuf:"varint,5,opt,name=drop,proto3" json:"drop,omitempty"`
+	UntilMs       int64                  `protobuf:"varint,6,opt,name=until_ms,json=untilMs,proto3" json:"until_ms,omitempty"` // 0: three days from now
+	Actor         *Actor                 `protobuf:"bytes,7,opt,name=actor,proto3" json:"actor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseForwardRequest) Reset() {
+	*x = ReleaseForwardRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseForwardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseForwardRequest) ProtoMessage() {}
+
+func (x *ReleaseForwardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseForwardRequest.ProtoReflect.Descriptor instead.
+func (*ReleaseForwardRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *ReleaseForwardRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ReleaseForwardRequest) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *ReleaseForwardRequest) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *ReleaseForwardRequest) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *ReleaseForwardRequest) GetDrop() bool {
+	if x != nil {
+		return x.Drop
+	}
+	return false
+}
+
+func (x *ReleaseForwardRequest) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *ReleaseForwardRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type ReleaseForwardResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	N             uint64                 `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"` // its new number; 0: dropped
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReleaseForwardResponse) Reset() {
+	*x = ReleaseForwardResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReleaseForwardResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReleaseForwardResponse) ProtoMessage() {}
+
+func (x *ReleaseForwardResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReleaseForwardResponse.ProtoReflect.Descriptor instead.
+func (*ReleaseForwardResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *ReleaseForwardResponse) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
 type Tenant struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1338,7 +2616,7 @@ type Tenant struct {
 
 func (x *Tenant) Reset() {
 	*x = Tenant{}
-	mi := &file_core_v1_control_proto_msgTypes[19]
+	mi := &file_core_v1_control_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +2628,7 @@ func (x *Tenant) String() string {
 func (*Tenant) ProtoMessage() {}
 
 func (x *Tenant) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[19]
+	mi := &file_core_v1_control_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +2641,7 @@ func (x *Tenant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tenant.ProtoReflect.Descriptor instead.
 func (*Tenant) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{19}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Tenant) GetId() string {
@@ -1425,7 +2703,7 @@ type Alias struct {
 
 func (x *Alias) Reset() {
 	*x = Alias{}
-	mi := &file_core_v1_control_proto_msgTypes[20]
+	mi := &file_core_v1_control_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +2715,7 @@ func (x *Alias) String() string {
 func (*Alias) ProtoMessage() {}
 
 func (x *Alias) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[20]
+	mi := &file_core_v1_control_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +2728,7 @@ func (x *Alias) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alias.ProtoReflect.Descriptor instead.
 func (*Alias) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{20}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Alias) GetKind() string {
@@ -1477,7 +2755,7 @@ type PutTenantRequest struct {
 
 func (x *PutTenantRequest) Reset() {
 	*x = PutTenantRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[21]
+	mi := &file_core_v1_control_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1489,7 +2767,7 @@ func (x *PutTenantRequest) String() string {
 func (*PutTenantRequest) ProtoMessage() {}
 
 func (x *PutTenantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[21]
+	mi := &file_core_v1_control_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1502,7 +2780,7 @@ func (x *PutTenantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutTenantRequest.ProtoReflect.Descriptor instead.
 func (*PutTenantRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{21}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *PutTenantRequest) GetTenant() *Tenant {
@@ -1527,7 +2805,7 @@ type PutTenantResponse struct {
 
 func (x *PutTenantResponse) Reset() {
 	*x = PutTenantResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[22]
+	mi := &file_core_v1_control_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1539,7 +2817,7 @@ func (x *PutTenantResponse) String() string {
 func (*PutTenantResponse) ProtoMessage() {}
 
 func (x *PutTenantResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[22]
+	mi := &file_core_v1_control_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1552,7 +2830,7 @@ func (x *PutTenantResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PutTenantResponse.ProtoReflect.Descriptor instead.
 func (*PutTenantResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{22}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{37}
 }
 
 type ListTenantsRequest struct {
@@ -1563,7 +2841,7 @@ type ListTenantsRequest struct {
 
 func (x *ListTenantsRequest) Reset() {
 	*x = ListTenantsRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[23]
+	mi := &file_core_v1_control_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +2853,7 @@ func (x *ListTenantsRequest) String() string {
 func (*ListTenantsRequest) ProtoMessage() {}
 
 func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[23]
+	mi := &file_core_v1_control_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +2866,7 @@ func (x *ListTenantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsRequest.ProtoReflect.Descriptor instead.
 func (*ListTenantsRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{23}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{38}
 }
 
 type ListTenantsResponse struct {
@@ -1600,7 +2878,7 @@ type ListTenantsResponse struct {
 
 func (x *ListTenantsResponse) Reset() {
 	*x = ListTenantsResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[24]
+	mi := &file_core_v1_control_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1612,7 +2890,7 @@ func (x *ListTenantsResponse) String() string {
 func (*ListTenantsResponse) ProtoMessage() {}
 
 func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[24]
+	mi := &file_core_v1_control_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1625,7 +2903,7 @@ func (x *ListTenantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTenantsResponse.ProtoReflect.Descriptor instead.
 func (*ListTenantsResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{24}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *ListTenantsResponse) GetTenants() []*Tenant {
@@ -1646,7 +2924,7 @@ type Actor struct {
 
 func (x *Actor) Reset() {
 	*x = Actor{}
-	mi := &file_core_v1_control_proto_msgTypes[25]
+	mi := &file_core_v1_control_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +2936,7 @@ func (x *Actor) String() string {
 func (*Actor) ProtoMessage() {}
 
 func (x *Actor) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[25]
+	mi := &file_core_v1_control_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +2949,7 @@ func (x *Actor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Actor.ProtoReflect.Descriptor instead.
 func (*Actor) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{25}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *Actor) GetName() string {
@@ -1698,7 +2976,7 @@ type Variable struct {
 
 func (x *Variable) Reset() {
 	*x = Variable{}
-	mi := &file_core_v1_control_proto_msgTypes[26]
+	mi := &file_core_v1_control_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1710,7 +2988,7 @@ func (x *Variable) String() string {
 func (*Variable) ProtoMessage() {}
 
 func (x *Variable) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[26]
+	mi := &file_core_v1_control_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1723,7 +3001,7 @@ func (x *Variable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Variable.ProtoReflect.Descriptor instead.
 func (*Variable) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{26}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *Variable) GetName() string {
@@ -1758,7 +3036,7 @@ type StartPaymentRequest struct {
 
 func (x *StartPaymentRequest) Reset() {
 	*x = StartPaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[27]
+	mi := &file_core_v1_control_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1770,7 +3048,7 @@ func (x *StartPaymentRequest) String() string {
 func (*StartPaymentRequest) ProtoMessage() {}
 
 func (x *StartPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[27]
+	mi := &file_core_v1_control_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1783,7 +3061,7 @@ func (x *StartPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartPaymentRequest.ProtoReflect.Descriptor instead.
 func (*StartPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{27}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *StartPaymentRequest) GetTenant() string {
@@ -1853,7 +3131,7 @@ type StartPaymentResponse struct {
 
 func (x *StartPaymentResponse) Reset() {
 	*x = StartPaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[28]
+	mi := &file_core_v1_control_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1865,7 +3143,7 @@ func (x *StartPaymentResponse) String() string {
 func (*StartPaymentResponse) ProtoMessage() {}
 
 func (x *StartPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[28]
+	mi := &file_core_v1_control_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1878,7 +3156,7 @@ func (x *StartPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartPaymentResponse.ProtoReflect.Descriptor instead.
 func (*StartPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{28}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *StartPaymentResponse) GetPayment() string {
@@ -1916,7 +3194,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[29]
+	mi := &file_core_v1_control_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1928,7 +3206,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[29]
+	mi := &file_core_v1_control_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1941,7 +3219,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{29}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetPaymentRequest) GetBy() isGetPaymentRequest_By {
@@ -2011,7 +3289,7 @@ type ClientKey struct {
 
 func (x *ClientKey) Reset() {
 	*x = ClientKey{}
-	mi := &file_core_v1_control_proto_msgTypes[30]
+	mi := &file_core_v1_control_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2023,7 +3301,7 @@ func (x *ClientKey) String() string {
 func (*ClientKey) ProtoMessage() {}
 
 func (x *ClientKey) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[30]
+	mi := &file_core_v1_control_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2036,7 +3314,7 @@ func (x *ClientKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClientKey.ProtoReflect.Descriptor instead.
 func (*ClientKey) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{30}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ClientKey) GetTenant() string {
@@ -2080,7 +3358,7 @@ type GetPaymentResponse struct {
 
 func (x *GetPaymentResponse) Reset() {
 	*x = GetPaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[31]
+	mi := &file_core_v1_control_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2092,7 +3370,7 @@ func (x *GetPaymentResponse) String() string {
 func (*GetPaymentResponse) ProtoMessage() {}
 
 func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[31]
+	mi := &file_core_v1_control_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2105,7 +3383,7 @@ func (x *GetPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentResponse.ProtoReflect.Descriptor instead.
 func (*GetPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{31}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *GetPaymentResponse) GetPayment() *PaymentInfo {
@@ -2182,7 +3460,7 @@ type ScopeInfo struct {
 
 func (x *ScopeInfo) Reset() {
 	*x = ScopeInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[32]
+	mi := &file_core_v1_control_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2194,7 +3472,7 @@ func (x *ScopeInfo) String() string {
 func (*ScopeInfo) ProtoMessage() {}
 
 func (x *ScopeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[32]
+	mi := &file_core_v1_control_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2207,7 +3485,7 @@ func (x *ScopeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScopeInfo.ProtoReflect.Descriptor instead.
 func (*ScopeInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{32}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ScopeInfo) GetN() uint32 {
@@ -2302,7 +3580,7 @@ type PaymentInfo struct {
 
 func (x *PaymentInfo) Reset() {
 	*x = PaymentInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[33]
+	mi := &file_core_v1_control_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2314,7 +3592,7 @@ func (x *PaymentInfo) String() string {
 func (*PaymentInfo) ProtoMessage() {}
 
 func (x *PaymentInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[33]
+	mi := &file_core_v1_control_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,7 +3605,7 @@ func (x *PaymentInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentInfo.ProtoReflect.Descriptor instead.
 func (*PaymentInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{33}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *PaymentInfo) GetPayment() string {
@@ -2443,7 +3721,7 @@ type TokenInfo struct {
 
 func (x *TokenInfo) Reset() {
 	*x = TokenInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[34]
+	mi := &file_core_v1_control_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2455,7 +3733,7 @@ func (x *TokenInfo) String() string {
 func (*TokenInfo) ProtoMessage() {}
 
 func (x *TokenInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[34]
+	mi := &file_core_v1_control_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2468,7 +3746,7 @@ func (x *TokenInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokenInfo.ProtoReflect.Descriptor instead.
 func (*TokenInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{34}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *TokenInfo) GetN() uint32 {
@@ -2533,7 +3811,7 @@ type WaitInfo struct {
 
 func (x *WaitInfo) Reset() {
 	*x = WaitInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[35]
+	mi := &file_core_v1_control_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2545,7 +3823,7 @@ func (x *WaitInfo) String() string {
 func (*WaitInfo) ProtoMessage() {}
 
 func (x *WaitInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[35]
+	mi := &file_core_v1_control_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2558,7 +3836,7 @@ func (x *WaitInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WaitInfo.ProtoReflect.Descriptor instead.
 func (*WaitInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{35}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *WaitInfo) GetDueMs() int64 {
@@ -2616,7 +3894,7 @@ type JobInfo struct {
 
 func (x *JobInfo) Reset() {
 	*x = JobInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[36]
+	mi := &file_core_v1_control_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +3906,7 @@ func (x *JobInfo) String() string {
 func (*JobInfo) ProtoMessage() {}
 
 func (x *JobInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[36]
+	mi := &file_core_v1_control_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +3919,7 @@ func (x *JobInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JobInfo.ProtoReflect.Descriptor instead.
 func (*JobInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{36}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *JobInfo) GetN() uint32 {
@@ -2746,7 +4024,7 @@ type IncidentInfo struct {
 
 func (x *IncidentInfo) Reset() {
 	*x = IncidentInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[37]
+	mi := &file_core_v1_control_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2758,7 +4036,7 @@ func (x *IncidentInfo) String() string {
 func (*IncidentInfo) ProtoMessage() {}
 
 func (x *IncidentInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[37]
+	mi := &file_core_v1_control_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2771,7 +4049,7 @@ func (x *IncidentInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IncidentInfo.ProtoReflect.Descriptor instead.
 func (*IncidentInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{37}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *IncidentInfo) GetN() uint32 {
@@ -2844,7 +4122,7 @@ type EffectInfo struct {
 
 func (x *EffectInfo) Reset() {
 	*x = EffectInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[38]
+	mi := &file_core_v1_control_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2856,7 +4134,7 @@ func (x *EffectInfo) String() string {
 func (*EffectInfo) ProtoMessage() {}
 
 func (x *EffectInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[38]
+	mi := &file_core_v1_control_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2869,7 +4147,7 @@ func (x *EffectInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EffectInfo.ProtoReflect.Descriptor instead.
 func (*EffectInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{38}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *EffectInfo) GetKey() string {
@@ -2927,7 +4205,7 @@ type ListInFlightRequest struct {
 
 func (x *ListInFlightRequest) Reset() {
 	*x = ListInFlightRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[39]
+	mi := &file_core_v1_control_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2939,7 +4217,7 @@ func (x *ListInFlightRequest) String() string {
 func (*ListInFlightRequest) ProtoMessage() {}
 
 func (x *ListInFlightRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[39]
+	mi := &file_core_v1_control_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2952,7 +4230,7 @@ func (x *ListInFlightRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInFlightRequest.ProtoReflect.Descriptor instead.
 func (*ListInFlightRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{39}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListInFlightRequest) GetTenant() string {
@@ -2993,7 +4271,7 @@ type ListInFlightResponse struct {
 
 func (x *ListInFlightResponse) Reset() {
 	*x = ListInFlightResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[40]
+	mi := &file_core_v1_control_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3005,7 +4283,7 @@ func (x *ListInFlightResponse) String() string {
 func (*ListInFlightResponse) ProtoMessage() {}
 
 func (x *ListInFlightResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[40]
+	mi := &file_core_v1_control_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3018,7 +4296,7 @@ func (x *ListInFlightResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListInFlightResponse.ProtoReflect.Descriptor instead.
 func (*ListInFlightResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{40}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ListInFlightResponse) GetPayments() []*PaymentInfo {
@@ -3051,7 +4329,7 @@ type PublishMessageRequest struct {
 
 func (x *PublishMessageRequest) Reset() {
 	*x = PublishMessageRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[41]
+	mi := &file_core_v1_control_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3063,7 +4341,7 @@ func (x *PublishMessageRequest) String() string {
 func (*PublishMessageRequest) ProtoMessage() {}
 
 func (x *PublishMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[41]
+	mi := &file_core_v1_control_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3076,7 +4354,7 @@ func (x *PublishMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMessageRequest.ProtoReflect.Descriptor instead.
 func (*PublishMessageRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{41}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *PublishMessageRequest) GetTenant() string {
@@ -3137,7 +4415,7 @@ type PublishMessageResponse struct {
 
 func (x *PublishMessageResponse) Reset() {
 	*x = PublishMessageResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[42]
+	mi := &file_core_v1_control_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3149,7 +4427,7 @@ func (x *PublishMessageResponse) String() string {
 func (*PublishMessageResponse) ProtoMessage() {}
 
 func (x *PublishMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[42]
+	mi := &file_core_v1_control_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3162,7 +4440,7 @@ func (x *PublishMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishMessageResponse.ProtoReflect.Descriptor instead.
 func (*PublishMessageResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{42}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *PublishMessageResponse) GetDuplicate() bool {
@@ -3186,7 +4464,7 @@ type ResolveIncidentRequest struct {
 
 func (x *ResolveIncidentRequest) Reset() {
 	*x = ResolveIncidentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[43]
+	mi := &file_core_v1_control_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3198,7 +4476,7 @@ func (x *ResolveIncidentRequest) String() string {
 func (*ResolveIncidentRequest) ProtoMessage() {}
 
 func (x *ResolveIncidentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[43]
+	mi := &file_core_v1_control_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3211,7 +4489,7 @@ func (x *ResolveIncidentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveIncidentRequest.ProtoReflect.Descriptor instead.
 func (*ResolveIncidentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{43}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ResolveIncidentRequest) GetPayment() string {
@@ -3257,7 +4535,7 @@ type ResolveIncidentResponse struct {
 
 func (x *ResolveIncidentResponse) Reset() {
 	*x = ResolveIncidentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[44]
+	mi := &file_core_v1_control_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3269,7 +4547,7 @@ func (x *ResolveIncidentResponse) String() string {
 func (*ResolveIncidentResponse) ProtoMessage() {}
 
 func (x *ResolveIncidentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[44]
+	mi := &file_core_v1_control_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3282,7 +4560,7 @@ func (x *ResolveIncidentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResolveIncidentResponse.ProtoReflect.Descriptor instead.
 func (*ResolveIncidentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{44}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{59}
 }
 
 // RetryJobRequest gives a job that waits, for a back-off, a sleep or an operator, a
@@ -3299,7 +4577,7 @@ type RetryJobRequest struct {
 
 func (x *RetryJobRequest) Reset() {
 	*x = RetryJobRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[45]
+	mi := &file_core_v1_control_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3311,7 +4589,7 @@ func (x *RetryJobRequest) String() string {
 func (*RetryJobRequest) ProtoMessage() {}
 
 func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[45]
+	mi := &file_core_v1_control_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3324,7 +4602,7 @@ func (x *RetryJobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobRequest.ProtoReflect.Descriptor instead.
 func (*RetryJobRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{45}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *RetryJobRequest) GetPayment() string {
@@ -3364,7 +4642,7 @@ type RetryJobResponse struct {
 
 func (x *RetryJobResponse) Reset() {
 	*x = RetryJobResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[46]
+	mi := &file_core_v1_control_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3376,7 +4654,7 @@ func (x *RetryJobResponse) String() string {
 func (*RetryJobResponse) ProtoMessage() {}
 
 func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[46]
+	mi := &file_core_v1_control_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3389,7 +4667,7 @@ func (x *RetryJobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryJobResponse.ProtoReflect.Descriptor instead.
 func (*RetryJobResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{46}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *RetryJobResponse) GetAttempt() uint32 {
@@ -3413,7 +4691,7 @@ type SetVariablesRequest struct {
 
 func (x *SetVariablesRequest) Reset() {
 	*x = SetVariablesRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[47]
+	mi := &file_core_v1_control_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3425,7 +4703,7 @@ func (x *SetVariablesRequest) String() string {
 func (*SetVariablesRequest) ProtoMessage() {}
 
 func (x *SetVariablesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[47]
+	mi := &file_core_v1_control_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3438,7 +4716,7 @@ func (x *SetVariablesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVariablesRequest.ProtoReflect.Descriptor instead.
 func (*SetVariablesRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{47}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *SetVariablesRequest) GetPayment() string {
@@ -3477,7 +4755,7 @@ type SetVariablesResponse struct {
 
 func (x *SetVariablesResponse) Reset() {
 	*x = SetVariablesResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[48]
+	mi := &file_core_v1_control_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3489,7 +4767,7 @@ func (x *SetVariablesResponse) String() string {
 func (*SetVariablesResponse) ProtoMessage() {}
 
 func (x *SetVariablesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[48]
+	mi := &file_core_v1_control_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3502,7 +4780,7 @@ func (x *SetVariablesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetVariablesResponse.ProtoReflect.Descriptor instead.
 func (*SetVariablesResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{48}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{63}
 }
 
 // MoveTokenRequest ends what a token was doing and sends it to another element of
@@ -3519,7 +4797,7 @@ type MoveTokenRequest struct {
 
 func (x *MoveTokenRequest) Reset() {
 	*x = MoveTokenRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[49]
+	mi := &file_core_v1_control_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3531,7 +4809,7 @@ func (x *MoveTokenRequest) String() string {
 func (*MoveTokenRequest) ProtoMessage() {}
 
 func (x *MoveTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[49]
+	mi := &file_core_v1_control_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3544,7 +4822,7 @@ func (x *MoveTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveTokenRequest.ProtoReflect.Descriptor instead.
 func (*MoveTokenRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{49}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *MoveTokenRequest) GetPayment() string {
@@ -3583,7 +4861,7 @@ type MoveTokenResponse struct {
 
 func (x *MoveTokenResponse) Reset() {
 	*x = MoveTokenResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[50]
+	mi := &file_core_v1_control_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3595,7 +4873,7 @@ func (x *MoveTokenResponse) String() string {
 func (*MoveTokenResponse) ProtoMessage() {}
 
 func (x *MoveTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[50]
+	mi := &file_core_v1_control_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3608,7 +4886,7 @@ func (x *MoveTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveTokenResponse.ProtoReflect.Descriptor instead.
 func (*MoveTokenResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{50}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{65}
 }
 
 // MigratePaymentRequest lets a running payment go on in another version of its
@@ -3625,7 +4903,7 @@ type MigratePaymentRequest struct {
 
 func (x *MigratePaymentRequest) Reset() {
 	*x = MigratePaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[51]
+	mi := &file_core_v1_control_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3637,7 +4915,7 @@ func (x *MigratePaymentRequest) String() string {
 func (*MigratePaymentRequest) ProtoMessage() {}
 
 func (x *MigratePaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[51]
+	mi := &file_core_v1_control_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3650,7 +4928,7 @@ func (x *MigratePaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MigratePaymentRequest.ProtoReflect.Descriptor instead.
 func (*MigratePaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{51}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *MigratePaymentRequest) GetPayment() string {
@@ -3691,7 +4969,7 @@ type ElementMapping struct {
 
 func (x *ElementMapping) Reset() {
 	*x = ElementMapping{}
-	mi := &file_core_v1_control_proto_msgTypes[52]
+	mi := &file_core_v1_control_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3703,7 +4981,7 @@ func (x *ElementMapping) String() string {
 func (*ElementMapping) ProtoMessage() {}
 
 func (x *ElementMapping) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[52]
+	mi := &file_core_v1_control_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3716,7 +4994,7 @@ func (x *ElementMapping) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ElementMapping.ProtoReflect.Descriptor instead.
 func (*ElementMapping) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{52}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *ElementMapping) GetFrom() string {
@@ -3741,7 +5019,7 @@ type MigratePaymentResponse struct {
 
 func (x *MigratePaymentResponse) Reset() {
 	*x = MigratePaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[53]
+	mi := &file_core_v1_control_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3753,7 +5031,7 @@ func (x *MigratePaymentResponse) String() string {
 func (*MigratePaymentResponse) ProtoMessage() {}
 
 func (x *MigratePaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[53]
+	mi := &file_core_v1_control_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3766,7 +5044,7 @@ func (x *MigratePaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MigratePaymentResponse.ProtoReflect.Descriptor instead.
 func (*MigratePaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{53}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{68}
 }
 
 type CancelPaymentRequest struct {
@@ -3782,7 +5060,7 @@ type CancelPaymentRequest struct {
 
 func (x *CancelPaymentRequest) Reset() {
 	*x = CancelPaymentRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[54]
+	mi := &file_core_v1_control_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3794,7 +5072,7 @@ func (x *CancelPaymentRequest) String() string {
 func (*CancelPaymentRequest) ProtoMessage() {}
 
 func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[54]
+	mi := &file_core_v1_control_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3807,7 +5085,7 @@ func (x *CancelPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentRequest.ProtoReflect.Descriptor instead.
 func (*CancelPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{54}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *CancelPaymentRequest) GetPayment() string {
@@ -3839,7 +5117,7 @@ type CancelPaymentResponse struct {
 
 func (x *CancelPaymentResponse) Reset() {
 	*x = CancelPaymentResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[55]
+	mi := &file_core_v1_control_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3851,7 +5129,7 @@ func (x *CancelPaymentResponse) String() string {
 func (*CancelPaymentResponse) ProtoMessage() {}
 
 func (x *CancelPaymentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[55]
+	mi := &file_core_v1_control_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3864,7 +5142,7 @@ func (x *CancelPaymentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelPaymentResponse.ProtoReflect.Descriptor instead.
 func (*CancelPaymentResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{55}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{70}
 }
 
 type BroadcastSignalRequest struct {
@@ -3879,7 +5157,7 @@ type BroadcastSignalRequest struct {
 
 func (x *BroadcastSignalRequest) Reset() {
 	*x = BroadcastSignalRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[56]
+	mi := &file_core_v1_control_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3891,7 +5169,7 @@ func (x *BroadcastSignalRequest) String() string {
 func (*BroadcastSignalRequest) ProtoMessage() {}
 
 func (x *BroadcastSignalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[56]
+	mi := &file_core_v1_control_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3904,7 +5182,7 @@ func (x *BroadcastSignalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastSignalRequest.ProtoReflect.Descriptor instead.
 func (*BroadcastSignalRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{56}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *BroadcastSignalRequest) GetTenant() string {
@@ -3943,7 +5221,7 @@ type BroadcastSignalResponse struct {
 
 func (x *BroadcastSignalResponse) Reset() {
 	*x = BroadcastSignalResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[57]
+	mi := &file_core_v1_control_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3955,7 +5233,7 @@ func (x *BroadcastSignalResponse) String() string {
 func (*BroadcastSignalResponse) ProtoMessage() {}
 
 func (x *BroadcastSignalResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[57]
+	mi := &file_core_v1_control_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3968,7 +5246,7 @@ func (x *BroadcastSignalResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BroadcastSignalResponse.ProtoReflect.Descriptor instead.
 func (*BroadcastSignalResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{57}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{72}
 }
 
 type UserTask struct {
@@ -3994,7 +5272,7 @@ type UserTask struct {
 
 func (x *UserTask) Reset() {
 	*x = UserTask{}
-	mi := &file_core_v1_control_proto_msgTypes[58]
+	mi := &file_core_v1_control_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4006,7 +5284,7 @@ func (x *UserTask) String() string {
 func (*UserTask) ProtoMessage() {}
 
 func (x *UserTask) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[58]
+	mi := &file_core_v1_control_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4019,7 +5297,7 @@ func (x *UserTask) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserTask.ProtoReflect.Descriptor instead.
 func (*UserTask) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{58}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *UserTask) GetPayment() string {
@@ -4137,7 +5415,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_core_v1_control_proto_msgTypes[59]
+	mi := &file_core_v1_control_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4149,7 +5427,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[59]
+	mi := &file_core_v1_control_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4162,7 +5440,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{59}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *Header) GetKey() string {
@@ -4199,7 +5477,7 @@ type ListUserTasksRequest struct {
 
 func (x *ListUserTasksRequest) Reset() {
 	*x = ListUserTasksRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[60]
+	mi := &file_core_v1_control_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4211,7 +5489,7 @@ func (x *ListUserTasksRequest) String() string {
 func (*ListUserTasksRequest) ProtoMessage() {}
 
 func (x *ListUserTasksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[60]
+	mi := &file_core_v1_control_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4224,7 +5502,7 @@ func (x *ListUserTasksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUserTasksRequest.ProtoReflect.Descriptor instead.
 func (*ListUserTasksRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{60}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *ListUserTasksRequest) GetTenant() string {
@@ -4300,7 +5578,7 @@ type ListUserTasksResponse struct {
 
 func (x *ListUserTasksResponse) Reset() {
 	*x = ListUserTasksResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[61]
+	mi := &file_core_v1_control_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4312,7 +5590,7 @@ func (x *ListUserTasksResponse) String() string {
 func (*ListUserTasksResponse) ProtoMessage() {}
 
 func (x *ListUserTasksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[61]
+	mi := &file_core_v1_control_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4325,7 +5603,7 @@ func (x *ListUserTasksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListUserTasksResponse.ProtoReflect.Descriptor instead.
 func (*ListUserTasksResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{61}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *ListUserTasksResponse) GetTasks() []*UserTask {
@@ -4352,7 +5630,7 @@ type GetUserTaskRequest struct {
 
 func (x *GetUserTaskRequest) Reset() {
 	*x = GetUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[62]
+	mi := &file_core_v1_control_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4364,7 +5642,7 @@ func (x *GetUserTaskRequest) String() string {
 func (*GetUserTaskRequest) ProtoMessage() {}
 
 func (x *GetUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[62]
+	mi := &file_core_v1_control_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4377,7 +5655,7 @@ func (x *GetUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*GetUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{62}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *GetUserTaskRequest) GetPayment() string {
@@ -4405,7 +5683,7 @@ type GetUserTaskResponse struct {
 
 func (x *GetUserTaskResponse) Reset() {
 	*x = GetUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[63]
+	mi := &file_core_v1_control_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4417,7 +5695,7 @@ func (x *GetUserTaskResponse) String() string {
 func (*GetUserTaskResponse) ProtoMessage() {}
 
 func (x *GetUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[63]
+	mi := &file_core_v1_control_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4430,7 +5708,7 @@ func (x *GetUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*GetUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{63}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *GetUserTaskResponse) GetTask() *UserTask {
@@ -4461,7 +5739,7 @@ type ClaimUserTaskRequest struct {
 
 func (x *ClaimUserTaskRequest) Reset() {
 	*x = ClaimUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[64]
+	mi := &file_core_v1_control_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4473,7 +5751,7 @@ func (x *ClaimUserTaskRequest) String() string {
 func (*ClaimUserTaskRequest) ProtoMessage() {}
 
 func (x *ClaimUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[64]
+	mi := &file_core_v1_control_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4486,7 +5764,7 @@ func (x *ClaimUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*ClaimUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{64}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *ClaimUserTaskRequest) GetPayment() string {
@@ -4532,7 +5810,7 @@ type ClaimUserTaskResponse struct {
 
 func (x *ClaimUserTaskResponse) Reset() {
 	*x = ClaimUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[65]
+	mi := &file_core_v1_control_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4544,7 +5822,7 @@ func (x *ClaimUserTaskResponse) String() string {
 func (*ClaimUserTaskResponse) ProtoMessage() {}
 
 func (x *ClaimUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[65]
+	mi := &file_core_v1_control_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4557,7 +5835,7 @@ func (x *ClaimUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*ClaimUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{65}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{80}
 }
 
 type UnclaimUserTaskRequest struct {
@@ -4571,7 +5849,7 @@ type UnclaimUserTaskRequest struct {
 
 func (x *UnclaimUserTaskRequest) Reset() {
 	*x = UnclaimUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[66]
+	mi := &file_core_v1_control_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4583,7 +5861,7 @@ func (x *UnclaimUserTaskRequest) String() string {
 func (*UnclaimUserTaskRequest) ProtoMessage() {}
 
 func (x *UnclaimUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[66]
+	mi := &file_core_v1_control_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4596,7 +5874,7 @@ func (x *UnclaimUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnclaimUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*UnclaimUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{66}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *UnclaimUserTaskRequest) GetPayment() string {
@@ -4628,7 +5906,7 @@ type UnclaimUserTaskResponse struct {
 
 func (x *UnclaimUserTaskResponse) Reset() {
 	*x = UnclaimUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[67]
+	mi := &file_core_v1_control_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4640,7 +5918,7 @@ func (x *UnclaimUserTaskResponse) String() string {
 func (*UnclaimUserTaskResponse) ProtoMessage() {}
 
 func (x *UnclaimUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[67]
+	mi := &file_core_v1_control_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4653,7 +5931,7 @@ func (x *UnclaimUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UnclaimUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*UnclaimUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{67}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{82}
 }
 
 type UpdateUserTaskRequest struct {
@@ -4674,7 +5952,7 @@ type UpdateUserTaskRequest struct {
 
 func (x *UpdateUserTaskRequest) Reset() {
 	*x = UpdateUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[68]
+	mi := &file_core_v1_control_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4686,7 +5964,7 @@ func (x *UpdateUserTaskRequest) String() string {
 func (*UpdateUserTaskRequest) ProtoMessage() {}
 
 func (x *UpdateUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[68]
+	mi := &file_core_v1_control_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4699,7 +5977,7 @@ func (x *UpdateUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*UpdateUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{68}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *UpdateUserTaskRequest) GetPayment() string {
@@ -4773,7 +6051,7 @@ type UpdateUserTaskResponse struct {
 
 func (x *UpdateUserTaskResponse) Reset() {
 	*x = UpdateUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[69]
+	mi := &file_core_v1_control_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4785,7 +6063,7 @@ func (x *UpdateUserTaskResponse) String() string {
 func (*UpdateUserTaskResponse) ProtoMessage() {}
 
 func (x *UpdateUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[69]
+	mi := &file_core_v1_control_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4798,7 +6076,7 @@ func (x *UpdateUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*UpdateUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{69}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{84}
 }
 
 type CompleteUserTaskRequest struct {
@@ -4813,7 +6091,7 @@ type CompleteUserTaskRequest struct {
 
 func (x *CompleteUserTaskRequest) Reset() {
 	*x = CompleteUserTaskRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[70]
+	mi := &file_core_v1_control_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4825,7 +6103,7 @@ func (x *CompleteUserTaskRequest) String() string {
 func (*CompleteUserTaskRequest) ProtoMessage() {}
 
 func (x *CompleteUserTaskRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[70]
+	mi := &file_core_v1_control_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4838,7 +6116,7 @@ func (x *CompleteUserTaskRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteUserTaskRequest.ProtoReflect.Descriptor instead.
 func (*CompleteUserTaskRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{70}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *CompleteUserTaskRequest) GetPayment() string {
@@ -4877,7 +6155,7 @@ type CompleteUserTaskResponse struct {
 
 func (x *CompleteUserTaskResponse) Reset() {
 	*x = CompleteUserTaskResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[71]
+	mi := &file_core_v1_control_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4889,7 +6167,7 @@ func (x *CompleteUserTaskResponse) String() string {
 func (*CompleteUserTaskResponse) ProtoMessage() {}
 
 func (x *CompleteUserTaskResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[71]
+	mi := &file_core_v1_control_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4902,7 +6180,7 @@ func (x *CompleteUserTaskResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteUserTaskResponse.ProtoReflect.Descriptor instead.
 func (*CompleteUserTaskResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{71}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{86}
 }
 
 // DriveRequest is a batch. Its items are checked by the handler, not by rules:
@@ -4918,7 +6196,7 @@ type DriveRequest struct {
 
 func (x *DriveRequest) Reset() {
 	*x = DriveRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[72]
+	mi := &file_core_v1_control_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4930,7 +6208,7 @@ func (x *DriveRequest) String() string {
 func (*DriveRequest) ProtoMessage() {}
 
 func (x *DriveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[72]
+	mi := &file_core_v1_control_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4943,7 +6221,7 @@ func (x *DriveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveRequest.ProtoReflect.Descriptor instead.
 func (*DriveRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{72}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *DriveRequest) GetStarts() []*DriveStart {
@@ -4985,7 +6263,7 @@ type DriveStart struct {
 
 func (x *DriveStart) Reset() {
 	*x = DriveStart{}
-	mi := &file_core_v1_control_proto_msgTypes[73]
+	mi := &file_core_v1_control_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4997,7 +6275,7 @@ func (x *DriveStart) String() string {
 func (*DriveStart) ProtoMessage() {}
 
 func (x *DriveStart) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[73]
+	mi := &file_core_v1_control_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5010,7 +6288,7 @@ func (x *DriveStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveStart.ProtoReflect.Descriptor instead.
 func (*DriveStart) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{73}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *DriveStart) GetRef() uint64 {
@@ -5091,7 +6369,7 @@ type DrivePublish struct {
 
 func (x *DrivePublish) Reset() {
 	*x = DrivePublish{}
-	mi := &file_core_v1_control_proto_msgTypes[74]
+	mi := &file_core_v1_control_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5103,7 +6381,7 @@ func (x *DrivePublish) String() string {
 func (*DrivePublish) ProtoMessage() {}
 
 func (x *DrivePublish) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[74]
+	mi := &file_core_v1_control_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5116,7 +6394,7 @@ func (x *DrivePublish) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrivePublish.ProtoReflect.Descriptor instead.
 func (*DrivePublish) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{74}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *DrivePublish) GetRef() uint64 {
@@ -5185,7 +6463,7 @@ type DriveCount struct {
 
 func (x *DriveCount) Reset() {
 	*x = DriveCount{}
-	mi := &file_core_v1_control_proto_msgTypes[75]
+	mi := &file_core_v1_control_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5197,7 +6475,7 @@ func (x *DriveCount) String() string {
 func (*DriveCount) ProtoMessage() {}
 
 func (x *DriveCount) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[75]
+	mi := &file_core_v1_control_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5210,7 +6488,7 @@ func (x *DriveCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveCount.ProtoReflect.Descriptor instead.
 func (*DriveCount) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{75}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *DriveCount) GetRef() uint64 {
@@ -5253,7 +6531,7 @@ type DriveResponse struct {
 
 func (x *DriveResponse) Reset() {
 	*x = DriveResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[76]
+	mi := &file_core_v1_control_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5265,7 +6543,7 @@ func (x *DriveResponse) String() string {
 func (*DriveResponse) ProtoMessage() {}
 
 func (x *DriveResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[76]
+	mi := &file_core_v1_control_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5278,7 +6556,7 @@ func (x *DriveResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveResponse.ProtoReflect.Descriptor instead.
 func (*DriveResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{76}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *DriveResponse) GetStarted() []*DriveStarted {
@@ -5321,7 +6599,7 @@ type DriveStarted struct {
 
 func (x *DriveStarted) Reset() {
 	*x = DriveStarted{}
-	mi := &file_core_v1_control_proto_msgTypes[77]
+	mi := &file_core_v1_control_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5333,7 +6611,7 @@ func (x *DriveStarted) String() string {
 func (*DriveStarted) ProtoMessage() {}
 
 func (x *DriveStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[77]
+	mi := &file_core_v1_control_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5346,7 +6624,7 @@ func (x *DriveStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveStarted.ProtoReflect.Descriptor instead.
 func (*DriveStarted) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{77}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *DriveStarted) GetRef() uint64 {
@@ -5387,7 +6665,7 @@ type DrivePublished struct {
 
 func (x *DrivePublished) Reset() {
 	*x = DrivePublished{}
-	mi := &file_core_v1_control_proto_msgTypes[78]
+	mi := &file_core_v1_control_proto_msgTypes[93]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5399,7 +6677,7 @@ func (x *DrivePublished) String() string {
 func (*DrivePublished) ProtoMessage() {}
 
 func (x *DrivePublished) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[78]
+	mi := &file_core_v1_control_proto_msgTypes[93]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5412,7 +6690,7 @@ func (x *DrivePublished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrivePublished.ProtoReflect.Descriptor instead.
 func (*DrivePublished) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{78}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{93}
 }
 
 func (x *DrivePublished) GetRef() uint64 {
@@ -5439,7 +6717,7 @@ type DriveCounted struct {
 
 func (x *DriveCounted) Reset() {
 	*x = DriveCounted{}
-	mi := &file_core_v1_control_proto_msgTypes[79]
+	mi := &file_core_v1_control_proto_msgTypes[94]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5451,7 +6729,7 @@ func (x *DriveCounted) String() string {
 func (*DriveCounted) ProtoMessage() {}
 
 func (x *DriveCounted) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[79]
+	mi := &file_core_v1_control_proto_msgTypes[94]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5464,7 +6742,7 @@ func (x *DriveCounted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveCounted.ProtoReflect.Descriptor instead.
 func (*DriveCounted) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{79}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{94}
 }
 
 func (x *DriveCounted) GetRef() uint64 {
@@ -5494,7 +6772,7 @@ type DriveEnded struct {
 
 func (x *DriveEnded) Reset() {
 	*x = DriveEnded{}
-	mi := &file_core_v1_control_proto_msgTypes[80]
+	mi := &file_core_v1_control_proto_msgTypes[95]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5506,7 +6784,7 @@ func (x *DriveEnded) String() string {
 func (*DriveEnded) ProtoMessage() {}
 
 func (x *DriveEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[80]
+	mi := &file_core_v1_control_proto_msgTypes[95]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5519,7 +6797,7 @@ func (x *DriveEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DriveEnded.ProtoReflect.Descriptor instead.
 func (*DriveEnded) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{80}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{95}
 }
 
 func (x *DriveEnded) GetRef() uint64 {
@@ -5565,7 +6843,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[81]
+	mi := &file_core_v1_control_proto_msgTypes[96]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5577,7 +6855,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[81]
+	mi := &file_core_v1_control_proto_msgTypes[96]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5590,7 +6868,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{81}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{96}
 }
 
 type StatusResponse struct {
@@ -5621,7 +6899,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[82]
+	mi := &file_core_v1_control_proto_msgTypes[97]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5633,7 +6911,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[82]
+	mi := &file_core_v1_control_proto_msgTypes[97]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5646,7 +6924,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{82}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{97}
 }
 
 func (x *StatusResponse) GetNode() string {
@@ -5792,7 +7070,7 @@ type IndexHash struct {
 
 func (x *IndexHash) Reset() {
 	*x = IndexHash{}
-	mi := &file_core_v1_control_proto_msgTypes[83]
+	mi := &file_core_v1_control_proto_msgTypes[98]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5804,7 +7082,7 @@ func (x *IndexHash) String() string {
 func (*IndexHash) ProtoMessage() {}
 
 func (x *IndexHash) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[83]
+	mi := &file_core_v1_control_proto_msgTypes[98]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5817,7 +7095,7 @@ func (x *IndexHash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexHash.ProtoReflect.Descriptor instead.
 func (*IndexHash) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{83}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{98}
 }
 
 func (x *IndexHash) GetIndex() uint64 {
@@ -5846,7 +7124,7 @@ type NodeInfo struct {
 
 func (x *NodeInfo) Reset() {
 	*x = NodeInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[84]
+	mi := &file_core_v1_control_proto_msgTypes[99]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5858,7 +7136,7 @@ func (x *NodeInfo) String() string {
 func (*NodeInfo) ProtoMessage() {}
 
 func (x *NodeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[84]
+	mi := &file_core_v1_control_proto_msgTypes[99]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5871,7 +7149,7 @@ func (x *NodeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeInfo.ProtoReflect.Descriptor instead.
 func (*NodeInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{84}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{99}
 }
 
 func (x *NodeInfo) GetId() string {
@@ -5911,7 +7189,7 @@ type AdvanceClockRequest struct {
 
 func (x *AdvanceClockRequest) Reset() {
 	*x = AdvanceClockRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[85]
+	mi := &file_core_v1_control_proto_msgTypes[100]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5923,7 +7201,7 @@ func (x *AdvanceClockRequest) String() string {
 func (*AdvanceClockRequest) ProtoMessage() {}
 
 func (x *AdvanceClockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[85]
+	mi := &file_core_v1_control_proto_msgTypes[100]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5936,7 +7214,7 @@ func (x *AdvanceClockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceClockRequest.ProtoReflect.Descriptor instead.
 func (*AdvanceClockRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{85}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{100}
 }
 
 func (x *AdvanceClockRequest) GetByMs() int64 {
@@ -5955,7 +7233,7 @@ type AdvanceClockResponse struct {
 
 func (x *AdvanceClockResponse) Reset() {
 	*x = AdvanceClockResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[86]
+	mi := &file_core_v1_control_proto_msgTypes[101]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5967,7 +7245,7 @@ func (x *AdvanceClockResponse) String() string {
 func (*AdvanceClockResponse) ProtoMessage() {}
 
 func (x *AdvanceClockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[86]
+	mi := &file_core_v1_control_proto_msgTypes[101]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5980,7 +7258,7 @@ func (x *AdvanceClockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceClockResponse.ProtoReflect.Descriptor instead.
 func (*AdvanceClockResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{86}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{101}
 }
 
 func (x *AdvanceClockResponse) GetTimeMs() int64 {
@@ -6000,7 +7278,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[87]
+	mi := &file_core_v1_control_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6012,7 +7290,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[87]
+	mi := &file_core_v1_control_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6025,7 +7303,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{87}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *ProposeRequest) GetCommands() [][]byte {
@@ -6044,7 +7322,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[88]
+	mi := &file_core_v1_control_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6056,7 +7334,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[88]
+	mi := &file_core_v1_control_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6069,7 +7347,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{88}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *ProposeResponse) GetResults() []*Proposed {
@@ -6090,7 +7368,7 @@ type Proposed struct {
 
 func (x *Proposed) Reset() {
 	*x = Proposed{}
-	mi := &file_core_v1_control_proto_msgTypes[89]
+	mi := &file_core_v1_control_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6102,7 +7380,7 @@ func (x *Proposed) String() string {
 func (*Proposed) ProtoMessage() {}
 
 func (x *Proposed) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[89]
+	mi := &file_core_v1_control_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6115,7 +7393,7 @@ func (x *Proposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
 func (*Proposed) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{89}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *Proposed) GetReply() []byte {
@@ -6140,7 +7418,7 @@ type ReadIndexRequest struct {
 
 func (x *ReadIndexRequest) Reset() {
 	*x = ReadIndexRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[90]
+	mi := &file_core_v1_control_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6152,7 +7430,7 @@ func (x *ReadIndexRequest) String() string {
 func (*ReadIndexRequest) ProtoMessage() {}
 
 func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[90]
+	mi := &file_core_v1_control_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6165,7 +7443,7 @@ func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
 func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{90}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{105}
 }
 
 type ReadIndexResponse struct {
@@ -6177,7 +7455,7 @@ type ReadIndexResponse struct {
 
 func (x *ReadIndexResponse) Reset() {
 	*x = ReadIndexResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[91]
+	mi := &file_core_v1_control_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6189,7 +7467,7 @@ func (x *ReadIndexResponse) String() string {
 func (*ReadIndexResponse) ProtoMessage() {}
 
 func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[91]
+	mi := &file_core_v1_control_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6202,7 +7480,7 @@ func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexResponse.ProtoReflect.Descriptor instead.
 func (*ReadIndexResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{91}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *ReadIndexResponse) GetIndex() uint64 {
@@ -6221,7 +7499,7 @@ type FetchBlobRequest struct {
 
 func (x *FetchBlobRequest) Reset() {
 	*x = FetchBlobRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[92]
+	mi := &file_core_v1_control_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6233,7 +7511,7 @@ func (x *FetchBlobRequest) String() string {
 func (*FetchBlobRequest) ProtoMessage() {}
 
 func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[92]
+	mi := &file_core_v1_control_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6246,7 +7524,7 @@ func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobRequest.ProtoReflect.Descriptor instead.
 func (*FetchBlobRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{92}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *FetchBlobRequest) GetDigest() []byte {
@@ -6265,7 +7543,7 @@ type FetchBlobResponse struct {
 
 func (x *FetchBlobResponse) Reset() {
 	*x = FetchBlobResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[93]
+	mi := &file_core_v1_control_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6277,7 +7555,7 @@ func (x *FetchBlobResponse) String() string {
 func (*FetchBlobResponse) ProtoMessage() {}
 
 func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[93]
+	mi := &file_core_v1_control_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6290,7 +7568,7 @@ func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobResponse.ProtoReflect.Descriptor instead.
 func (*FetchBlobResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{93}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *FetchBlobResponse) GetPart() []byte {
@@ -6309,7 +7587,7 @@ type PrepareModuleRequest struct {
 
 func (x *PrepareModuleRequest) Reset() {
 	*x = PrepareModuleRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[94]
+	mi := &file_core_v1_control_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6321,7 +7599,7 @@ func (x *PrepareModuleRequest) String() string {
 func (*PrepareModuleRequest) ProtoMessage() {}
 
 func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[94]
+	mi := &file_core_v1_control_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6334,7 +7612,7 @@ func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleRequest.ProtoReflect.Descriptor instead.
 func (*PrepareModuleRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{94}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{109}
 }
 
 func (x *PrepareModuleRequest) GetDigest() []byte {
@@ -6352,7 +7630,7 @@ type PrepareModuleResponse struct {
 
 func (x *PrepareModuleResponse) Reset() {
 	*x = PrepareModuleResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[95]
+	mi := &file_core_v1_control_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6364,7 +7642,7 @@ func (x *PrepareModuleResponse) String() string {
 func (*PrepareModuleResponse) ProtoMessage() {}
 
 func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[95]
+	mi := &file_core_v1_control_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6377,7 +7655,103 @@ func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleResponse.ProtoReflect.Descriptor instead.
 func (*PrepareModuleResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{95}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{110}
+}
+
+type ModuleStatsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModuleStatsRequest) Reset() {
+	*x = ModuleStatsRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[111]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModuleStatsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModuleStatsRequest) ProtoMessage() {}
+
+func (x *ModuleStatsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[111]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModuleStatsRequest.ProtoReflect.Descriptor instead.
+func (*ModuleStatsRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{111}
+}
+
+type ModuleStatsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
+	Stats         []*ModuleStat          `protobuf:"bytes,2,rep,name=stats,proto3" json:"stats,omitempty"`
+	Ready         [][]byte               `protobuf:"bytes,3,rep,name=ready,proto3" json:"ready,omitempty"` // digests of modules that are compiled
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ModuleStatsResponse) Reset() {
+	*x = ModuleStatsResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[112]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ModuleStatsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ModuleStatsResponse) ProtoMessage() {}
+
+func (x *ModuleStatsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[112]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ModuleStatsResponse.ProtoReflect.Descriptor instead.
+func (*ModuleStatsResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{112}
+}
+
+func (x *ModuleStatsResponse) GetNode() string {
+	if x != nil {
+		return x.Node
+	}
+	return ""
+}
+
+func (x *ModuleStatsResponse) GetStats() []*ModuleStat {
+	if x != nil {
+		return x.Stats
+	}
+	return nil
+}
+
+func (x *ModuleStatsResponse) GetReady() [][]byte {
+	if x != nil {
+		return x.Ready
+	}
+	return nil
 }
 
 var File_core_v1_control_proto protoreflect.FileDescriptor
@@ -6438,31 +7812,64 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x06digest\x18\x05 \x01(\tR\x06digest\x12\x1f\n" +
 	"\vdeployed_ms\x18\x06 \x01(\x03R\n" +
 	"deployedMs\x12\x16\n" +
-	"\x06latest\x18\a \x01(\bR\x06latest\"\x82\x01\n" +
+	"\x06latest\x18\a \x01(\bR\x06latest\"\xe2\x01\n" +
 	"\x17InstallConnectorRequest\x12\"\n" +
 	"\x06digest\x18\x01 \x01(\fB\n" +
 	"\xbaH\a\xd8\x01\x01z\x02h R\x06digest\x12\x1d\n" +
 	"\x04part\x18\x02 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x04part\x12$\n" +
-	"\x05actor\x18\x03 \x01(\v2\x0e.core.v1.ActorR\x05actor\"\x91\x01\n" +
+	"\x05actor\x18\x03 \x01(\v2\x0e.core.v1.ActorR\x05actor\x12<\n" +
+	"\n" +
+	"signatures\x18\x04 \x03(\v2\x12.core.v1.SignatureB\b\xbaH\x05\x92\x01\x02\x10 R\n" +
+	"signatures\x12 \n" +
+	"\x06author\x18\x05 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\x06author\"\x90\x01\n" +
+	"\tSignature\x12\x19\n" +
+	"\x03key\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x03key\x12%\n" +
+	"\tsignature\x18\x02 \x01(\fB\a\xbaH\x04z\x02h@R\tsignature\x12 \n" +
+	"\x06signer\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\x06signer\x12\x1f\n" +
+	"\x06tenant\x18\x04 \x01(\tB\a\xbaH\x04r\x02(?R\x06tenant\"\x91\x01\n" +
 	"\x18InstallConnectorResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\fR\x06digest\x12\x1b\n" +
-	"\tjob_types\x18\x05 \x03(\tR\bjobTypes\"\xf3\x01\n" +
+	"\tjob_types\x18\x05 \x03(\tR\bjobTypes\"\xbb\x02\n" +
 	"\x18ActivateConnectorRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12'\n" +
 	"\tconnector\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\tconnector\x12\x1f\n" +
 	"\x06digest\x18\x03 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12$\n" +
 	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\x12-\n" +
-	"\rexcused_nodes\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\fexcusedNodes\"\x1b\n" +
-	"\x19ActivateConnectorResponse\"\x17\n" +
+	"\rexcused_nodes\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\fexcusedNodes\x12 \n" +
+	"\x06weight\x18\x06 \x01(\rB\b\xbaH\x05*\x03\x18\x90NR\x06weight\x12$\n" +
+	"\x05guard\x18\a \x01(\v2\x0e.core.v1.GuardR\x05guard\"\xb4\x01\n" +
+	"\x05Guard\x12!\n" +
+	"\fattempts_min\x18\x01 \x01(\rR\vattemptsMin\x12%\n" +
+	"\ttraps_max\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\x90NR\btrapsMax\x12+\n" +
+	"\ffailures_max\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\x90NR\vfailuresMax\x12\"\n" +
+	"\bwatch_ms\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\awatchMs\x12\x10\n" +
+	"\x03off\x18\x05 \x01(\bR\x03off\"\x1b\n" +
+	"\x19ActivateConnectorResponse\"\xc7\x01\n" +
+	"\x18RollbackConnectorRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12'\n" +
+	"\tconnector\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\tconnector\x12\"\n" +
+	"\x06digest\x18\x03 \x01(\fB\n" +
+	"\xbaH\a\xd8\x01\x01z\x02h R\x06digest\x12$\n" +
+	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\"3\n" +
+	"\x19RollbackConnectorResponse\x12\x16\n" +
+	"\x06digest\x18\x01 \x01(\fR\x06digest\"\x88\x01\n" +
+	"\x16RevokeConnectorRequest\x12'\n" +
+	"\tconnector\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\tconnector\x12\x1f\n" +
+	"\x06digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12$\n" +
+	"\x05actor\x18\x03 \x01(\v2\x0e.core.v1.ActorR\x05actor\"T\n" +
+	"\x17RevokeConnectorResponse\x12\x1f\n" +
+	"\vrolled_back\x18\x01 \x03(\tR\n" +
+	"rolledBack\x12\x18\n" +
+	"\awithout\x18\x02 \x03(\tR\awithout\"\x17\n" +
 	"\x15ListConnectorsRequest\"\x8b\x01\n" +
 	"\x16ListConnectorsResponse\x126\n" +
 	"\n" +
 	"connectors\x18\x01 \x03(\v2\x16.core.v1.ConnectorInfoR\n" +
 	"connectors\x129\n" +
-	"\vactivations\x18\x02 \x03(\v2\x17.core.v1.ActivationInfoR\vactivations\"\xde\x01\n" +
+	"\vactivations\x18\x02 \x03(\v2\x17.core.v1.ActivationInfoR\vactivations\"\x88\x04\n" +
 	"\rConnectorInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
@@ -6472,13 +7879,102 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"size_bytes\x18\x06 \x01(\x04R\tsizeBytes\x12!\n" +
 	"\finstalled_ms\x18\a \x01(\x03R\vinstalledMs\x12\x14\n" +
-	"\x05ready\x18\b \x01(\bR\x05ready\"\x9d\x01\n" +
+	"\x05ready\x18\b \x01(\bR\x05ready\x12\x1f\n" +
+	"\vready_nodes\x18\t \x03(\tR\n" +
+	"readyNodes\x122\n" +
+	"\n" +
+	"signatures\x18\n" +
+	" \x03(\v2\x12.core.v1.SignatureR\n" +
+	"signatures\x12\x16\n" +
+	"\x06author\x18\v \x01(\tR\x06author\x12!\n" +
+	"\finstalled_by\x18\f \x01(\tR\vinstalledBy\x12\x1d\n" +
+	"\n" +
+	"revoked_ms\x18\r \x01(\x03R\trevokedMs\x12%\n" +
+	"\x0erevoked_reason\x18\x0e \x01(\tR\rrevokedReason\x12'\n" +
+	"\x0fpinned_payments\x18\x0f \x01(\x04R\x0epinnedPayments\x12)\n" +
+	"\x05stats\x18\x10 \x03(\v2\x13.core.v1.ModuleStatR\x05stats\"\xf6\x02\n" +
+	"\n" +
+	"ModuleStat\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +
+	"\x06digest\x18\x02 \x01(\fR\x06digest\x12\x14\n" +
+	"\x05steps\x18\x03 \x01(\x04R\x05steps\x12\x1a\n" +
+	"\battempts\x18\x04 \x01(\x04R\battempts\x12\x1a\n" +
+	"\bfailures\x18\x05 \x01(\x04R\bfailures\x12\x14\n" +
+	"\x05traps\x18\x06 \x01(\x04R\x05traps\x12\x1d\n" +
+	"\n" +
+	"fuel_total\x18\a \x01(\x04R\tfuelTotal\x12\x19\n" +
+	"\bfuel_p50\x18\b \x01(\x04R\afuelP50\x12\x19\n" +
+	"\bfuel_p99\x18\t \x01(\x04R\afuelP99\x12\x1e\n" +
+	"\vstep_p50_ns\x18\n" +
+	" \x01(\x03R\tstepP50Ns\x12\x1e\n" +
+	"\vstep_p99_ns\x18\v \x01(\x03R\tstepP99Ns\x12\x1c\n" +
+	"\tinstances\x18\f \x01(\rR\tinstances\x12!\n" +
+	"\fmemory_bytes\x18\r \x01(\x04R\vmemoryBytes\"\xbd\x03\n" +
 	"\x0eActivationInfo\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1c\n" +
 	"\tconnector\x18\x02 \x01(\tR\tconnector\x12\x16\n" +
 	"\x06digest\x18\x03 \x01(\fR\x06digest\x12\x1a\n" +
 	"\bprevious\x18\x04 \x01(\fR\bprevious\x12!\n" +
-	"\factivated_ms\x18\x05 \x01(\x03R\vactivatedMs\"\xa5\x02\n" +
+	"\factivated_ms\x18\x05 \x01(\x03R\vactivatedMs\x12\x16\n" +
+	"\x06canary\x18\x06 \x01(\fR\x06canary\x12#\n" +
+	"\rcanary_weight\x18\a \x01(\rR\fcanaryWeight\x12\x1b\n" +
+	"\tcanary_ms\x18\b \x01(\x03R\bcanaryMs\x12$\n" +
+	"\x05guard\x18\t \x01(\v2\x0e.core.v1.GuardR\x05guard\x12\x1c\n" +
+	"\twithdrawn\x18\n" +
+	" \x03(\fR\twithdrawn\x12'\n" +
+	"\x0fpinned_payments\x18\v \x01(\x04R\x0epinnedPayments\x124\n" +
+	"\x16canary_pinned_payments\x18\f \x01(\x04R\x14canaryPinnedPayments\x12!\n" +
+	"\factivated_by\x18\r \x01(\tR\vactivatedBy\"3\n" +
+	"\x10ListLinksRequest\x12\x1f\n" +
+	"\x06tenant\x18\x01 \x01(\tB\a\xbaH\x04r\x02(?R\x06tenant\"<\n" +
+	"\x11ListLinksResponse\x12'\n" +
+	"\x05links\x18\x01 \x03(\v2\x11.core.v1.LinkInfoR\x05links\"\xe1\x02\n" +
+	"\bLinkInfo\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x1c\n" +
+	"\tconnector\x18\x02 \x01(\tR\tconnector\x12\x12\n" +
+	"\x04link\x18\x03 \x01(\tR\x04link\x12\x18\n" +
+	"\aaddress\x18\x04 \x01(\tR\aaddress\x12\x18\n" +
+	"\alistens\x18\x05 \x01(\bR\alistens\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x19\n" +
+	"\bsince_ms\x18\b \x01(\x03R\asinceMs\x12\x1b\n" +
+	"\tframes_in\x18\t \x01(\x04R\bframesIn\x12\x1d\n" +
+	"\n" +
+	"frames_out\x18\n" +
+	" \x01(\x04R\tframesOut\x12 \n" +
+	"\voutstanding\x18\v \x01(\rR\voutstanding\x12\x18\n" +
+	"\awaiting\x18\f \x01(\x04R\awaiting\x12\x16\n" +
+	"\x06parked\x18\r \x01(\x04R\x06parked\"\xec\x01\n" +
+	"\x13ListForwardsRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12'\n" +
+	"\tconnector\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\tconnector\x12\x1d\n" +
+	"\x04link\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\x04link\x12\x16\n" +
+	"\x06parked\x18\x04 \x01(\bR\x06parked\x12%\n" +
+	"\tpage_size\x18\x05 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\bpageSize\x12\x14\n" +
+	"\x05after\x18\x06 \x01(\x04R\x05after\"X\n" +
+	"\x14ListForwardsResponse\x12,\n" +
+	"\x06frames\x18\x01 \x03(\v2\x14.core.v1.ForwardInfoR\x06frames\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xcc\x01\n" +
+	"\vForwardInfo\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x04R\x01n\x12\x10\n" +
+	"\x03key\x18\x02 \x01(\tR\x03key\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\rR\tsizeBytes\x12\x1b\n" +
+	"\tqueued_ms\x18\x04 \x01(\x03R\bqueuedMs\x12\x19\n" +
+	"\buntil_ms\x18\x05 \x01(\x03R\auntilMs\x12\x14\n" +
+	"\x05state\x18\x06 \x01(\tR\x05state\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x18\n" +
+	"\apayment\x18\b \x01(\tR\apayment\"\x85\x02\n" +
+	"\x15ReleaseForwardRequest\x128\n" +
+	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12'\n" +
+	"\tconnector\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\tconnector\x12\x1d\n" +
+	"\x04link\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\x04link\x12\f\n" +
+	"\x01n\x18\x04 \x01(\x04R\x01n\x12\x12\n" +
+	"\x04drop\x18\x05 \x01(\bR\x04drop\x12\"\n" +
+	"\buntil_ms\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\auntilMs\x12$\n" +
+	"\x05actor\x18\a \x01(\v2\x0e.core.v1.ActorR\x05actor\"&\n" +
+	"\x16ReleaseForwardResponse\x12\f\n" +
+	"\x01n\x18\x01 \x01(\x04R\x01n\"\xa5\x02\n" +
 	"\x06Tenant\x120\n" +
 	"\x02id\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x02id\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\x04name\x123\n" +
@@ -6874,7 +8370,12 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x04part\x18\x01 \x01(\fR\x04part\"7\n" +
 	"\x14PrepareModuleRequest\x12\x1f\n" +
 	"\x06digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"\x17\n" +
-	"\x15PrepareModuleResponse*\xb2\x01\n" +
+	"\x15PrepareModuleResponse\"\x14\n" +
+	"\x12ModuleStatsRequest\"j\n" +
+	"\x13ModuleStatsResponse\x12\x12\n" +
+	"\x04node\x18\x01 \x01(\tR\x04node\x12)\n" +
+	"\x05stats\x18\x02 \x03(\v2\x13.core.v1.ModuleStatR\x05stats\x12\x14\n" +
+	"\x05ready\x18\x03 \x03(\fR\x05ready*\xb2\x01\n" +
 	"\x06Result\x12\x16\n" +
 	"\x12RESULT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10RESULT_COMPLETED\x10\x01\x12\x11\n" +
@@ -6883,15 +8384,20 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x0fRESULT_RETURNED\x10\x04\x12\x13\n" +
 	"\x0fRESULT_REJECTED\x10\x05\x12\x12\n" +
 	"\x0eRESULT_UNKNOWN\x10\x06\x12\x14\n" +
-	"\x10RESULT_CANCELLED\x10\a2\xf6\x10\n" +
+	"\x10RESULT_CANCELLED\x10\a2\x8c\x14\n" +
 	"\x0eControlService\x12E\n" +
 	"\n" +
 	"DeployFlow\x12\x1a.core.v1.DeployFlowRequest\x1a\x1b.core.v1.DeployFlowResponse\x12B\n" +
 	"\tListFlows\x12\x19.core.v1.ListFlowsRequest\x1a\x1a.core.v1.ListFlowsResponse\x12<\n" +
 	"\aGetFlow\x12\x17.core.v1.GetFlowRequest\x1a\x18.core.v1.GetFlowResponse\x12Y\n" +
 	"\x10InstallConnector\x12 .core.v1.InstallConnectorRequest\x1a!.core.v1.InstallConnectorResponse(\x01\x12Z\n" +
-	"\x11ActivateConnector\x12!.core.v1.ActivateConnectorRequest\x1a\".core.v1.ActivateConnectorResponse\x12Q\n" +
+	"\x11ActivateConnector\x12!.core.v1.ActivateConnectorRequest\x1a\".core.v1.ActivateConnectorResponse\x12Z\n" +
+	"\x11RollbackConnector\x12!.core.v1.RollbackConnectorRequest\x1a\".core.v1.RollbackConnectorResponse\x12T\n" +
+	"\x0fRevokeConnector\x12\x1f.core.v1.RevokeConnectorRequest\x1a .core.v1.RevokeConnectorResponse\x12Q\n" +
 	"\x0eListConnectors\x12\x1e.core.v1.ListConnectorsRequest\x1a\x1f.core.v1.ListConnectorsResponse\x12B\n" +
+	"\tListLinks\x12\x19.core.v1.ListLinksRequest\x1a\x1a.core.v1.ListLinksResponse\x12K\n" +
+	"\fListForwards\x12\x1c.core.v1.ListForwardsRequest\x1a\x1d.core.v1.ListForwardsResponse\x12Q\n" +
+	"\x0eReleaseForward\x12\x1e.core.v1.ReleaseForwardRequest\x1a\x1f.core.v1.ReleaseForwardResponse\x12B\n" +
 	"\tPutTenant\x12\x19.core.v1.PutTenantRequest\x1a\x1a.core.v1.PutTenantResponse\x12H\n" +
 	"\vListTenants\x12\x1b.core.v1.ListTenantsRequest\x1a\x1c.core.v1.ListTenantsResponse\x12K\n" +
 	"\fStartPayment\x12\x1c.core.v1.StartPaymentRequest\x1a\x1d.core.v1.StartPaymentResponse\x12E\n" +
@@ -6914,12 +8420,13 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x10CompleteUserTask\x12 .core.v1.CompleteUserTaskRequest\x1a!.core.v1.CompleteUserTaskResponse\x12:\n" +
 	"\x05Drive\x12\x15.core.v1.DriveRequest\x1a\x16.core.v1.DriveResponse(\x010\x01\x129\n" +
 	"\x06Status\x12\x16.core.v1.StatusRequest\x1a\x17.core.v1.StatusResponse\x12K\n" +
-	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\xa5\x02\n" +
+	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\xef\x02\n" +
 	"\vNodeService\x12<\n" +
 	"\aPropose\x12\x17.core.v1.ProposeRequest\x1a\x18.core.v1.ProposeResponse\x12B\n" +
 	"\tReadIndex\x12\x19.core.v1.ReadIndexRequest\x1a\x1a.core.v1.ReadIndexResponse\x12D\n" +
 	"\tFetchBlob\x12\x19.core.v1.FetchBlobRequest\x1a\x1a.core.v1.FetchBlobResponse0\x01\x12N\n" +
-	"\rPrepareModule\x12\x1d.core.v1.PrepareModuleRequest\x1a\x1e.core.v1.PrepareModuleResponseB1Z/github.com/railhead-hub/railhead/core/v1;corev1b\x06proto3"
+	"\rPrepareModule\x12\x1d.core.v1.PrepareModuleRequest\x1a\x1e.core.v1.PrepareModuleResponse\x12H\n" +
+	"\vModuleStats\x12\x1b.core.v1.ModuleStatsRequest\x1a\x1c.core.v1.ModuleStatsResponseB1Z/github.com/railhead-hub/railhead/core/v1;corev1b\x06proto3"
 
 var (
 	file_core_v1_control_proto_rawDescOnce sync.Once
@@ -6934,7 +8441,7 @@ func file_core_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_core_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 96)
+var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 113)
 var file_core_v1_control_proto_goTypes = []any{
 	(Result)(0),                       // 0: core.v1.Result
 	(*ErrorDetail)(nil),               // 1: core.v1.ErrorDetail
@@ -6949,228 +8456,268 @@ var file_core_v1_control_proto_goTypes = []any{
 	(*GetFlowResponse)(nil),           // 10: core.v1.GetFlowResponse
 	(*FlowInfo)(nil),                  // 11: core.v1.FlowInfo
 	(*InstallConnectorRequest)(nil),   // 12: core.v1.InstallConnectorRequest
-	(*InstallConnectorResponse)(nil),  // 13: core.v1.InstallConnectorResponse
-	(*ActivateConnectorRequest)(nil),  // 14: core.v1.ActivateConnectorRequest
-	(*ActivateConnectorResponse)(nil), // 15: core.v1.ActivateConnectorResponse
-	(*ListConnectorsRequest)(nil),     // 16: core.v1.ListConnectorsRequest
-	(*ListConnectorsResponse)(nil),    // 17: core.v1.ListConnectorsResponse
-	(*ConnectorInfo)(nil),             // 18: core.v1.ConnectorInfo
-	(*ActivationInfo)(nil),            // 19: core.v1.ActivationInfo
-	(*Tenant)(nil),                    // 20: core.v1.Tenant
-	(*Alias)(nil),                     // 21: core.v1.Alias
-	(*PutTenantRequest)(nil),          // 22: core.v1.PutTenantRequest
-	(*PutTenantResponse)(nil),         // 23: core.v1.PutTenantResponse
-	(*ListTenantsRequest)(nil),        // 24: core.v1.ListTenantsRequest
-	(*ListTenantsResponse)(nil),       // 25: core.v1.ListTenantsResponse
-	(*Actor)(nil),                     // 26: core.v1.Actor
-	(*Variable)(nil),                  // 27: core.v1.Variable
-	(*StartPaymentRequest)(nil),       // 28: core.v1.StartPaymentRequest
-	(*StartPaymentResponse)(nil),      // 29: core.v1.StartPaymentResponse
-	(*GetPaymentRequest)(nil),         // 30: core.v1.GetPaymentRequest
-	(*ClientKey)(nil),                 // 31: core.v1.ClientKey
-	(*GetPaymentResponse)(nil),        // 32: core.v1.GetPaymentResponse
-	(*ScopeInfo)(nil),                 // 33: core.v1.ScopeInfo
-	(*PaymentInfo)(nil),               // 34: core.v1.PaymentInfo
-	(*TokenInfo)(nil),                 // 35: core.v1.TokenInfo
-	(*WaitInfo)(nil),                  // 36: core.v1.WaitInfo
-	(*JobInfo)(nil),                   // 37: core.v1.JobInfo
-	(*IncidentInfo)(nil),              // 38: core.v1.IncidentInfo
-	(*EffectInfo)(nil),                // 39: core.v1.EffectInfo
-	(*ListInFlightRequest)(nil),       // 40: core.v1.ListInFlightRequest
-	(*ListInFlightResponse)(nil),      // 41: core.v1.ListInFlightResponse
-	(*PublishMessageRequest)(nil),     // 42: core.v1.PublishMessageRequest
-	(*PublishMessageResponse)(nil),    // 43: core.v1.PublishMessageResponse
-	(*ResolveIncidentRequest)(nil),    // 44: core.v1.ResolveIncidentRequest
-	(*ResolveIncidentResponse)(nil),   // 45: core.v1.ResolveIncidentResponse
-	(*RetryJobRequest)(nil),           // 46: core.v1.RetryJobRequest
-	(*RetryJobResponse)(nil),          // 47: core.v1.RetryJobResponse
-	(*SetVariablesRequest)(nil),       // 48: core.v1.SetVariablesRequest
-	(*SetVariablesResponse)(nil),      // 49: core.v1.SetVariablesResponse
-	(*MoveTokenRequest)(nil),          // 50: core.v1.MoveTokenRequest
-	(*MoveTokenResponse)(nil),         // 51: core.v1.MoveTokenResponse
-	(*MigratePaymentRequest)(nil),     // 52: core.v1.MigratePaymentRequest
-	(*ElementMapping)(nil),            // 53: core.v1.ElementMapping
-	(*MigratePaymentResponse)(nil),    // 54: core.v1.MigratePaymentResponse
-	(*CancelPaymentRequest)(nil),      // 55: core.v1.CancelPaymentRequest
-	(*CancelPaymentResponse)(nil),     // 56: core.v1.CancelPaymentResponse
-	(*BroadcastSignalRequest)(nil),    // 57: core.v1.BroadcastSignalRequest
-	(*BroadcastSignalResponse)(nil),   // 58: core.v1.BroadcastSignalResponse
-	(*UserTask)(nil),                  // 59: core.v1.UserTask
-	(*Header)(nil),                    // 60: core.v1.Header
-	(*ListUserTasksRequest)(nil),      // 61: core.v1.ListUserTasksRequest
-	(*ListUserTasksResponse)(nil),     // 62: core.v1.ListUserTasksResponse
-	(*GetUserTaskRequest)(nil),        // 63: core.v1.GetUserTaskRequest
-	(*GetUserTaskResponse)(nil),       // 64: core.v1.GetUserTaskResponse
-	(*ClaimUserTaskRequest)(nil),      // 65: core.v1.ClaimUserTaskRequest
-	(*ClaimUserTaskResponse)(nil),     // 66: core.v1.ClaimUserTaskResponse
-	(*UnclaimUserTaskRequest)(nil),    // 67: core.v1.UnclaimUserTaskRequest
-	(*UnclaimUserTaskResponse)(nil),   // 68: core.v1.UnclaimUserTaskResponse
-	(*UpdateUserTaskRequest)(nil),     // 69: core.v1.UpdateUserTaskRequest
-	(*UpdateUserTaskResponse)(nil),    // 70: core.v1.UpdateUserTaskResponse
-	(*CompleteUserTaskRequest)(nil),   // 71: core.v1.CompleteUserTaskRequest
-	(*CompleteUserTaskResponse)(nil),  // 72: core.v1.CompleteUserTaskResponse
-	(*DriveRequest)(nil),              // 73: core.v1.DriveRequest
-	(*DriveStart)(nil),                // 74: core.v1.DriveStart
-	(*DrivePublish)(nil),              // 75: core.v1.DrivePublish
-	(*DriveCount)(nil),                // 76: core.v1.DriveCount
-	(*DriveResponse)(nil),             // 77: core.v1.DriveResponse
-	(*DriveStarted)(nil),              // 78: core.v1.DriveStarted
-	(*DrivePublished)(nil),            // 79: core.v1.DrivePublished
-	(*DriveCounted)(nil),              // 80: core.v1.DriveCounted
-	(*DriveEnded)(nil),                // 81: core.v1.DriveEnded
-	(*StatusRequest)(nil),             // 82: core.v1.StatusRequest
-	(*StatusResponse)(nil),            // 83: core.v1.StatusResponse
-	(*IndexHash)(nil),                 // 84: core.v1.IndexHash
-	(*NodeInfo)(nil),                  // 85: core.v1.NodeInfo
-	(*AdvanceClockRequest)(nil),       // 86: core.v1.AdvanceClockRequest
-	(*AdvanceClockResponse)(nil),      // 87: core.v1.AdvanceClockResponse
-	(*ProposeRequest)(nil),            // 88: core.v1.ProposeRequest
-	(*ProposeResponse)(nil),           // 89: core.v1.ProposeResponse
-	(*Proposed)(nil),                  // 90: core.v1.Proposed
-	(*ReadIndexRequest)(nil),          // 91: core.v1.ReadIndexRequest
-	(*ReadIndexResponse)(nil),         // 92: core.v1.ReadIndexResponse
-	(*FetchBlobRequest)(nil),          // 93: core.v1.FetchBlobRequest
-	(*FetchBlobResponse)(nil),         // 94: core.v1.FetchBlobResponse
-	(*PrepareModuleRequest)(nil),      // 95: core.v1.PrepareModuleRequest
-	(*PrepareModuleResponse)(nil),     // 96: core.v1.PrepareModuleResponse
+	(*Signature)(nil),                 // 13: core.v1.Signature
+	(*InstallConnectorResponse)(nil),  // 14: core.v1.InstallConnectorResponse
+	(*ActivateConnectorRequest)(nil),  // 15: core.v1.ActivateConnectorRequest
+	(*Guard)(nil),                     // 16: core.v1.Guard
+	(*ActivateConnectorResponse)(nil), // 17: core.v1.ActivateConnectorResponse
+	(*RollbackConnectorRequest)(nil),  // 18: core.v1.RollbackConnectorRequest
+	(*RollbackConnectorResponse)(nil), // 19: core.v1.RollbackConnectorResponse
+	(*RevokeConnectorRequest)(nil),    // 20: core.v1.RevokeConnectorRequest
+	(*RevokeConnectorResponse)(nil),   // 21: core.v1.RevokeConnectorResponse
+	(*ListConnectorsRequest)(nil),     // 22: core.v1.ListConnectorsRequest
+	(*ListConnectorsResponse)(nil),    // 23: core.v1.ListConnectorsResponse
+	(*ConnectorInfo)(nil),             // 24: core.v1.ConnectorInfo
+	(*ModuleStat)(nil),                // 25: core.v1.ModuleStat
+	(*ActivationInfo)(nil),            // 26: core.v1.ActivationInfo
+	(*ListLinksRequest)(nil),          // 27: core.v1.ListLinksRequest
+	(*ListLinksResponse)(nil),         // 28: core.v1.ListLinksResponse
+	(*LinkInfo)(nil),                  // 29: core.v1.LinkInfo
+	(*ListForwardsRequest)(nil),       // 30: core.v1.ListForwardsRequest
+	(*ListForwardsResponse)(nil),      // 31: core.v1.ListForwardsResponse
+	(*ForwardInfo)(nil),               // 32: core.v1.ForwardInfo
+	(*ReleaseForwardRequest)(nil),     // 33: core.v1.ReleaseForwardRequest
+	(*ReleaseForwardResponse)(nil),    // 34: core.v1.ReleaseForwardResponse
+	(*Tenant)(nil),                    // 35: core.v1.Tenant
+	(*Alias)(nil),                     // 36: core.v1.Alias
+	(*PutTenantRequest)(nil),          // 37: core.v1.PutTenantRequest
+	(*PutTenantResponse)(nil),         // 38: core.v1.PutTenantResponse
+	(*ListTenantsRequest)(nil),        // 39: core.v1.ListTenantsRequest
+	(*ListTenantsResponse)(nil),       // 40: core.v1.ListTenantsResponse
+	(*Actor)(nil),                     // 41: core.v1.Actor
+	(*Variable)(nil),                  // 42: core.v1.Variable
+	(*StartPaymentRequest)(nil),       // 43: core.v1.StartPaymentRequest
+	(*StartPaymentResponse)(nil),      // 44: core.v1.StartPaymentResponse
+	(*GetPaymentRequest)(nil),         // 45: core.v1.GetPaymentRequest
+	(*ClientKey)(nil),                 // 46: core.v1.ClientKey
+	(*GetPaymentResponse)(nil),        // 47: core.v1.GetPaymentResponse
+	(*ScopeInfo)(nil),                 // 48: core.v1.ScopeInfo
+	(*PaymentInfo)(nil),               // 49: core.v1.PaymentInfo
+	(*TokenInfo)(nil),                 // 50: core.v1.TokenInfo
+	(*WaitInfo)(nil),                  // 51: core.v1.WaitInfo
+	(*JobInfo)(nil),                   // 52: core.v1.JobInfo
+	(*IncidentInfo)(nil),              // 53: core.v1.IncidentInfo
+	(*EffectInfo)(nil),                // 54: core.v1.EffectInfo
+	(*ListInFlightRequest)(nil),       // 55: core.v1.ListInFlightRequest
+	(*ListInFlightResponse)(nil),      // 56: core.v1.ListInFlightResponse
+	(*PublishMessageRequest)(nil),     // 57: core.v1.PublishMessageRequest
+	(*PublishMessageResponse)(nil),    // 58: core.v1.PublishMessageResponse
+	(*ResolveIncidentRequest)(nil),    // 59: core.v1.ResolveIncidentRequest
+	(*ResolveIncidentResponse)(nil),   // 60: core.v1.ResolveIncidentResponse
+	(*RetryJobRequest)(nil),           // 61: core.v1.RetryJobRequest
+	(*RetryJobResponse)(nil),          // 62: core.v1.RetryJobResponse
+	(*SetVariablesRequest)(nil),       // 63: core.v1.SetVariablesRequest
+	(*SetVariablesResponse)(nil),      // 64: core.v1.SetVariablesResponse
+	(*MoveTokenRequest)(nil),          // 65: core.v1.MoveTokenRequest
+	(*MoveTokenResponse)(nil),         // 66: core.v1.MoveTokenResponse
+	(*MigratePaymentRequest)(nil),     // 67: core.v1.MigratePaymentRequest
+	(*ElementMapping)(nil),            // 68: core.v1.ElementMapping
+	(*MigratePaymentResponse)(nil),    // 69: core.v1.MigratePaymentResponse
+	(*CancelPaymentRequest)(nil),      // 70: core.v1.CancelPaymentRequest
+	(*CancelPaymentResponse)(nil),     // 71: core.v1.CancelPaymentResponse
+	(*BroadcastSignalRequest)(nil),    // 72: core.v1.BroadcastSignalRequest
+	(*BroadcastSignalResponse)(nil),   // 73: core.v1.BroadcastSignalResponse
+	(*UserTask)(nil),                  // 74: core.v1.UserTask
+	(*Header)(nil),                    // 75: core.v1.Header
+	(*ListUserTasksRequest)(nil),      // 76: core.v1.ListUserTasksRequest
+	(*ListUserTasksResponse)(nil),     // 77: core.v1.ListUserTasksResponse
+	(*GetUserTaskRequest)(nil),        // 78: core.v1.GetUserTaskRequest
+	(*GetUserTaskResponse)(nil),       // 79: core.v1.GetUserTaskResponse
+	(*ClaimUserTaskRequest)(nil),      // 80: core.v1.ClaimUserTaskRequest
+	(*ClaimUserTaskResponse)(nil),     // 81: core.v1.ClaimUserTaskResponse
+	(*UnclaimUserTaskRequest)(nil),    // 82: core.v1.UnclaimUserTaskRequest
+	(*UnclaimUserTaskResponse)(nil),   // 83: core.v1.UnclaimUserTaskResponse
+	(*UpdateUserTaskRequest)(nil),     // 84: core.v1.UpdateUserTaskRequest
+	(*UpdateUserTaskResponse)(nil),    // 85: core.v1.UpdateUserTaskResponse
+	(*CompleteUserTaskRequest)(nil),   // 86: core.v1.CompleteUserTaskRequest
+	(*CompleteUserTaskResponse)(nil),  // 87: core.v1.CompleteUserTaskResponse
+	(*DriveRequest)(nil),              // 88: core.v1.DriveRequest
+	(*DriveStart)(nil),                // 89: core.v1.DriveStart
+	(*DrivePublish)(nil),              // 90: core.v1.DrivePublish
+	(*DriveCount)(nil),                // 91: core.v1.DriveCount
+	(*DriveResponse)(nil),             // 92: core.v1.DriveResponse
+	(*DriveStarted)(nil),              // 93: core.v1.DriveStarted
+	(*DrivePublished)(nil),            // 94: core.v1.DrivePublished
+	(*DriveCounted)(nil),              // 95: core.v1.DriveCounted
+	(*DriveEnded)(nil),                // 96: core.v1.DriveEnded
+	(*StatusRequest)(nil),             // 97: core.v1.StatusRequest
+	(*StatusResponse)(nil),            // 98: core.v1.StatusResponse
+	(*IndexHash)(nil),                 // 99: core.v1.IndexHash
+	(*NodeInfo)(nil),                  // 100: core.v1.NodeInfo
+	(*AdvanceClockRequest)(nil),       // 101: core.v1.AdvanceClockRequest
+	(*AdvanceClockResponse)(nil),      // 102: core.v1.AdvanceClockResponse
+	(*ProposeRequest)(nil),            // 103: core.v1.ProposeRequest
+	(*ProposeResponse)(nil),           // 104: core.v1.ProposeResponse
+	(*Proposed)(nil),                  // 105: core.v1.Proposed
+	(*ReadIndexRequest)(nil),          // 106: core.v1.ReadIndexRequest
+	(*ReadIndexResponse)(nil),         // 107: core.v1.ReadIndexResponse
+	(*FetchBlobRequest)(nil),          // 108: core.v1.FetchBlobRequest
+	(*FetchBlobResponse)(nil),         // 109: core.v1.FetchBlobResponse
+	(*PrepareModuleRequest)(nil),      // 110: core.v1.PrepareModuleRequest
+	(*PrepareModuleResponse)(nil),     // 111: core.v1.PrepareModuleResponse
+	(*ModuleStatsRequest)(nil),        // 112: core.v1.ModuleStatsRequest
+	(*ModuleStatsResponse)(nil),       // 113: core.v1.ModuleStatsResponse
 }
 var file_core_v1_control_proto_depIdxs = []int32{
-	2,  // 0: core.v1.ErrorDetail.problems:type_name -> core.v1.Problem
-	4,  // 1: core.v1.DeployFlowRequest.ends:type_name -> core.v1.EndResult
-	26, // 2: core.v1.DeployFlowRequest.actor:type_name -> core.v1.Actor
-	0,  // 3: core.v1.EndResult.result:type_name -> core.v1.Result
-	6,  // 4: core.v1.DeployFlowResponse.flows:type_name -> core.v1.DeployedFlow
-	2,  // 5: core.v1.DeployFlowResponse.warnings:type_name -> core.v1.Problem
-	11, // 6: core.v1.ListFlowsResponse.flows:type_name -> core.v1.FlowInfo
-	11, // 7: core.v1.GetFlowResponse.flow:type_name -> core.v1.FlowInfo
-	4,  // 8: core.v1.GetFlowResponse.ends:type_name -> core.v1.EndResult
-	26, // 9: core.v1.InstallConnectorRequest.actor:type_name -> core.v1.Actor
-	26, // 10: core.v1.ActivateConnectorRequest.actor:type_name -> core.v1.Actor
-	18, // 11: core.v1.ListConnectorsResponse.connectors:type_name -> core.v1.ConnectorInfo
-	19, // 12: core.v1.ListConnectorsResponse.activations:type_name -> core.v1.ActivationInfo
-	21, // 13: core.v1.Tenant.aliases:type_name -> core.v1.Alias
-	20, // 14: core.v1.PutTenantRequest.tenant:type_name -> core.v1.Tenant
-	26, // 15: core.v1.PutTenantRequest.actor:type_name -> core.v1.Actor
-	20, // 16: core.v1.ListTenantsResponse.tenants:type_name -> core.v1.Tenant
-	27, // 17: core.v1.StartPaymentRequest.variables:type_name -> core.v1.Variable
-	31, // 18: core.v1.GetPaymentRequest.client:type_name -> core.v1.ClientKey
-	34, // 19: core.v1.GetPaymentResponse.payment:type_name -> core.v1.PaymentInfo
-	27, // 20: core.v1.GetPaymentResponse.variables:type_name -> core.v1.Variable
-	35, // 21: core.v1.GetPaymentResponse.tokens:type_name -> core.v1.TokenInfo
-	37, // 22: core.v1.GetPaymentResponse.jobs:type_name -> core.v1.JobInfo
-	38, // 23: core.v1.GetPaymentResponse.incidents:type_name -> core.v1.IncidentInfo
-	39, // 24: core.v1.GetPaymentResponse.effects:type_name -> core.v1.EffectInfo
-	59, // 25: core.v1.GetPaymentResponse.user_tasks:type_name -> core.v1.UserTask
-	33, // 26: core.v1.GetPaymentResponse.scopes:type_name -> core.v1.ScopeInfo
-	27, // 27: core.v1.ScopeInfo.variables:type_name -> core.v1.Variable
-	36, // 28: core.v1.ScopeInfo.waits:type_name -> core.v1.WaitInfo
-	0,  // 29: core.v1.PaymentInfo.result:type_name -> core.v1.Result
-	36, // 30: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
-	34, // 31: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
-	27, // 32: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
-	26, // 33: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
-	27, // 34: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
-	26, // 35: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
-	26, // 36: core.v1.RetryJobRequest.actor:type_name -> core.v1.Actor
-	27, // 37: core.v1.SetVariablesRequest.variables:type_name -> core.v1.Variable
-	26, // 38: core.v1.SetVariablesRequest.actor:type_name -> core.v1.Actor
-	26, // 39: core.v1.MoveTokenRequest.actor:type_name -> core.v1.Actor
-	53, // 40: core.v1.MigratePaymentRequest.mappings:type_name -> core.v1.ElementMapping
-	26, // 41: core.v1.MigratePaymentRequest.actor:type_name -> core.v1.Actor
-	26, // 42: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
-	27, // 43: core.v1.BroadcastSignalRequest.variables:type_name -> core.v1.Variable
-	26, // 44: core.v1.BroadcastSignalRequest.actor:type_name -> core.v1.Actor
-	60, // 45: core.v1.UserTask.headers:type_name -> core.v1.Header
-	59, // 46: core.v1.ListUserTasksResponse.tasks:type_name -> core.v1.UserTask
-	59, // 47: core.v1.GetUserTaskResponse.task:type_name -> core.v1.UserTask
-	27, // 48: core.v1.GetUserTaskResponse.variables:type_name -> core.v1.Variable
-	26, // 49: core.v1.ClaimUserTaskRequest.actor:type_name -> core.v1.Actor
-	26, // 50: core.v1.UnclaimUserTaskRequest.actor:type_name -> core.v1.Actor
-	26, // 51: core.v1.UpdateUserTaskRequest.actor:type_name -> core.v1.Actor
-	27, // 52: core.v1.CompleteUserTaskRequest.variables:type_name -> core.v1.Variable
-	26, // 53: core.v1.CompleteUserTaskRequest.actor:type_name -> core.v1.Actor
-	74, // 54: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
-	75, // 55: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
-	76, // 56: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
-	27, // 57: core.v1.DriveStart.variables:type_name -> core.v1.Variable
-	27, // 58: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
-	78, // 59: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
-	79, // 60: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
-	80, // 61: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
-	81, // 62: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
-	0,  // 63: core.v1.DriveEnded.result:type_name -> core.v1.Result
-	84, // 64: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
-	85, // 65: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
-	90, // 66: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
-	3,  // 67: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
-	7,  // 68: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
-	9,  // 69: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
-	12, // 70: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
-	14, // 71: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
-	16, // 72: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
-	22, // 73: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
-	24, // 74: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
-	28, // 75: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
-	30, // 76: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
-	40, // 77: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
-	42, // 78: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
-	57, // 79: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
-	44, // 80: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
-	46, // 81: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
-	48, // 82: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
-	50, // 83: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
-	52, // 84: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
-	55, // 85: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
-	61, // 86: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
-	63, // 87: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
-	65, // 88: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
-	67, // 89: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
-	69, // 90: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
-	71, // 91: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
-	73, // 92: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
-	82, // 93: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
-	86, // 94: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
-	88, // 95: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
-	91, // 96: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
-	93, // 97: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
-	95, // 98: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
-	5,  // 99: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
-	8,  // 100: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
-	10, // 101: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
-	13, // 102: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
-	15, // 103: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
-	17, // 104: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
-	23, // 105: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
-	25, // 106: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
-	29, // 107: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
-	32, // 108: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
-	41, // 109: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
-	43, // 110: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
-	58, // 111: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
-	45, // 112: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
-	47, // 113: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
-	49, // 114: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
-	51, // 115: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
-	54, // 116: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
-	56, // 117: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
-	62, // 118: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
-	64, // 119: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
-	66, // 120: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
-	68, // 121: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
-	70, // 122: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
-	72, // 123: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
-	77, // 124: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
-	83, // 125: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
-	87, // 126: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
-	89, // 127: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
-	92, // 128: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
-	94, // 129: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
-	96, // 130: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
-	99, // [99:131] is the sub-list for method output_type
-	67, // [67:99] is the sub-list for method input_type
-	67, // [67:67] is the sub-list for extension type_name
-	67, // [67:67] is the sub-list for extension extendee
-	0,  // [0:67] is the sub-list for field type_name
+	2,   // 0: core.v1.ErrorDetail.problems:type_name -> core.v1.Problem
+	4,   // 1: core.v1.DeployFlowRequest.ends:type_name -> core.v1.EndResult
+	41,  // 2: core.v1.DeployFlowRequest.actor:type_name -> core.v1.Actor
+	0,   // 3: core.v1.EndResult.result:type_name -> core.v1.Result
+	6,   // 4: core.v1.DeployFlowResponse.flows:type_name -> core.v1.DeployedFlow
+	2,   // 5: core.v1.DeployFlowResponse.warnings:type_name -> core.v1.Problem
+	11,  // 6: core.v1.ListFlowsResponse.flows:type_name -> core.v1.FlowInfo
+	11,  // 7: core.v1.GetFlowResponse.flow:type_name -> core.v1.FlowInfo
+	4,   // 8: core.v1.GetFlowResponse.ends:type_name -> core.v1.EndResult
+	41,  // 9: core.v1.InstallConnectorRequest.actor:type_name -> core.v1.Actor
+	13,  // 10: core.v1.InstallConnectorRequest.signatures:type_name -> core.v1.Signature
+	41,  // 11: core.v1.ActivateConnectorRequest.actor:type_name -> core.v1.Actor
+	16,  // 12: core.v1.ActivateConnectorRequest.guard:type_name -> core.v1.Guard
+	41,  // 13: core.v1.RollbackConnectorRequest.actor:type_name -> core.v1.Actor
+	41,  // 14: core.v1.RevokeConnectorRequest.actor:type_name -> core.v1.Actor
+	24,  // 15: core.v1.ListConnectorsResponse.connectors:type_name -> core.v1.ConnectorInfo
+	26,  // 16: core.v1.ListConnectorsResponse.activations:type_name -> core.v1.ActivationInfo
+	13,  // 17: core.v1.ConnectorInfo.signatures:type_name -> core.v1.Signature
+	25,  // 18: core.v1.ConnectorInfo.stats:type_name -> core.v1.ModuleStat
+	16,  // 19: core.v1.ActivationInfo.guard:type_name -> core.v1.Guard
+	29,  // 20: core.v1.ListLinksResponse.links:type_name -> core.v1.LinkInfo
+	32,  // 21: core.v1.ListForwardsResponse.frames:type_name -> core.v1.ForwardInfo
+	41,  // 22: core.v1.ReleaseForwardRequest.actor:type_name -> core.v1.Actor
+	36,  // 23: core.v1.Tenant.aliases:type_name -> core.v1.Alias
+	35,  // 24: core.v1.PutTenantRequest.tenant:type_name -> core.v1.Tenant
+	41,  // 25: core.v1.PutTenantRequest.actor:type_name -> core.v1.Actor
+	35,  // 26: core.v1.ListTenantsResponse.tenants:type_name -> core.v1.Tenant
+	42,  // 27: core.v1.StartPaymentRequest.variables:type_name -> core.v1.Variable
+	46,  // 28: core.v1.GetPaymentRequest.client:type_name -> core.v1.ClientKey
+	49,  // 29: core.v1.GetPaymentResponse.payment:type_name -> core.v1.PaymentInfo
+	42,  // 30: core.v1.GetPaymentResponse.variables:type_name -> core.v1.Variable
+	50,  // 31: core.v1.GetPaymentResponse.tokens:type_name -> core.v1.TokenInfo
+	52,  // 32: core.v1.GetPaymentResponse.jobs:type_name -> core.v1.JobInfo
+	53,  // 33: core.v1.GetPaymentResponse.incidents:type_name -> core.v1.IncidentInfo
+	54,  // 34: core.v1.GetPaymentResponse.effects:type_name -> core.v1.EffectInfo
+	74,  // 35: core.v1.GetPaymentResponse.user_tasks:type_name -> core.v1.UserTask
+	48,  // 36: core.v1.GetPaymentResponse.scopes:type_name -> core.v1.ScopeInfo
+	42,  // 37: core.v1.ScopeInfo.variables:type_name -> core.v1.Variable
+	51,  // 38: core.v1.ScopeInfo.waits:type_name -> core.v1.WaitInfo
+	0,   // 39: core.v1.PaymentInfo.result:type_name -> core.v1.Result
+	51,  // 40: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
+	49,  // 41: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
+	42,  // 42: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
+	41,  // 43: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
+	42,  // 44: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
+	41,  // 45: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
+	41,  // 46: core.v1.RetryJobRequest.actor:type_name -> core.v1.Actor
+	42,  // 47: core.v1.SetVariablesRequest.variables:type_name -> core.v1.Variable
+	41,  // 48: core.v1.SetVariablesRequest.actor:type_name -> core.v1.Actor
+	41,  // 49: core.v1.MoveTokenRequest.actor:type_name -> core.v1.Actor
+	68,  // 50: core.v1.MigratePaymentRequest.mappings:type_name -> core.v1.ElementMapping
+	41,  // 51: core.v1.MigratePaymentRequest.actor:type_name -> core.v1.Actor
+	41,  // 52: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
+	42,  // 53: core.v1.BroadcastSignalRequest.variables:type_name -> core.v1.Variable
+	41,  // 54: core.v1.BroadcastSignalRequest.actor:type_name -> core.v1.Actor
+	75,  // 55: core.v1.UserTask.headers:type_name -> core.v1.Header
+	74,  // 56: core.v1.ListUserTasksResponse.tasks:type_name -> core.v1.UserTask
+	74,  // 57: core.v1.GetUserTaskResponse.task:type_name -> core.v1.UserTask
+	42,  // 58: core.v1.GetUserTaskResponse.variables:type_name -> core.v1.Variable
+	41,  // 59: core.v1.ClaimUserTaskRequest.actor:type_name -> core.v1.Actor
+	41,  // 60: core.v1.UnclaimUserTaskRequest.actor:type_name -> core.v1.Actor
+	41,  // 61: core.v1.UpdateUserTaskRequest.actor:type_name -> core.v1.Actor
+	42,  // 62: core.v1.CompleteUserTaskRequest.variables:type_name -> core.v1.Variable
+	41,  // 63: core.v1.CompleteUserTaskRequest.actor:type_name -> core.v1.Actor
+	89,  // 64: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
+	90,  // 65: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
+	91,  // 66: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
+	42,  // 67: core.v1.DriveStart.variables:type_name -> core.v1.Variable
+	42,  // 68: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
+	93,  // 69: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
+	94,  // 70: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
+	95,  // 71: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
+	96,  // 72: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
+	0,   // 73: core.v1.DriveEnded.result:type_name -> core.v1.Result
+	99,  // 74: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
+	100, // 75: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
+	105, // 76: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
+	25,  // 77: core.v1.ModuleStatsResponse.stats:type_name -> core.v1.ModuleStat
+	3,   // 78: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
+	7,   // 79: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
+	9,   // 80: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
+	12,  // 81: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
+	15,  // 82: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
+	18,  // 83: core.v1.ControlService.RollbackConnector:input_type -> core.v1.RollbackConnectorRequest
+	20,  // 84: core.v1.ControlService.RevokeConnector:input_type -> core.v1.RevokeConnectorRequest
+	22,  // 85: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
+	27,  // 86: core.v1.ControlService.ListLinks:input_type -> core.v1.ListLinksRequest
+	30,  // 87: core.v1.ControlService.ListForwards:input_type -> core.v1.ListForwardsRequest
+	33,  // 88: core.v1.ControlService.ReleaseForward:input_type -> core.v1.ReleaseForwardRequest
+	37,  // 89: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
+	39,  // 90: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
+	43,  // 91: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
+	45,  // 92: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
+	55,  // 93: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
+	57,  // 94: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
+	72,  // 95: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
+	59,  // 96: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
+	61,  // 97: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
+	63,  // 98: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
+	65,  // 99: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
+	67,  // 100: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
+	70,  // 101: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
+	76,  // 102: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
+	78,  // 103: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
+	80,  // 104: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
+	82,  // 105: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
+	84,  // 106: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
+	86,  // 107: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
+	88,  // 108: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
+	97,  // 109: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
+	101, // 110: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
+	103, // 111: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
+	106, // 112: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
+	108, // 113: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
+	110, // 114: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
+	112, // 115: core.v1.NodeService.ModuleStats:input_type -> core.v1.ModuleStatsRequest
+	5,   // 116: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
+	8,   // 117: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
+	10,  // 118: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
+	14,  // 119: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
+	17,  // 120: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
+	19,  // 121: core.v1.ControlService.RollbackConnector:output_type -> core.v1.RollbackConnectorResponse
+	21,  // 122: core.v1.ControlService.RevokeConnector:output_type -> core.v1.RevokeConnectorResponse
+	23,  // 123: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
+	28,  // 124: core.v1.ControlService.ListLinks:output_type -> core.v1.ListLinksResponse
+	31,  // 125: core.v1.ControlService.ListForwards:output_type -> core.v1.ListForwardsResponse
+	34,  // 126: core.v1.ControlService.ReleaseForward:output_type -> core.v1.ReleaseForwardResponse
+	38,  // 127: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
+	40,  // 128: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
+	44,  // 129: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
+	47,  // 130: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
+	56,  // 131: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
+	58,  // 132: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
+	73,  // 133: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
+	60,  // 134: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
+	62,  // 135: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
+	64,  // 136: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
+	66,  // 137: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
+	69,  // 138: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
+	71,  // 139: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
+	77,  // 140: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
+	79,  // 141: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
+	81,  // 142: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
+	83,  // 143: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
+	85,  // 144: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
+	87,  // 145: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
+	92,  // 146: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
+	98,  // 147: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
+	102, // 148: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
+	104, // 149: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
+	107, // 150: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
+	109, // 151: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
+	111, // 152: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
+	113, // 153: core.v1.NodeService.ModuleStats:output_type -> core.v1.ModuleStatsResponse
+	116, // [116:154] is the sub-list for method output_type
+	78,  // [78:116] is the sub-list for method input_type
+	78,  // [78:78] is the sub-list for extension type_name
+	78,  // [78:78] is the sub-list for extension extendee
+	0,   // [0:78] is the sub-list for field type_name
 }
 
 func init() { file_core_v1_control_proto_init() }
@@ -7178,7 +8725,7 @@ func file_core_v1_control_proto_init() {
 	if File_core_v1_control_proto != nil {
 		return
 	}
-	file_core_v1_control_proto_msgTypes[29].OneofWrappers = []any{
+	file_core_v1_control_proto_msgTypes[44].OneofWrappers = []any{
 		(*GetPaymentRequest_Payment)(nil),
 		(*GetPaymentRequest_Key)(nil),
 		(*GetPaymentRequest_Client)(nil),
@@ -7189,7 +8736,7 @@ func file_core_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_v1_control_proto_rawDesc), len(file_core_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   96,
+			NumMessages:   113,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

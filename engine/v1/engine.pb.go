@@ -24,6 +24,48 @@ import (
 // are canonical JSON texts. Encoding is canonical: fields ascending, defaults
 // omitted, no maps, so equal messages are equal bytes.
 
+type ForwardState int32
+
+const (
+	ForwardState_FORWARD_STATE_UNSPECIFIED  ForwardState = 0
+	ForwardState_FORWARD_STATE_WAITING      ForwardState = 1
+	ForwardState_FORWARD_STATE_ACKNOWLEDGED ForwardState = 2
+	ForwardState_FORWARD_STATE_PARKED       ForwardState = 3 // past its time, or refused by the link; a person decides
+	ForwardState_FORWARD_STATE_DROPPED      ForwardState = 4 // by a person
+)
+
+// Enum value maps for ForwardState.
+var (
+	ForwardState_name = map[int32]string{
+		0: "FORWARD_STATE_UNSPECIFIED",
+		1: "FORWARD_STATE_WAITING",
+		2: "FORWARD_STATE_ACKNOWLEDGED",
+		3: "FORWARD_STATE_PARKED",
+		4: "FORWARD_STATE_DROPPED",
+	}
+	ForwardState_value = map[string]int32{
+		"FORWARD_STATE_UNSPECIFIED":  0,
+		"FORWARD_STATE_WAITING":      1,
+		"FORWARD_STATE_ACKNOWLEDGED": 2,
+		"FORWARD_STATE_PARKED":       3,
+		"FORWARD_STATE_DROPPED":      4,
+	}
+)
+
+func (x ForwardState) Enum() *ForwardState {
+	p := new(ForwardState)
+	*p = x
+	return p
+}
+
+func (x ForwardState) String() string {
+	name, valid := ForwardState_name[int32(x)]
+	if valid {
+		return name
+	}
+	return strconv.Itoa(int(x))
+}
+
 type Mode int32
 
 const (
@@ -108,68 +150,74 @@ func (x EffectState) String() string {
 type EventKind int32
 
 const (
-	EventKind_EVENT_KIND_UNSPECIFIED          EventKind = 0
-	EventKind_EVENT_KIND_REJECTED             EventKind = 1 // code says why; nothing changed
-	EventKind_EVENT_KIND_PAYMENT_STARTED      EventKind = 2
-	EventKind_EVENT_KIND_START_REPEATED       EventKind = 3 // the first answer, again
-	EventKind_EVENT_KIND_PAYMENT_ENDED        EventKind = 4
-	EventKind_EVENT_KIND_ELEMENT_ENTERED      EventKind = 5
-	EventKind_EVENT_KIND_CALL_RETURNED        EventKind = 6 // the flow called by this element has ended
-	EventKind_EVENT_KIND_JOB_CREATED          EventKind = 7
-	EventKind_EVENT_KIND_JOB_COMPLETED        EventKind = 8
-	EventKind_EVENT_KIND_JOB_FAILED           EventKind = 9
-	EventKind_EVENT_KIND_JOB_ERROR            EventKind = 10 // a BPMN error was thrown
-	EventKind_EVENT_KIND_JOB_CANCELLED        EventKind = 11
-	EventKind_EVENT_KIND_EFFECT_INTENDED      EventKind = 12
-	EventKind_EVENT_KIND_EFFECT_ANSWERED      EventKind = 13
-	EventKind_EVENT_KIND_EFFECT_IN_DOUBT      EventKind = 14
-	EventKind_EVENT_KIND_EFFECT_SETTLED       EventKind = 15
-	EventKind_EVENT_KIND_SUBSCRIBED           EventKind = 16
-	EventKind_EVENT_KIND_MESSAGE_PUBLISHED    EventKind = 17 // taken at once or buffered
-	EventKind_EVENT_KIND_MESSAGE_CORRELATED   EventKind = 18
-	EventKind_EVENT_KIND_MESSAGE_EXPIRED      EventKind = 19 // nobody took it by its TTL
-	EventKind_EVENT_KIND_TIMER_SET            EventKind = 20
-	EventKind_EVENT_KIND_TIMER_FIRED          EventKind = 21
-	EventKind_EVENT_KIND_INCIDENT_OPENED      EventKind = 22
-	EventKind_EVENT_KIND_INCIDENT_RESOLVED    EventKind = 23
-	EventKind_EVENT_KIND_VARIABLES_SET        EventKind = 24
-	EventKind_EVENT_KIND_EMITTED              EventKind = 25
-	EventKind_EVENT_KIND_SEQUENCE_TAKEN       EventKind = 26
-	EventKind_EVENT_KIND_SLEPT                EventKind = 27
-	EventKind_EVENT_KIND_ELEMENT_LEFT         EventKind = 28 // a sub-process or the last of a multi-instance activity is done
-	EventKind_EVENT_KIND_ERROR_THROWN         EventKind = 29 // by an end event; code
-	EventKind_EVENT_KIND_ESCALATION_THROWN    EventKind = 30 // code
-	EventKind_EVENT_KIND_ERROR_CAUGHT         EventKind = 31 // element is the event that catches it
-	EventKind_EVENT_KIND_ESCALATION_CAUGHT    EventKind = 32
-	EventKind_EVENT_KIND_SIGNAL_BROADCAST     EventKind = 33 // type is the name
-	EventKind_EVENT_KIND_SIGNAL_CAUGHT        EventKind = 34
-	EventKind_EVENT_KIND_COMPENSATION_STARTED EventKind = 35 // number handlers will run
-	EventKind_EVENT_KIND_COMPENSATING         EventKind = 36 // element is the handler, name the activity it undoes
-	EventKind_EVENT_KIND_COMPENSATED          EventKind = 37 // all of them are done
-	EventKind_EVENT_KIND_USER_TASK_CREATED    EventKind = 38
-	EventKind_EVENT_KIND_USER_TASK_CHANGED    EventKind = 39 // claimed, given back or updated; text says what
-	EventKind_EVENT_KIND_TENANT_PUT           EventKind = 40
-	EventKind_EVENT_KIND_FLOW_DEPLOYED        EventKind = 41
-	EventKind_EVENT_KIND_FLOW_UNCHANGED       EventKind = 42
-	EventKind_EVENT_KIND_CONNECTOR_INSTALLED  EventKind = 43
-	EventKind_EVENT_KIND_CONNECTOR_ACTIVATED  EventKind = 44
-	EventKind_EVENT_KIND_LEADER_STARTED       EventKind = 45
-	EventKind_EVENT_KIND_BOOTSTRAPPED         EventKind = 46
-	EventKind_EVENT_KIND_VERSION_SET          EventKind = 47
-	EventKind_EVENT_KIND_INCARNATION_RAISED   EventKind = 48
-	EventKind_EVENT_KIND_EFFECTS_RELEASED     EventKind = 49
-	EventKind_EVENT_KIND_EXPORTED             EventKind = 50
-	EventKind_EVENT_KIND_EXPIRED              EventKind = 51
-	EventKind_EVENT_KIND_TIMERS_FIRED         EventKind = 52
-	EventKind_EVENT_KIND_COUNTED              EventKind = 53
-	EventKind_EVENT_KIND_CHECKPOINTED         EventKind = 54
-	EventKind_EVENT_KIND_ACTED                EventKind = 55 // an operator's act on a payment, for the audit topic
-	EventKind_EVENT_KIND_USER_TASK_COMPLETED  EventKind = 56
-	EventKind_EVENT_KIND_USER_TASK_CANCELLED  EventKind = 57
-	EventKind_EVENT_KIND_TOKEN_MOVED          EventKind = 58 // element is where to, name where from
-	EventKind_EVENT_KIND_PAYMENT_MIGRATED     EventKind = 59 // number is the new version
-	EventKind_EVENT_KIND_PAYMENT_CANCELLING   EventKind = 60 // compensation handlers run before it ends
-	EventKind_EVENT_KIND_JOB_RETRIED          EventKind = 61 // an operator gave the job that attempt
+	EventKind_EVENT_KIND_UNSPECIFIED           EventKind = 0
+	EventKind_EVENT_KIND_REJECTED              EventKind = 1 // code says why; nothing changed
+	EventKind_EVENT_KIND_PAYMENT_STARTED       EventKind = 2
+	EventKind_EVENT_KIND_START_REPEATED        EventKind = 3 // the first answer, again
+	EventKind_EVENT_KIND_PAYMENT_ENDED         EventKind = 4
+	EventKind_EVENT_KIND_ELEMENT_ENTERED       EventKind = 5
+	EventKind_EVENT_KIND_CALL_RETURNED         EventKind = 6 // the flow called by this element has ended
+	EventKind_EVENT_KIND_JOB_CREATED           EventKind = 7
+	EventKind_EVENT_KIND_JOB_COMPLETED         EventKind = 8
+	EventKind_EVENT_KIND_JOB_FAILED            EventKind = 9
+	EventKind_EVENT_KIND_JOB_ERROR             EventKind = 10 // a BPMN error was thrown
+	EventKind_EVENT_KIND_JOB_CANCELLED         EventKind = 11
+	EventKind_EVENT_KIND_EFFECT_INTENDED       EventKind = 12
+	EventKind_EVENT_KIND_EFFECT_ANSWERED       EventKind = 13
+	EventKind_EVENT_KIND_EFFECT_IN_DOUBT       EventKind = 14
+	EventKind_EVENT_KIND_EFFECT_SETTLED        EventKind = 15
+	EventKind_EVENT_KIND_SUBSCRIBED            EventKind = 16
+	EventKind_EVENT_KIND_MESSAGE_PUBLISHED     EventKind = 17 // taken at once or buffered
+	EventKind_EVENT_KIND_MESSAGE_CORRELATED    EventKind = 18
+	EventKind_EVENT_KIND_MESSAGE_EXPIRED       EventKind = 19 // nobody took it by its TTL
+	EventKind_EVENT_KIND_TIMER_SET             EventKind = 20
+	EventKind_EVENT_KIND_TIMER_FIRED           EventKind = 21
+	EventKind_EVENT_KIND_INCIDENT_OPENED       EventKind = 22
+	EventKind_EVENT_KIND_INCIDENT_RESOLVED     EventKind = 23
+	EventKind_EVENT_KIND_VARIABLES_SET         EventKind = 24
+	EventKind_EVENT_KIND_EMITTED               EventKind = 25
+	EventKind_EVENT_KIND_SEQUENCE_TAKEN        EventKind = 26
+	EventKind_EVENT_KIND_SLEPT                 EventKind = 27
+	EventKind_EVENT_KIND_ELEMENT_LEFT          EventKind = 28 // a sub-process or the last of a multi-instance activity is done
+	EventKind_EVENT_KIND_ERROR_THROWN          EventKind = 29 // by an end event; code
+	EventKind_EVENT_KIND_ESCALATION_THROWN     EventKind = 30 // code
+	EventKind_EVENT_KIND_ERROR_CAUGHT          EventKind = 31 // element is the event that catches it
+	EventKind_EVENT_KIND_ESCALATION_CAUGHT     EventKind = 32
+	EventKind_EVENT_KIND_SIGNAL_BROADCAST      EventKind = 33 // type is the name
+	EventKind_EVENT_KIND_SIGNAL_CAUGHT         EventKind = 34
+	EventKind_EVENT_KIND_COMPENSATION_STARTED  EventKind = 35 // number handlers will run
+	EventKind_EVENT_KIND_COMPENSATING          EventKind = 36 // element is the handler, name the activity it undoes
+	EventKind_EVENT_KIND_COMPENSATED           EventKind = 37 // all of them are done
+	EventKind_EVENT_KIND_USER_TASK_CREATED     EventKind = 38
+	EventKind_EVENT_KIND_USER_TASK_CHANGED     EventKind = 39 // claimed, given back or updated; text says what
+	EventKind_EVENT_KIND_TENANT_PUT            EventKind = 40
+	EventKind_EVENT_KIND_FLOW_DEPLOYED         EventKind = 41
+	EventKind_EVENT_KIND_FLOW_UNCHANGED        EventKind = 42
+	EventKind_EVENT_KIND_CONNECTOR_INSTALLED   EventKind = 43
+	EventKind_EVENT_KIND_CONNECTOR_ACTIVATED   EventKind = 44
+	EventKind_EVENT_KIND_LEADER_STARTED        EventKind = 45
+	EventKind_EVENT_KIND_BOOTSTRAPPED          EventKind = 46
+	EventKind_EVENT_KIND_VERSION_SET           EventKind = 47
+	EventKind_EVENT_KIND_INCARNATION_RAISED    EventKind = 48
+	EventKind_EVENT_KIND_EFFECTS_RELEASED      EventKind = 49
+	EventKind_EVENT_KIND_EXPORTED              EventKind = 50
+	EventKind_EVENT_KIND_EXPIRED               EventKind = 51
+	EventKind_EVENT_KIND_TIMERS_FIRED          EventKind = 52
+	EventKind_EVENT_KIND_COUNTED               EventKind = 53
+	EventKind_EVENT_KIND_CHECKPOINTED          EventKind = 54
+	EventKind_EVENT_KIND_ACTED                 EventKind = 55 // an operator's act on a payment, for the audit topic
+	EventKind_EVENT_KIND_USER_TASK_COMPLETED   EventKind = 56
+	EventKind_EVENT_KIND_USER_TASK_CANCELLED   EventKind = 57
+	EventKind_EVENT_KIND_TOKEN_MOVED           EventKind = 58 // element is where to, name where from
+	EventKind_EVENT_KIND_PAYMENT_MIGRATED      EventKind = 59 // number is the new version
+	EventKind_EVENT_KIND_PAYMENT_CANCELLING    EventKind = 60 // compensation handlers run before it ends
+	EventKind_EVENT_KIND_JOB_RETRIED           EventKind = 61 // an operator gave the job that attempt
+	EventKind_EVENT_KIND_CONNECTOR_ROLLED_BACK EventKind = 62 // digest is what serves now
+	EventKind_EVENT_KIND_CONNECTOR_REVOKED     EventKind = 63
+	EventKind_EVENT_KIND_FORWARD_QUEUED        EventKind = 64 // type is the connector, endpoint the link, value the number
+	EventKind_EVENT_KIND_FORWARD_ACKNOWLEDGED  EventKind = 65
+	EventKind_EVENT_KIND_FORWARD_PARKED        EventKind = 66
+	EventKind_EVENT_KIND_FORWARD_RELEASED      EventKind = 67 // by a person: lined up again, or dropped (code)
 )
 
 // Enum value maps for EventKind.
@@ -237,70 +285,82 @@ var (
 		59: "EVENT_KIND_PAYMENT_MIGRATED",
 		60: "EVENT_KIND_PAYMENT_CANCELLING",
 		61: "EVENT_KIND_JOB_RETRIED",
+		62: "EVENT_KIND_CONNECTOR_ROLLED_BACK",
+		63: "EVENT_KIND_CONNECTOR_REVOKED",
+		64: "EVENT_KIND_FORWARD_QUEUED",
+		65: "EVENT_KIND_FORWARD_ACKNOWLEDGED",
+		66: "EVENT_KIND_FORWARD_PARKED",
+		67: "EVENT_KIND_FORWARD_RELEASED",
 	}
 	EventKind_value = map[string]int32{
-		"EVENT_KIND_UNSPECIFIED":          0,
-		"EVENT_KIND_REJECTED":             1,
-		"EVENT_KIND_PAYMENT_STARTED":      2,
-		"EVENT_KIND_START_REPEATED":       3,
-		"EVENT_KIND_PAYMENT_ENDED":        4,
-		"EVENT_KIND_ELEMENT_ENTERED":      5,
-		"EVENT_KIND_CALL_RETURNED":        6,
-		"EVENT_KIND_JOB_CREATED":          7,
-		"EVENT_KIND_JOB_COMPLETED":        8,
-		"EVENT_KIND_JOB_FAILED":           9,
-		"EVENT_KIND_JOB_ERROR":            10,
-		"EVENT_KIND_JOB_CANCELLED":        11,
-		"EVENT_KIND_EFFECT_INTENDED":      12,
-		"EVENT_KIND_EFFECT_ANSWERED":      13,
-		"EVENT_KIND_EFFECT_IN_DOUBT":      14,
-		"EVENT_KIND_EFFECT_SETTLED":       15,
-		"EVENT_KIND_SUBSCRIBED":           16,
-		"EVENT_KIND_MESSAGE_PUBLISHED":    17,
-		"EVENT_KIND_MESSAGE_CORRELATED":   18,
-		"EVENT_KIND_MESSAGE_EXPIRED":      19,
-		"EVENT_KIND_TIMER_SET":            20,
-		"EVENT_KIND_TIMER_FIRED":          21,
-		"EVENT_KIND_INCIDENT_OPENED":      22,
-		"EVENT_KIND_INCIDENT_RESOLVED":    23,
-		"EVENT_KIND_VARIABLES_SET":        24,
-		"EVENT_KIND_EMITTED":              25,
-		"EVENT_KIND_SEQUENCE_TAKEN":       26,
-		"EVENT_KIND_SLEPT":                27,
-		"EVENT_KIND_ELEMENT_LEFT":         28,
-		"EVENT_KIND_ERROR_THROWN":         29,
-		"EVENT_KIND_ESCALATION_THROWN":    30,
-		"EVENT_KIND_ERROR_CAUGHT":         31,
-		"EVENT_KIND_ESCALATION_CAUGHT":    32,
-		"EVENT_KIND_SIGNAL_BROADCAST":     33,
-		"EVENT_KIND_SIGNAL_CAUGHT":        34,
-		"EVENT_KIND_COMPENSATION_STARTED": 35,
-		"EVENT_KIND_COMPENSATING":         36,
-		"EVENT_KIND_COMPENSATED":          37,
-		"EVENT_KIND_USER_TASK_CREATED":    38,
-		"EVENT_KIND_USER_TASK_CHANGED":    39,
-		"EVENT_KIND_TENANT_PUT":           40,
-		"EVENT_KIND_FLOW_DEPLOYED":        41,
-		"EVENT_KIND_FLOW_UNCHANGED":       42,
-		"EVENT_KIND_CONNECTOR_INSTALLED":  43,
-		"EVENT_KIND_CONNECTOR_ACTIVATED":  44,
-		"EVENT_KIND_LEADER_STARTED":       45,
-		"EVENT_KIND_BOOTSTRAPPED":         46,
-		"EVENT_KIND_VERSION_SET":          47,
-		"EVENT_KIND_INCARNATION_RAISED":   48,
-		"EVENT_KIND_EFFECTS_RELEASED":     49,
-		"EVENT_KIND_EXPORTED":             50,
-		"EVENT_KIND_EXPIRED":              51,
-		"EVENT_KIND_TIMERS_FIRED":         52,
-		"EVENT_KIND_COUNTED":              53,
-		"EVENT_KIND_CHECKPOINTED":         54,
-		"EVENT_KIND_ACTED":                55,
-		"EVENT_KIND_USER_TASK_COMPLETED":  56,
-		"EVENT_KIND_USER_TASK_CANCELLED":  57,
-		"EVENT_KIND_TOKEN_MOVED":          58,
-		"EVENT_KIND_PAYMENT_MIGRATED":     59,
-		"EVENT_KIND_PAYMENT_CANCELLING":   60,
-		"EVENT_KIND_JOB_RETRIED":          61,
+		"EVENT_KIND_UNSPECIFIED":           0,
+		"EVENT_KIND_REJECTED":              1,
+		"EVENT_KIND_PAYMENT_STARTED":       2,
+		"EVENT_KIND_START_REPEATED":        3,
+		"EVENT_KIND_PAYMENT_ENDED":         4,
+		"EVENT_KIND_ELEMENT_ENTERED":       5,
+		"EVENT_KIND_CALL_RETURNED":         6,
+		"EVENT_KIND_JOB_CREATED":           7,
+		"EVENT_KIND_JOB_COMPLETED":         8,
+		"EVENT_KIND_JOB_FAILED":            9,
+		"EVENT_KIND_JOB_ERROR":             10,
+		"EVENT_KIND_JOB_CANCELLED":         11,
+		"EVENT_KIND_EFFECT_INTENDED":       12,
+		"EVENT_KIND_EFFECT_ANSWERED":       13,
+		"EVENT_KIND_EFFECT_IN_DOUBT":       14,
+		"EVENT_KIND_EFFECT_SETTLED":        15,
+		"EVENT_KIND_SUBSCRIBED":            16,
+		"EVENT_KIND_MESSAGE_PUBLISHED":     17,
+		"EVENT_KIND_MESSAGE_CORRELATED":    18,
+		"EVENT_KIND_MESSAGE_EXPIRED":       19,
+		"EVENT_KIND_TIMER_SET":             20,
+		"EVENT_KIND_TIMER_FIRED":           21,
+		"EVENT_KIND_INCIDENT_OPENED":       22,
+		"EVENT_KIND_INCIDENT_RESOLVED":     23,
+		"EVENT_KIND_VARIABLES_SET":         24,
+		"EVENT_KIND_EMITTED":               25,
+		"EVENT_KIND_SEQUENCE_TAKEN":        26,
+		"EVENT_KIND_SLEPT":                 27,
+		"EVENT_KIND_ELEMENT_LEFT":          28,
+		"EVENT_KIND_ERROR_THROWN":          29,
+		"EVENT_KIND_ESCALATION_THROWN":     30,
+		"EVENT_KIND_ERROR_CAUGHT":          31,
+		"EVENT_KIND_ESCALATION_CAUGHT":     32,
+		"EVENT_KIND_SIGNAL_BROADCAST":      33,
+		"EVENT_KIND_SIGNAL_CAUGHT":         34,
+		"EVENT_KIND_COMPENSATION_STARTED":  35,
+		"EVENT_KIND_COMPENSATING":          36,
+		"EVENT_KIND_COMPENSATED":           37,
+		"EVENT_KIND_USER_TASK_CREATED":     38,
+		"EVENT_KIND_USER_TASK_CHANGED":     39,
+		"EVENT_KIND_TENANT_PUT":            40,
+		"EVENT_KIND_FLOW_DEPLOYED":         41,
+		"EVENT_KIND_FLOW_UNCHANGED":        42,
+		"EVENT_KIND_CONNECTOR_INSTALLED":   43,
+		"EVENT_KIND_CONNECTOR_ACTIVATED":   44,
+		"EVENT_KIND_LEADER_STARTED":        45,
+		"EVENT_KIND_BOOTSTRAPPED":          46,
+		"EVENT_KIND_VERSION_SET":           47,
+		"EVENT_KIND_INCARNATION_RAISED":    48,
+		"EVENT_KIND_EFFECTS_RELEASED":      49,
+		"EVENT_KIND_EXPORTED":              50,
+		"EVENT_KIND_EXPIRED":               51,
+		"EVENT_KIND_TIMERS_FIRED":          52,
+		"EVENT_KIND_COUNTED":               53,
+		"EVENT_KIND_CHECKPOINTED":          54,
+		"EVENT_KIND_ACTED":                 55,
+		"EVENT_KIND_USER_TASK_COMPLETED":   56,
+		"EVENT_KIND_USER_TASK_CANCELLED":   57,
+		"EVENT_KIND_TOKEN_MOVED":           58,
+		"EVENT_KIND_PAYMENT_MIGRATED":      59,
+		"EVENT_KIND_PAYMENT_CANCELLING":    60,
+		"EVENT_KIND_JOB_RETRIED":           61,
+		"EVENT_KIND_CONNECTOR_ROLLED_BACK": 62,
+		"EVENT_KIND_CONNECTOR_REVOKED":     63,
+		"EVENT_KIND_FORWARD_QUEUED":        64,
+		"EVENT_KIND_FORWARD_ACKNOWLEDGED":  65,
+		"EVENT_KIND_FORWARD_PARKED":        66,
+		"EVENT_KIND_FORWARD_RELEASED":      67,
 	}
 )
 
@@ -524,6 +584,11 @@ type Command struct {
 	//	*Command_ClaimUserTask
 	//	*Command_UpdateUserTask
 	//	*Command_CompleteUserTask
+	//	*Command_RollbackConnector
+	//	*Command_RevokeConnector
+	//	*Command_Forward
+	//	*Command_Forwarded
+	//	*Command_ReleaseForward
 	Verb isCommand_Verb `protobuf_oneof:"verb"`
 }
 
@@ -764,6 +829,41 @@ func (x *Command) GetCompleteUserTask() *CompleteUserTask {
 	return nil
 }
 
+func (x *Command) GetRollbackConnector() *RollbackConnector {
+	if x, ok := x.GetVerb().(*Command_RollbackConnector); ok {
+		return x.RollbackConnector
+	}
+	return nil
+}
+
+func (x *Command) GetRevokeConnector() *RevokeConnector {
+	if x, ok := x.GetVerb().(*Command_RevokeConnector); ok {
+		return x.RevokeConnector
+	}
+	return nil
+}
+
+func (x *Command) GetForward() *Forward {
+	if x, ok := x.GetVerb().(*Command_Forward); ok {
+		return x.Forward
+	}
+	return nil
+}
+
+func (x *Command) GetForwarded() *Forwarded {
+	if x, ok := x.GetVerb().(*Command_Forwarded); ok {
+		return x.Forwarded
+	}
+	return nil
+}
+
+func (x *Command) GetReleaseForward() *ReleaseForward {
+	if x, ok := x.GetVerb().(*Command_ReleaseForward); ok {
+		return x.ReleaseForward
+	}
+	return nil
+}
+
 type isCommand_Verb interface {
 	isCommand_Verb()
 }
@@ -897,6 +997,26 @@ type Command_CompleteUserTask struct {
 	CompleteUserTask *CompleteUserTask `protobuf:"bytes,32,opt,name=complete_user_task,json=completeUserTask,proto3,oneof"`
 }
 
+type Command_RollbackConnector struct {
+	RollbackConnector *RollbackConnector `protobuf:"bytes,33,opt,name=rollback_connector,json=rollbackConnector,proto3,oneof"`
+}
+
+type Command_RevokeConnector struct {
+	RevokeConnector *RevokeConnector `protobuf:"bytes,34,opt,name=revoke_connector,json=revokeConnector,proto3,oneof"`
+}
+
+type Command_Forward struct {
+	Forward *Forward `protobuf:"bytes,35,opt,name=forward,proto3,oneof"`
+}
+
+type Command_Forwarded struct {
+	Forwarded *Forwarded `protobuf:"bytes,36,opt,name=forwarded,proto3,oneof"`
+}
+
+type Command_ReleaseForward struct {
+	ReleaseForward *ReleaseForward `protobuf:"bytes,37,opt,name=release_forward,json=releaseForward,proto3,oneof"`
+}
+
 func (*Command_Bootstrap) isCommand_Verb() {}
 
 func (*Command_LeaderStarted) isCommand_Verb() {}
@@ -960,6 +1080,16 @@ func (*Command_ClaimUserTask) isCommand_Verb() {}
 func (*Command_UpdateUserTask) isCommand_Verb() {}
 
 func (*Command_CompleteUserTask) isCommand_Verb() {}
+
+func (*Command_RollbackConnector) isCommand_Verb() {}
+
+func (*Command_RevokeConnector) isCommand_Verb() {}
+
+func (*Command_Forward) isCommand_Verb() {}
+
+func (*Command_Forwarded) isCommand_Verb() {}
+
+func (*Command_ReleaseForward) isCommand_Verb() {}
 
 // Actor is who asked for an administrative act, for the audit topic.
 type Actor struct {
@@ -1193,12 +1323,18 @@ func (x *InstallConnector) GetActor() *Actor {
 	return nil
 }
 
+// ActivateConnector makes a digest serve a tenant: all new payments, or as a canary
+// a share of them.
 type ActivateConnector struct {
 	unknownFields []byte
 	Tenant        string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	Connector     string `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
 	Digest        []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
 	Actor         *Actor `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Of 10,000 new payments, how many the digest gets; the others stay with the
+	// digest before. 0: all.
+	Weight uint32 `protobuf:"varint,5,opt,name=weight,proto3" json:"weight,omitempty"`
+	Guard  *Guard `protobuf:"bytes,6,opt,name=guard,proto3" json:"guard,omitempty"`
 }
 
 func (x *ActivateConnector) Reset() {
@@ -1229,6 +1365,365 @@ func (x *ActivateConnector) GetDigest() []byte {
 }
 
 func (x *ActivateConnector) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+func (x *ActivateConnector) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
+	}
+	return 0
+}
+
+func (x *ActivateConnector) GetGuard() *Guard {
+	if x != nil {
+		return x.Guard
+	}
+	return nil
+}
+
+// Guard is when an activation is rolled back by itself. Rates are per 10,000
+// attempts; the leader counts, since traps and latencies are no matter of the log.
+type Guard struct {
+	unknownFields []byte
+	AttemptsMin   uint32 `protobuf:"varint,1,opt,name=attempts_min,json=attemptsMin,proto3" json:"attemptsMin,omitempty"` // judged from so many on; 0: 20
+	TrapsMax      uint32 `protobuf:"varint,2,opt,name=traps_max,json=trapsMax,proto3" json:"trapsMax,omitempty"`          // traps, mismatches and guest errors; 0: 100
+	// Failures above those of the digest before; 0: 1,000.
+	FailuresMax uint32 `protobuf:"varint,3,opt,name=failures_max,json=failuresMax,proto3" json:"failuresMax,omitempty"`
+	// How long after the activation a digest with full weight is watched; 0: 10
+	// minutes. A canary is watched as long as it is one.
+	WatchMs int64 `protobuf:"varint,4,opt,name=watch_ms,json=watchMs,proto3" json:"watchMs,omitempty"`
+	Off     bool  `protobuf:"varint,5,opt,name=off,proto3" json:"off,omitempty"`
+}
+
+func (x *Guard) Reset() {
+	*x = Guard{}
+}
+
+func (*Guard) ProtoMessage() {}
+
+func (x *Guard) GetAttemptsMin() uint32 {
+	if x != nil {
+		return x.AttemptsMin
+	}
+	return 0
+}
+
+func (x *Guard) GetTrapsMax() uint32 {
+	if x != nil {
+		return x.TrapsMax
+	}
+	return 0
+}
+
+func (x *Guard) GetFailuresMax() uint32 {
+	if x != nil {
+		return x.FailuresMax
+	}
+	return 0
+}
+
+func (x *Guard) GetWatchMs() int64 {
+	if x != nil {
+		return x.WatchMs
+	}
+	return 0
+}
+
+func (x *Guard) GetOff() bool {
+	if x != nil {
+		return x.Off
+	}
+	return false
+}
+
+// RollbackConnector ends a canary or, without one, goes back to the digest before.
+// Payments pinned to what is taken back get the other digest at their next job.
+type RollbackConnector struct {
+	unknownFields []byte
+	Tenant        string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector     string `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	// What is to be taken back; refused when it serves no more. Empty: whatever does.
+	Digest []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	Actor  *Actor `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *RollbackConnector) Reset() {
+	*x = RollbackConnector{}
+}
+
+func (*RollbackConnector) ProtoMessage() {}
+
+func (x *RollbackConnector) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *RollbackConnector) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *RollbackConnector) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *RollbackConnector) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+// RevokeConnector takes a digest out of service for all tenants, pins included, and
+// for good.
+type RevokeConnector struct {
+	unknownFields []byte
+	Connector     string `protobuf:"bytes,1,opt,name=connector,proto3" json:"connector,omitempty"`
+	Digest        []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	Actor         *Actor `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *RevokeConnector) Reset() {
+	*x = RevokeConnector{}
+}
+
+func (*RevokeConnector) ProtoMessage() {}
+
+func (x *RevokeConnector) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *RevokeConnector) GetDigest() []byte {
+	if x != nil {
+		return x.Digest
+	}
+	return nil
+}
+
+func (x *RevokeConnector) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+// Forward puts a frame at the end of a link's queue.
+type Forward struct {
+	unknownFields []byte
+	Tenant        string  `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector     string  `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	Link          string  `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	Key           string  `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"` // match key of the frame that acknowledges it
+	Data          []byte  `protobuf:"bytes,5,opt,name=data,proto3" json:"data,omitempty"`
+	UntilMs       int64   `protobuf:"varint,6,opt,name=until_ms,json=untilMs,proto3" json:"untilMs,omitempty"` // 0: three days from now
+	Origin        *Origin `protobuf:"bytes,7,opt,name=origin,proto3" json:"origin,omitempty"`
+}
+
+func (x *Forward) Reset() {
+	*x = Forward{}
+}
+
+func (*Forward) ProtoMessage() {}
+
+func (x *Forward) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Forward) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *Forward) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *Forward) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Forward) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *Forward) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *Forward) GetOrigin() *Origin {
+	if x != nil {
+		return x.Origin
+	}
+	return nil
+}
+
+// Forwarded says what became of the first frame of a link's queue.
+type Forwarded struct {
+	unknownFields []byte
+	Tenant        string       `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector     string       `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	Link          string       `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	N             uint64       `protobuf:"varint,4,opt,name=n,proto3" json:"n,omitempty"` // the frame's number in the queue
+	State         ForwardState `protobuf:"varint,5,opt,name=state,proto3" json:"state,omitempty"`
+	Answer        []byte       `protobuf:"bytes,6,opt,name=answer,proto3" json:"answer,omitempty"` // the frame that acknowledged it
+	Reason        string       `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Epoch         uint64       `protobuf:"varint,8,opt,name=epoch,proto3" json:"epoch,omitempty"`
+}
+
+func (x *Forwarded) Reset() {
+	*x = Forwarded{}
+}
+
+func (*Forwarded) ProtoMessage() {}
+
+func (x *Forwarded) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Forwarded) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *Forwarded) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *Forwarded) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *Forwarded) GetState() ForwardState {
+	if x != nil {
+		return x.State
+	}
+	return ForwardState_FORWARD_STATE_UNSPECIFIED
+}
+
+func (x *Forwarded) GetAnswer() []byte {
+	if x != nil {
+		return x.Answer
+	}
+	return nil
+}
+
+func (x *Forwarded) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Forwarded) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// ReleaseForward lines a parked frame up again, at the end, or drops it.
+type ReleaseForward struct {
+	unknownFields []byte
+	Tenant        string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	Connector     string `protobuf:"bytes,2,opt,name=connector,proto3" json:"connector,omitempty"`
+	Link          string `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	N             uint64 `protobuf:"varint,4,opt,name=n,proto3" json:"n,omitempty"`
+	Drop          bool   `protobuf:"varint,5,opt,name=drop,proto3" json:"drop,omitempty"`
+	UntilMs       int64  `protobuf:"varint,6,opt,name=until_ms,json=untilMs,proto3" json:"untilMs,omitempty"` // 0: three days from now
+	Actor         *Actor `protobuf:"bytes,7,opt,name=actor,proto3" json:"actor,omitempty"`
+}
+
+func (x *ReleaseForward) Reset() {
+	*x = ReleaseForward{}
+}
+
+func (*ReleaseForward) ProtoMessage() {}
+
+func (x *ReleaseForward) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *ReleaseForward) GetConnector() string {
+	if x != nil {
+		return x.Connector
+	}
+	return ""
+}
+
+func (x *ReleaseForward) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *ReleaseForward) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *ReleaseForward) GetDrop() bool {
+	if x != nil {
+		return x.Drop
+	}
+	return false
+}
+
+func (x *ReleaseForward) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *ReleaseForward) GetActor() *Actor {
 	if x != nil {
 		return x.Actor
 	}
@@ -2614,7 +3109,10 @@ type Event struct {
 	Endpoint    string      `protobuf:"bytes,29,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
 	Mode        Mode        `protobuf:"varint,30,opt,name=mode,proto3" json:"mode,omitempty"`
 	Name        string      `protobuf:"bytes,31,opt,name=name,proto3" json:"name,omitempty"`    // element name, file name, connector version, node
-	Value       uint64      `protobuf:"varint,32,opt,name=value,proto3" json:"value,omitempty"` // sequence number, epoch
+	Value       uint64      `protobuf:"varint,32,opt,name=value,proto3" json:"value,omitempty"` // sequence number, epoch, number of a forwarded frame
+	// Answers of repeatable effects that came into the log with this.
+	History []*HistoryEntry `protobuf:"bytes,33,rep,name=history,proto3" json:"history,omitempty"`
+	Weight  uint32          `protobuf:"varint,34,opt,name=weight,proto3" json:"weight,omitempty"` // of a connector's activation, of 10,000
 }
 
 func (x *Event) Reset() {
@@ -2843,6 +3341,20 @@ func (x *Event) GetName() string {
 func (x *Event) GetValue() uint64 {
 	if x != nil {
 		return x.Value
+	}
+	return 0
+}
+
+func (x *Event) GetHistory() []*HistoryEntry {
+	if x != nil {
+		return x.History
+	}
+	return nil
+}
+
+func (x *Event) GetWeight() uint32 {
+	if x != nil {
+		return x.Weight
 	}
 	return 0
 }
@@ -3199,7 +3711,12 @@ type Connector struct {
 	InstalledMs   int64    `protobuf:"varint,7,opt,name=installed_ms,json=installedMs,proto3" json:"installedMs,omitempty"`
 	Size          uint64   `protobuf:"varint,8,opt,name=size,proto3" json:"size,omitempty"`
 	// HTTP routes: the method, a blank, and the path with {} for every parameter.
-	Routes []string `protobuf:"bytes,9,rep,name=routes,proto3" json:"routes,omitempty"`
+	Routes        []string     `protobuf:"bytes,9,rep,name=routes,proto3" json:"routes,omitempty"`
+	Signatures    []*Signature `protobuf:"bytes,10,rep,name=signatures,proto3" json:"signatures,omitempty"`
+	Author        string       `protobuf:"bytes,11,opt,name=author,proto3" json:"author,omitempty"`
+	InstalledBy   string       `protobuf:"bytes,12,opt,name=installed_by,json=installedBy,proto3" json:"installedBy,omitempty"`
+	RevokedMs     int64        `protobuf:"varint,13,opt,name=revoked_ms,json=revokedMs,proto3" json:"revokedMs,omitempty"` // 0: it is not
+	RevokedReason string       `protobuf:"bytes,14,opt,name=revoked_reason,json=revokedReason,proto3" json:"revokedReason,omitempty"`
 }
 
 func (x *Connector) Reset() {
@@ -3271,6 +3788,84 @@ func (x *Connector) GetRoutes() []string {
 	return nil
 }
 
+func (x *Connector) GetSignatures() []*Signature {
+	if x != nil {
+		return x.Signatures
+	}
+	return nil
+}
+
+func (x *Connector) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Connector) GetInstalledBy() string {
+	if x != nil {
+		return x.InstalledBy
+	}
+	return ""
+}
+
+func (x *Connector) GetRevokedMs() int64 {
+	if x != nil {
+		return x.RevokedMs
+	}
+	return 0
+}
+
+func (x *Connector) GetRevokedReason() string {
+	if x != nil {
+		return x.RevokedReason
+	}
+	return ""
+}
+
+// Signature is an ed25519 signature; sdk/signing says of what.
+type Signature struct {
+	unknownFields []byte
+	Key           []byte `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`             // the public key, 32 bytes
+	Signature     []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"` // 64 bytes
+	Signer        string `protobuf:"bytes,3,opt,name=signer,proto3" json:"signer,omitempty"`       // whose key it is, as the signature covers it
+	Tenant        string `protobuf:"bytes,4,opt,name=tenant,proto3" json:"tenant,omitempty"`       // the only tenant it holds for; empty: all
+}
+
+func (x *Signature) Reset() {
+	*x = Signature{}
+}
+
+func (*Signature) ProtoMessage() {}
+
+func (x *Signature) GetKey() []byte {
+	if x != nil {
+		return x.Key
+	}
+	return nil
+}
+
+func (x *Signature) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+func (x *Signature) GetSigner() string {
+	if x != nil {
+		return x.Signer
+	}
+	return ""
+}
+
+func (x *Signature) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
 // Activation is which digest of a connector serves a tenant.
 type Activation struct {
 	unknownFields []byte
@@ -3279,6 +3874,15 @@ type Activation struct {
 	Digest        []byte `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
 	Previous      []byte `protobuf:"bytes,4,opt,name=previous,proto3" json:"previous,omitempty"`
 	ActivatedMs   int64  `protobuf:"varint,5,opt,name=activated_ms,json=activatedMs,proto3" json:"activatedMs,omitempty"`
+	// A second digest that gets canary_weight of 10,000 new payments.
+	Canary       []byte `protobuf:"bytes,6,opt,name=canary,proto3" json:"canary,omitempty"`
+	CanaryWeight uint32 `protobuf:"varint,7,opt,name=canary_weight,json=canaryWeight,proto3" json:"canaryWeight,omitempty"`
+	CanaryMs     int64  `protobuf:"varint,8,opt,name=canary_ms,json=canaryMs,proto3" json:"canaryMs,omitempty"` // since when
+	Guard        *Guard `protobuf:"bytes,9,opt,name=guard,proto3" json:"guard,omitempty"`
+	// Digests rolled back: payments pinned to one of them take the present one at
+	// their next job. Bounded; the oldest is forgotten.
+	Withdrawn   [][]byte `protobuf:"bytes,10,rep,name=withdrawn,proto3" json:"withdrawn,omitempty"`
+	ActivatedBy string   `protobuf:"bytes,11,opt,name=activated_by,json=activatedBy,proto3" json:"activatedBy,omitempty"`
 }
 
 func (x *Activation) Reset() {
@@ -3318,6 +3922,186 @@ func (x *Activation) GetPrevious() []byte {
 func (x *Activation) GetActivatedMs() int64 {
 	if x != nil {
 		return x.ActivatedMs
+	}
+	return 0
+}
+
+func (x *Activation) GetCanary() []byte {
+	if x != nil {
+		return x.Canary
+	}
+	return nil
+}
+
+func (x *Activation) GetCanaryWeight() uint32 {
+	if x != nil {
+		return x.CanaryWeight
+	}
+	return 0
+}
+
+func (x *Activation) GetCanaryMs() int64 {
+	if x != nil {
+		return x.CanaryMs
+	}
+	return 0
+}
+
+func (x *Activation) GetGuard() *Guard {
+	if x != nil {
+		return x.Guard
+	}
+	return nil
+}
+
+func (x *Activation) GetWithdrawn() [][]byte {
+	if x != nil {
+		return x.Withdrawn
+	}
+	return nil
+}
+
+func (x *Activation) GetActivatedBy() string {
+	if x != nil {
+		return x.ActivatedBy
+	}
+	return ""
+}
+
+// Pins counts the running payments that keep a digest of a connector.
+type Pins struct {
+	unknownFields []byte
+	Payments      uint64 `protobuf:"varint,1,opt,name=payments,proto3" json:"payments,omitempty"`
+}
+
+func (x *Pins) Reset() {
+	*x = Pins{}
+}
+
+func (*Pins) ProtoMessage() {}
+
+func (x *Pins) GetPayments() uint64 {
+	if x != nil {
+		return x.Payments
+	}
+	return 0
+}
+
+// ForwardQueue is a link's queue of frames: what waits is n from first to next - 1,
+// less what is parked or gone.
+type ForwardQueue struct {
+	unknownFields []byte
+	First         uint64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	Next          uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
+	Waiting       uint64 `protobuf:"varint,3,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	Parked        uint64 `protobuf:"varint,4,opt,name=parked,proto3" json:"parked,omitempty"`
+}
+
+func (x *ForwardQueue) Reset() {
+	*x = ForwardQueue{}
+}
+
+func (*ForwardQueue) ProtoMessage() {}
+
+func (x *ForwardQueue) GetFirst() uint64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *ForwardQueue) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *ForwardQueue) GetWaiting() uint64 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+func (x *ForwardQueue) GetParked() uint64 {
+	if x != nil {
+		return x.Parked
+	}
+	return 0
+}
+
+// ForwardedFrame is one frame of a link's queue.
+type ForwardedFrame struct {
+	unknownFields []byte
+	N             uint64       `protobuf:"varint,1,opt,name=n,proto3" json:"n,omitempty"`
+	Key           string       `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Data          []byte       `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	QueuedMs      int64        `protobuf:"varint,4,opt,name=queued_ms,json=queuedMs,proto3" json:"queuedMs,omitempty"`
+	UntilMs       int64        `protobuf:"varint,5,opt,name=until_ms,json=untilMs,proto3" json:"untilMs,omitempty"`
+	State         ForwardState `protobuf:"varint,6,opt,name=state,proto3" json:"state,omitempty"`
+	Reason        string       `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	Payment       uint64       `protobuf:"varint,8,opt,name=payment,proto3" json:"payment,omitempty"` // whose job forwarded it; 0: none
+}
+
+func (x *ForwardedFrame) Reset() {
+	*x = ForwardedFrame{}
+}
+
+func (*ForwardedFrame) ProtoMessage() {}
+
+func (x *ForwardedFrame) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *ForwardedFrame) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ForwardedFrame) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *ForwardedFrame) GetQueuedMs() int64 {
+	if x != nil {
+		return x.QueuedMs
+	}
+	return 0
+}
+
+func (x *ForwardedFrame) GetUntilMs() int64 {
+	if x != nil {
+		return x.UntilMs
+	}
+	return 0
+}
+
+func (x *ForwardedFrame) GetState() ForwardState {
+	if x != nil {
+		return x.State
+	}
+	return ForwardState_FORWARD_STATE_UNSPECIFIED
+}
+
+func (x *ForwardedFrame) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ForwardedFrame) GetPayment() uint64 {
+	if x != nil {
+		return x.Payment
 	}
 	return 0
 }
@@ -5258,6 +6042,41 @@ func (m *Command) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if msg, ok := m.Verb.(*Command_ReleaseForward); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_Forwarded); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_Forward); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_RevokeConnector); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
+	if msg, ok := m.Verb.(*Command_RollbackConnector); ok {
+		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+	}
 	if msg, ok := m.Verb.(*Command_CompleteUserTask); ok {
 		size, err := msg.MarshalToSizedBufferVTStrict(dAtA[:i])
 		if err != nil {
@@ -6289,6 +7108,141 @@ func (m *Command_CompleteUserTask) MarshalToSizedBufferVTStrict(dAtA []byte) (in
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Command_RollbackConnector) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_RollbackConnector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RollbackConnector != nil {
+		size, err := m.RollbackConnector.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x8a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_RevokeConnector) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_RevokeConnector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RevokeConnector != nil {
+		size, err := m.RevokeConnector.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x92
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_Forward) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_Forward) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Forward != nil {
+		size, err := m.Forward.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x9a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_Forwarded) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_Forwarded) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Forwarded != nil {
+		size, err := m.Forwarded.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xa2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Command_ReleaseForward) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Command_ReleaseForward) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ReleaseForward != nil {
+		size, err := m.ReleaseForward.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xaa
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xaa
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Actor) MarshalVTStrict() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -6700,6 +7654,21 @@ func (m *ActivateConnector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, erro
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Guard != nil {
+		size, err := m.Guard.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.Weight != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Weight))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.Actor != nil {
 		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
 		if err != nil {
@@ -6714,6 +7683,440 @@ func (m *ActivateConnector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, erro
 		i -= len(m.Digest)
 		copy(dAtA[i:], m.Digest)
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Digest)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Connector) > 0 {
+		i -= len(m.Connector)
+		copy(dAtA[i:], m.Connector)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Connector)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Tenant) > 0 {
+		i -= len(m.Tenant)
+		copy(dAtA[i:], m.Tenant)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Guard) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Guard) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Guard) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Off {
+		i--
+		if m.Off {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.WatchMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.WatchMs))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.FailuresMax != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.FailuresMax))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.TrapsMax != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.TrapsMax))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.AttemptsMin != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.AttemptsMin))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RollbackConnector) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RollbackConnector) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *RollbackConnector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Digest) > 0 {
+		i -= len(m.Digest)
+		copy(dAtA[i:], m.Digest)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Digest)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Connector) > 0 {
+		i -= len(m.Connector)
+		copy(dAtA[i:], m.Connector)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Connector)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Tenant) > 0 {
+		i -= len(m.Tenant)
+		copy(dAtA[i:], m.Tenant)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RevokeConnector) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RevokeConnector) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *RevokeConnector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Digest) > 0 {
+		i -= len(m.Digest)
+		copy(dAtA[i:], m.Digest)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Digest)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Connector) > 0 {
+		i -= len(m.Connector)
+		copy(dAtA[i:], m.Connector)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Connector)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Forward) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Forward) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Forward) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Origin != nil {
+		size, err := m.Origin.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if m.UntilMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.UntilMs))
+		i--
+		dAtA[i] = 0x30
+	}
+	if len(m.Data) > 0 {
+		i -= len(m.Data)
+		copy(dAtA[i:], m.Data)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Data)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Link) > 0 {
+		i -= len(m.Link)
+		copy(dAtA[i:], m.Link)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Link)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Connector) > 0 {
+		i -= len(m.Connector)
+		copy(dAtA[i:], m.Connector)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Connector)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Tenant) > 0 {
+		i -= len(m.Tenant)
+		copy(dAtA[i:], m.Tenant)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Forwarded) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Forwarded) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Forwarded) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Epoch != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x40
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Answer) > 0 {
+		i -= len(m.Answer)
+		copy(dAtA[i:], m.Answer)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Answer)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if m.State != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.N != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.N))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Link) > 0 {
+		i -= len(m.Link)
+		copy(dAtA[i:], m.Link)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Link)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Connector) > 0 {
+		i -= len(m.Connector)
+		copy(dAtA[i:], m.Connector)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Connector)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Tenant) > 0 {
+		i -= len(m.Tenant)
+		copy(dAtA[i:], m.Tenant)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ReleaseForward) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ReleaseForward) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *ReleaseForward) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Actor != nil {
+		size, err := m.Actor.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if m.UntilMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.UntilMs))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Drop {
+		i--
+		if m.Drop {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.N != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.N))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Link) > 0 {
+		i -= len(m.Link)
+		copy(dAtA[i:], m.Link)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Link)))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -8832,6 +10235,27 @@ func (m *Event) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Weight != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Weight))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0x90
+	}
+	if len(m.History) > 0 {
+		for iNdEx := len(m.History) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.History[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x2
+			i--
+			dAtA[i] = 0x8a
+		}
+	}
 	if m.Value != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Value))
 		i--
@@ -9510,6 +10934,44 @@ func (m *Connector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.RevokedReason) > 0 {
+		i -= len(m.RevokedReason)
+		copy(dAtA[i:], m.RevokedReason)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.RevokedReason)))
+		i--
+		dAtA[i] = 0x72
+	}
+	if m.RevokedMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.RevokedMs))
+		i--
+		dAtA[i] = 0x68
+	}
+	if len(m.InstalledBy) > 0 {
+		i -= len(m.InstalledBy)
+		copy(dAtA[i:], m.InstalledBy)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.InstalledBy)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if len(m.Author) > 0 {
+		i -= len(m.Author)
+		copy(dAtA[i:], m.Author)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Author)))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if len(m.Signatures) > 0 {
+		for iNdEx := len(m.Signatures) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Signatures[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x52
+		}
+	}
 	if len(m.Routes) > 0 {
 		for iNdEx := len(m.Routes) - 1; iNdEx >= 0; iNdEx-- {
 			i -= len(m.Routes[iNdEx])
@@ -9576,6 +11038,67 @@ func (m *Connector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Signature) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Signature) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Signature) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Tenant) > 0 {
+		i -= len(m.Tenant)
+		copy(dAtA[i:], m.Tenant)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Signature) > 0 {
+		i -= len(m.Signature)
+		copy(dAtA[i:], m.Signature)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Signature)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Activation) MarshalVTStrict() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -9605,6 +11128,49 @@ func (m *Activation) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.ActivatedBy) > 0 {
+		i -= len(m.ActivatedBy)
+		copy(dAtA[i:], m.ActivatedBy)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.ActivatedBy)))
+		i--
+		dAtA[i] = 0x5a
+	}
+	if len(m.Withdrawn) > 0 {
+		for iNdEx := len(m.Withdrawn) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Withdrawn[iNdEx])
+			copy(dAtA[i:], m.Withdrawn[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Withdrawn[iNdEx])))
+			i--
+			dAtA[i] = 0x52
+		}
+	}
+	if m.Guard != nil {
+		size, err := m.Guard.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4a
+	}
+	if m.CanaryMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.CanaryMs))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.CanaryWeight != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.CanaryWeight))
+		i--
+		dAtA[i] = 0x38
+	}
+	if len(m.Canary) > 0 {
+		i -= len(m.Canary)
+		copy(dAtA[i:], m.Canary)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Canary)))
+		i--
+		dAtA[i] = 0x32
 	}
 	if m.ActivatedMs != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.ActivatedMs))
@@ -9638,6 +11204,176 @@ func (m *Activation) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Tenant)))
 		i--
 		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Pins) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Pins) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Pins) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Payments != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payments))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ForwardQueue) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ForwardQueue) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *ForwardQueue) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Parked != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Parked))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Waiting != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Waiting))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Next != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Next))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.First != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.First))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ForwardedFrame) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ForwardedFrame) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *ForwardedFrame) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Payment != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
+		i--
+		dAtA[i] = 0x40
+	}
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if m.State != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.UntilMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.UntilMs))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.QueuedMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.QueuedMs))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Data) > 0 {
+		i -= len(m.Data)
+		copy(dAtA[i:], m.Data)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Data)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.N != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.N))
+		i--
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -12422,6 +14158,76 @@ func (m *Command_CompleteUserTask) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Command_RollbackConnector) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RollbackConnector != nil {
+		l = m.RollbackConnector.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_RevokeConnector) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RevokeConnector != nil {
+		l = m.RevokeConnector.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_Forward) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Forward != nil {
+		l = m.Forward.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_Forwarded) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Forwarded != nil {
+		l = m.Forwarded.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Command_ReleaseForward) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ReleaseForward != nil {
+		l = m.ReleaseForward.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *Actor) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -12583,6 +14389,197 @@ func (m *ActivateConnector) SizeVT() (n int) {
 	l = len(m.Digest)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Weight != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Weight))
+	}
+	if m.Guard != nil {
+		l = m.Guard.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Guard) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.AttemptsMin != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.AttemptsMin))
+	}
+	if m.TrapsMax != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.TrapsMax))
+	}
+	if m.FailuresMax != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.FailuresMax))
+	}
+	if m.WatchMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.WatchMs))
+	}
+	if m.Off {
+		n += 2
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *RollbackConnector) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Tenant)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Connector)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Digest)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *RevokeConnector) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Connector)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Digest)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Actor != nil {
+		l = m.Actor.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Forward) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Tenant)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Connector)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Link)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Data)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.UntilMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.UntilMs))
+	}
+	if m.Origin != nil {
+		l = m.Origin.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Forwarded) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Tenant)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Connector)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Link)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.N != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.N))
+	}
+	if m.State != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.State))
+	}
+	l = len(m.Answer)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Epoch != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Epoch))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ReleaseForward) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Tenant)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Connector)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Link)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.N != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.N))
+	}
+	if m.Drop {
+		n += 2
+	}
+	if m.UntilMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.UntilMs))
 	}
 	if m.Actor != nil {
 		l = m.Actor.SizeVT()
@@ -13535,6 +15532,15 @@ func (m *Event) SizeVT() (n int) {
 	if m.Value != 0 {
 		n += 2 + protobuf_go_lite.SizeOfVarint(uint64(m.Value))
 	}
+	if len(m.History) > 0 {
+		for _, e := range m.History {
+			l = e.SizeVT()
+			n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if m.Weight != 0 {
+		n += 2 + protobuf_go_lite.SizeOfVarint(uint64(m.Weight))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -13765,6 +15771,53 @@ func (m *Connector) SizeVT() (n int) {
 			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 		}
 	}
+	if len(m.Signatures) > 0 {
+		for _, e := range m.Signatures {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	l = len(m.Author)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.InstalledBy)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.RevokedMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.RevokedMs))
+	}
+	l = len(m.RevokedReason)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Signature) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Signature)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Tenant)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -13793,6 +15846,102 @@ func (m *Activation) SizeVT() (n int) {
 	}
 	if m.ActivatedMs != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.ActivatedMs))
+	}
+	l = len(m.Canary)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.CanaryWeight != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.CanaryWeight))
+	}
+	if m.CanaryMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.CanaryMs))
+	}
+	if m.Guard != nil {
+		l = m.Guard.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if len(m.Withdrawn) > 0 {
+		for _, b := range m.Withdrawn {
+			l = len(b)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	l = len(m.ActivatedBy)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Pins) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Payments != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payments))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ForwardQueue) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.First != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.First))
+	}
+	if m.Next != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Next))
+	}
+	if m.Waiting != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Waiting))
+	}
+	if m.Parked != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Parked))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ForwardedFrame) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.N != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.N))
+	}
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Data)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.QueuedMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.QueuedMs))
+	}
+	if m.UntilMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.UntilMs))
+	}
+	if m.State != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.State))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Payment != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -15966,6 +18115,171 @@ func (m *Command) UnmarshalVT(dAtA []byte) error {
 				m.Verb = &Command_CompleteUserTask{CompleteUserTask: v}
 			}
 			iNdEx = postIndex
+		case 33:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RollbackConnector", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_RollbackConnector); ok {
+				if err := oneof.RollbackConnector.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &RollbackConnector{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_RollbackConnector{RollbackConnector: v}
+			}
+			iNdEx = postIndex
+		case 34:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RevokeConnector", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_RevokeConnector); ok {
+				if err := oneof.RevokeConnector.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &RevokeConnector{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_RevokeConnector{RevokeConnector: v}
+			}
+			iNdEx = postIndex
+		case 35:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Forward", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_Forward); ok {
+				if err := oneof.Forward.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Forward{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_Forward{Forward: v}
+			}
+			iNdEx = postIndex
+		case 36:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Forwarded", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_Forwarded); ok {
+				if err := oneof.Forwarded.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Forwarded{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_Forwarded{Forwarded: v}
+			}
+			iNdEx = postIndex
+		case 37:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReleaseForward", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Verb.(*Command_ReleaseForward); ok {
+				if err := oneof.ReleaseForward.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ReleaseForward{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Verb = &Command_ReleaseForward{ReleaseForward: v}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -16786,6 +19100,935 @@ func (m *ActivateConnector) UnmarshalVT(dAtA []byte) error {
 			}
 			iNdEx = postIndex
 		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Weight", wireType)
+			}
+			m.Weight = 0
+			m.Weight, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guard", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Guard == nil {
+				m.Guard = &Guard{}
+			}
+			if err := m.Guard.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Guard) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Guard: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Guard: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AttemptsMin", wireType)
+			}
+			m.AttemptsMin = 0
+			m.AttemptsMin, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field TrapsMax", wireType)
+			}
+			m.TrapsMax = 0
+			m.TrapsMax, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FailuresMax", wireType)
+			}
+			m.FailuresMax = 0
+			m.FailuresMax, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WatchMs", wireType)
+			}
+			m.WatchMs = 0
+			m.WatchMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Off", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Off = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RollbackConnector) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RollbackConnector: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RollbackConnector: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tenant", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tenant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Connector", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Connector = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Digest", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Digest = append(m.Digest[:0], dAtA[iNdEx:postIndex]...)
+			if m.Digest == nil {
+				m.Digest = []byte{}
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RevokeConnector) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RevokeConnector: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RevokeConnector: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Connector", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Connector = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Digest", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Digest = append(m.Digest[:0], dAtA[iNdEx:postIndex]...)
+			if m.Digest == nil {
+				m.Digest = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Actor == nil {
+				m.Actor = &Actor{}
+			}
+			if err := m.Actor.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Forward) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Forward: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Forward: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tenant", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tenant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Connector", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Connector = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Link", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Link = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Data", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Data = append(m.Data[:0], dAtA[iNdEx:postIndex]...)
+			if m.Data == nil {
+				m.Data = []byte{}
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UntilMs", wireType)
+			}
+			m.UntilMs = 0
+			m.UntilMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Origin", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Origin == nil {
+				m.Origin = &Origin{}
+			}
+			if err := m.Origin.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Forwarded) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Forwarded: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Forwarded: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tenant", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tenant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Connector", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Connector = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Link", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Link = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field N", wireType)
+			}
+			m.N = 0
+			m.N, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			m.State = ForwardState(_v)
+			if err != nil {
+				return err
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Answer", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Answer = append(m.Answer[:0], dAtA[iNdEx:postIndex]...)
+			if m.Answer == nil {
+				m.Answer = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			m.Epoch, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ReleaseForward) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ReleaseForward: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ReleaseForward: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tenant", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tenant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Connector", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Connector = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Link", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Link = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field N", wireType)
+			}
+			m.N = 0
+			m.N, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Drop", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Drop = bool(v != 0)
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UntilMs", wireType)
+			}
+			m.UntilMs = 0
+			m.UntilMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 7:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Actor", wireType)
 			}
@@ -21082,6 +24325,41 @@ func (m *Event) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
+		case 33:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field History", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.History = append(m.History, &HistoryEntry{})
+			if err := m.History[len(m.History)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 34:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Weight", wireType)
+			}
+			m.Weight = 0
+			m.Weight, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -22101,6 +25379,245 @@ func (m *Connector) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Routes = append(m.Routes, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signatures", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signatures = append(m.Signatures, &Signature{})
+			if err := m.Signatures[len(m.Signatures)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Author", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Author = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field InstalledBy", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.InstalledBy = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RevokedMs", wireType)
+			}
+			m.RevokedMs = 0
+			m.RevokedMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 14:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RevokedReason", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.RevokedReason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Signature) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Signature: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Signature: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = append(m.Key[:0], dAtA[iNdEx:postIndex]...)
+			if m.Key == nil {
+				m.Key = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signature", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signature = append(m.Signature[:0], dAtA[iNdEx:postIndex]...)
+			if m.Signature == nil {
+				m.Signature = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Tenant", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Tenant = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -22245,6 +25762,412 @@ func (m *Activation) UnmarshalVT(dAtA []byte) error {
 			}
 			m.ActivatedMs = 0
 			m.ActivatedMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Canary", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Canary = append(m.Canary[:0], dAtA[iNdEx:postIndex]...)
+			if m.Canary == nil {
+				m.Canary = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CanaryWeight", wireType)
+			}
+			m.CanaryWeight = 0
+			m.CanaryWeight, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CanaryMs", wireType)
+			}
+			m.CanaryMs = 0
+			m.CanaryMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Guard", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Guard == nil {
+				m.Guard = &Guard{}
+			}
+			if err := m.Guard.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Withdrawn", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Withdrawn = append(m.Withdrawn, make([]byte, postIndex-iNdEx))
+			copy(m.Withdrawn[len(m.Withdrawn)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ActivatedBy", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ActivatedBy = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Pins) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Pins: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Pins: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payments", wireType)
+			}
+			m.Payments = 0
+			m.Payments, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ForwardQueue) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ForwardQueue: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ForwardQueue: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field First", wireType)
+			}
+			m.First = 0
+			m.First, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Next", wireType)
+			}
+			m.Next = 0
+			m.Next, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Waiting", wireType)
+			}
+			m.Waiting = 0
+			m.Waiting, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Parked", wireType)
+			}
+			m.Parked = 0
+			m.Parked, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ForwardedFrame) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ForwardedFrame: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ForwardedFrame: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field N", wireType)
+			}
+			m.N = 0
+			m.N, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Data", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Data = append(m.Data[:0], dAtA[iNdEx:postIndex]...)
+			if m.Data == nil {
+				m.Data = []byte{}
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field QueuedMs", wireType)
+			}
+			m.QueuedMs = 0
+			m.QueuedMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UntilMs", wireType)
+			}
+			m.UntilMs = 0
+			m.UntilMs, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			m.State = ForwardState(_v)
+			if err != nil {
+				return err
+			}
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payment", wireType)
+			}
+			m.Payment = 0
+			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
 			if err != nil {
 				return err
 			}

@@ -1,26 +1,27 @@
-// Package build makes a connector module from Go source: it runs the Go
-// toolchain for wasip1 and puts the manifest into the result. The same source
-// and toolchain give the same bytes, wherever and whenever they run. It is for
-// `railhead connector build`, the Makefile and tests; nothing in a running node
-// builds anything.
+// Package build makes a connector module from source: it runs the language's
+// toolchain and puts the manifest into the result. The same source and toolchain
+// give the same bytes, wherever and whenever they run. It is for `railhead
+// connector build`, the Makefile and tests; nothing in a running node builds
+// anything. Begin with Module; language.go lists the languages.
 package build
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 
 	"github.com/railhead-hub/railhead/sdk/manifest"
 )
 
-// Module compiles the Go connector in the directory and returns the module with
-// its manifest.
+// Module compiles the connector in the directory, in whatever language, and
+// returns the module with its manifest.
 func Module(ctx context.Context, dir string) ([]byte, error) {
 	m, err := manifest.ReadFile(dir)
+	if err != nil {
+		return nil, err
+	}
+	l, err := detect(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -30,16 +31,8 @@ func Module(ctx context.Context, dir string) ([]byte, error) {
 	}
 	defer os.RemoveAll(tmp)
 	raw := filepath.Join(tmp, "connector.wasm")
-	// -trimpath, -buildvcs and -buildid keep paths, commits and hashes of inputs
-	// out of the module; -s and -w leave out symbols and debug information.
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false",
-		"-ldflags=-s -w -buildid=", "-o", raw, ".")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("build: go build in %s: %w\n%s", dir, err, strings.TrimSpace(stderr.String()))
+	if err := l.compile(ctx, dir, tmp, raw); err != nil {
+		return nil, err
 	}
 	module, err := os.ReadFile(raw)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	fmt "fmt"
 	protobuf_go_lite "github.com/aperturerobotics/protobuf-go-lite"
 	io "io"
+	strconv "strconv"
 )
 
 // The connector contract: what the host hands a connector's step function and
@@ -20,6 +21,42 @@ import (
 // Conventions. Times are milliseconds since 1970-01-01 UTC. Variables and
 // configuration are JSON texts. Encoding is canonical (fields ascending,
 // defaults omitted, no maps).
+
+type LinkEvent int32
+
+const (
+	LinkEvent_LINK_EVENT_UNSPECIFIED LinkEvent = 0 // a frame came
+	LinkEvent_LINK_EVENT_OPENED      LinkEvent = 1 // the link is connected, on a new leader too
+	LinkEvent_LINK_EVENT_IDLE        LinkEvent = 2 // nothing came for the link's idle_ms
+)
+
+// Enum value maps for LinkEvent.
+var (
+	LinkEvent_name = map[int32]string{
+		0: "LINK_EVENT_UNSPECIFIED",
+		1: "LINK_EVENT_OPENED",
+		2: "LINK_EVENT_IDLE",
+	}
+	LinkEvent_value = map[string]int32{
+		"LINK_EVENT_UNSPECIFIED": 0,
+		"LINK_EVENT_OPENED":      1,
+		"LINK_EVENT_IDLE":        2,
+	}
+)
+
+func (x LinkEvent) Enum() *LinkEvent {
+	p := new(LinkEvent)
+	*p = x
+	return p
+}
+
+func (x LinkEvent) String() string {
+	name, valid := LinkEvent_name[int32(x)]
+	if valid {
+		return name
+	}
+	return strconv.Itoa(int(x))
+}
 
 type StepRequest struct {
 	unknownFields []byte
@@ -125,6 +162,8 @@ type Mismatch struct {
 	Want          uint64  `protobuf:"fixed64,2,opt,name=want,proto3" json:"want,omitempty"`
 	Got           uint64  `protobuf:"fixed64,3,opt,name=got,proto3" json:"got,omitempty"`
 	Effect        *Effect `protobuf:"bytes,4,opt,name=effect,proto3" json:"effect,omitempty"` // what the guest asks for now
+	// What the history answers, where the host still has it; the host adds it.
+	Recorded *Effect `protobuf:"bytes,5,opt,name=recorded,proto3" json:"recorded,omitempty"`
 }
 
 func (x *Mismatch) Reset() {
@@ -157,6 +196,13 @@ func (x *Mismatch) GetGot() uint64 {
 func (x *Mismatch) GetEffect() *Effect {
 	if x != nil {
 		return x.Effect
+	}
+	return nil
+}
+
+func (x *Mismatch) GetRecorded() *Effect {
+	if x != nil {
+		return x.Recorded
 	}
 	return nil
 }
@@ -550,10 +596,14 @@ func (x *HttpRequest) GetBody() []byte {
 	return nil
 }
 
+// Frame is what came over a link, or what happened to it: a connector signs on
+// when its link opens, and sends an echo when nothing was heard for a while. It
+// answers with Frames, which go out over the link in order.
 type Frame struct {
 	unknownFields []byte
-	Link          string `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
-	Data          []byte `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"`
+	Link          string    `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
+	Data          []byte    `protobuf:"bytes,2,opt,name=data,proto3" json:"data,omitempty"` // without its framing; empty with an event other than FRAME
+	Event         LinkEvent `protobuf:"varint,3,opt,name=event,proto3" json:"event,omitempty"`
 }
 
 func (x *Frame) Reset() {
@@ -576,6 +626,16 @@ func (x *Frame) GetData() []byte {
 	return nil
 }
 
+func (x *Frame) GetEvent() LinkEvent {
+	if x != nil {
+		return x.Event
+	}
+	return LinkEvent_LINK_EVENT_UNSPECIFIED
+}
+
+// FrameKey asks which round trip, or which forwarded frame, a frame that came in
+// answers. It is one step without effects; the outcome is a MatchKey, empty when
+// the frame answers nothing and is to be handled as a Frame.
 type FrameKey struct {
 	unknownFields []byte
 	Link          string `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
@@ -602,9 +662,12 @@ func (x *FrameKey) GetData() []byte {
 	return nil
 }
 
+// Schedule is a run of one of the manifest's schedules. It is a job like any
+// other, with attempts, history and incidents.
 type Schedule struct {
 	unknownFields []byte
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Job           *Job   `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`
 }
 
 func (x *Schedule) Reset() {
@@ -618,6 +681,13 @@ func (x *Schedule) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *Schedule) GetJob() *Job {
+	if x != nil {
+		return x.Job
+	}
+	return nil
 }
 
 type Effect struct {
@@ -1268,6 +1338,8 @@ func (x *Checkpoint) GetState() []byte {
 	return nil
 }
 
+// RoundTrip sends a frame over a link and waits for the one that answers it: the
+// first that FrameKey gives the same match key. Silence is doubt.
 type RoundTrip struct {
 	unknownFields []byte
 	Link          string `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
@@ -1326,6 +1398,8 @@ func (x *RoundTrip) GetTerms() *Terms {
 	return nil
 }
 
+// Send sends a frame that nothing answers. Done says that it was written to the
+// link, not that it arrived.
 type Send struct {
 	unknownFields []byte
 	Link          string `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
@@ -1352,12 +1426,16 @@ func (x *Send) GetData() []byte {
 	return nil
 }
 
+// Forward hands a frame to the link's queue, which is in the log: it is sent, in the
+// order of the queue, again and again until a frame with the match key answers it,
+// or until the time is over and it is parked for a person. Done says that it is in
+// the queue.
 type Forward struct {
 	unknownFields []byte
 	Link          string `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
-	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"` // match key of the frame that acknowledges it
 	Data          []byte `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
-	UntilMs       int64  `protobuf:"varint,4,opt,name=until_ms,json=untilMs,proto3" json:"untilMs,omitempty"`
+	UntilMs       int64  `protobuf:"varint,4,opt,name=until_ms,json=untilMs,proto3" json:"untilMs,omitempty"` // a time; 0: three days from now
 }
 
 func (x *Forward) Reset() {
@@ -1394,6 +1472,11 @@ func (x *Forward) GetUntilMs() int64 {
 	return 0
 }
 
+// Sign, Verify, Mac and Encrypt use a key that never leaves the host: key_ref is
+// one of the manifest's keys, which the tenant binds to a file or to a key in a
+// PKCS#11 token. Algorithms have the names of RFC 7518 (PS256, ES256, EdDSA,
+// HS256, RSA-OAEP-256, A256GCM ...) and, for what cards need, those that core/keys
+// lists.
 type Sign struct {
 	unknownFields []byte
 	KeyRef        string `protobuf:"bytes,1,opt,name=key_ref,json=keyRef,proto3" json:"keyRef,omitempty"`
@@ -1509,6 +1592,7 @@ type Encrypt struct {
 	KeyRef        string `protobuf:"bytes,1,opt,name=key_ref,json=keyRef,proto3" json:"keyRef,omitempty"`
 	Algorithm     string `protobuf:"bytes,2,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	Data          []byte `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
+	Additional    []byte `protobuf:"bytes,4,opt,name=additional,proto3" json:"additional,omitempty"` // authenticated, not encrypted
 }
 
 func (x *Encrypt) Reset() {
@@ -1538,6 +1622,15 @@ func (x *Encrypt) GetData() []byte {
 	return nil
 }
 
+func (x *Encrypt) GetAdditional() []byte {
+	if x != nil {
+		return x.Additional
+	}
+	return nil
+}
+
+// Tokenize gives the tenant's token of a value, the same for the same kind and
+// value; Detokenize the value of a token.
 type Tokenize struct {
 	unknownFields []byte
 	Kind          string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -2443,7 +2536,11 @@ type Manifest struct {
 	// variables it sets names all of them, everywhere.
 	Publishes []*Publication `protobuf:"bytes,14,rep,name=publishes,proto3" json:"publishes,omitempty"`
 	// Variables that the payments which its routes start begin with.
-	Starts []string `protobuf:"bytes,15,rep,name=starts,proto3" json:"starts,omitempty"`
+	Starts    []string `protobuf:"bytes,15,rep,name=starts,proto3" json:"starts,omitempty"`
+	Schedules []*Cycle `protobuf:"bytes,16,rep,name=schedules,proto3" json:"schedules,omitempty"`
+	// Digests of earlier modules whose histories this one continues: an attempt begun
+	// with one of them need not begin anew.
+	AcceptsHistoryOf [][]byte `protobuf:"bytes,17,rep,name=accepts_history_of,json=acceptsHistoryOf,proto3" json:"acceptsHistoryOf,omitempty"`
 }
 
 func (x *Manifest) Reset() {
@@ -2555,6 +2652,49 @@ func (x *Manifest) GetStarts() []string {
 		return x.Starts
 	}
 	return nil
+}
+
+func (x *Manifest) GetSchedules() []*Cycle {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
+}
+
+func (x *Manifest) GetAcceptsHistoryOf() [][]byte {
+	if x != nil {
+		return x.AcceptsHistoryOf
+	}
+	return nil
+}
+
+// Cycle is when a schedule runs.
+type Cycle struct {
+	unknownFields []byte
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// An ISO 8601 repeating interval, R/PT1H, or a cron expression in UTC, as in a
+	// BPMN timer.
+	Cycle string `protobuf:"bytes,2,opt,name=cycle,proto3" json:"cycle,omitempty"`
+}
+
+func (x *Cycle) Reset() {
+	*x = Cycle{}
+}
+
+func (*Cycle) ProtoMessage() {}
+
+func (x *Cycle) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Cycle) GetCycle() string {
+	if x != nil {
+		return x.Cycle
+	}
+	return ""
 }
 
 // Publication is a message the connector may publish.
@@ -2742,9 +2882,19 @@ func (x *Endpoint) GetKeyHeader() string {
 	return ""
 }
 
+// Link is a TCP connection to a counterparty, open on the leader only. The tenant
+// says whether the host connects or listens, and where.
 type Link struct {
 	unknownFields []byte
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Of round trips that got no answer: keyed, ask or never; empty: ask. A frame
+	// is sent again under keyed only, the very same bytes.
+	Mode     string   `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`
+	Framing  *Framing `protobuf:"bytes,3,opt,name=framing,proto3" json:"framing,omitempty"`                   // the default; a tenant may have another
+	FrameMax uint32   `protobuf:"varint,4,opt,name=frame_max,json=frameMax,proto3" json:"frameMax,omitempty"` // bytes; 0: 64 KiB
+	IdleMs   uint32   `protobuf:"varint,5,opt,name=idle_ms,json=idleMs,proto3" json:"idleMs,omitempty"`       // after that much silence the connector is told; 0: never
+	// Round trips that may wait for their answers at once; 0: 100.
+	Outstanding uint32 `protobuf:"varint,6,opt,name=outstanding,proto3" json:"outstanding,omitempty"`
 }
 
 func (x *Link) Reset() {
@@ -2758,6 +2908,112 @@ func (x *Link) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *Link) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Link) GetFraming() *Framing {
+	if x != nil {
+		return x.Framing
+	}
+	return nil
+}
+
+func (x *Link) GetFrameMax() uint32 {
+	if x != nil {
+		return x.FrameMax
+	}
+	return 0
+}
+
+func (x *Link) GetIdleMs() uint32 {
+	if x != nil {
+		return x.IdleMs
+	}
+	return 0
+}
+
+func (x *Link) GetOutstanding() uint32 {
+	if x != nil {
+		return x.Outstanding
+	}
+	return 0
+}
+
+// Framing is how frames are told apart on a stream of bytes.
+type Framing struct {
+	unknownFields []byte
+	// length: every frame begins with its length. delimiter: every frame ends with
+	// one.
+	Kind                 string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	LengthBytes          uint32 `protobuf:"varint,2,opt,name=length_bytes,json=lengthBytes,proto3" json:"lengthBytes,omitempty"`         // 1 to 8
+	LengthEncoding       string `protobuf:"bytes,3,opt,name=length_encoding,json=lengthEncoding,proto3" json:"lengthEncoding,omitempty"` // big, little, ascii (decimal digits), bcd
+	LengthIncludesItself bool   `protobuf:"varint,4,opt,name=length_includes_itself,json=lengthIncludesItself,proto3" json:"lengthIncludesItself,omitempty"`
+	// Fixed bytes between the length and the data, such as a TPDU; sent as they
+	// stand, and taken off what comes in. They count towards the length.
+	Header    []byte `protobuf:"bytes,5,opt,name=header,proto3" json:"header,omitempty"`
+	Start     []byte `protobuf:"bytes,6,opt,name=start,proto3" json:"start,omitempty"` // of a delimited frame, such as STX; may be empty
+	Delimiter []byte `protobuf:"bytes,7,opt,name=delimiter,proto3" json:"delimiter,omitempty"`
+}
+
+func (x *Framing) Reset() {
+	*x = Framing{}
+}
+
+func (*Framing) ProtoMessage() {}
+
+func (x *Framing) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Framing) GetLengthBytes() uint32 {
+	if x != nil {
+		return x.LengthBytes
+	}
+	return 0
+}
+
+func (x *Framing) GetLengthEncoding() string {
+	if x != nil {
+		return x.LengthEncoding
+	}
+	return ""
+}
+
+func (x *Framing) GetLengthIncludesItself() bool {
+	if x != nil {
+		return x.LengthIncludesItself
+	}
+	return false
+}
+
+func (x *Framing) GetHeader() []byte {
+	if x != nil {
+		return x.Header
+	}
+	return nil
+}
+
+func (x *Framing) GetStart() []byte {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *Framing) GetDelimiter() []byte {
+	if x != nil {
+		return x.Delimiter
+	}
+	return nil
 }
 
 type Limits struct {
@@ -2964,6 +3220,16 @@ func (m *Mismatch) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Recorded != nil {
+		size, err := m.Recorded.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2a
 	}
 	if m.Effect != nil {
 		size, err := m.Effect.MarshalToSizedBufferVTStrict(dAtA[:i])
@@ -3629,6 +3895,11 @@ func (m *Frame) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Event != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Event))
+		i--
+		dAtA[i] = 0x18
+	}
 	if len(m.Data) > 0 {
 		i -= len(m.Data)
 		copy(dAtA[i:], m.Data)
@@ -3722,6 +3993,16 @@ func (m *Schedule) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Job != nil {
+		size, err := m.Job.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x12
 	}
 	if len(m.Name) > 0 {
 		i -= len(m.Name)
@@ -5273,6 +5554,13 @@ func (m *Encrypt) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Additional) > 0 {
+		i -= len(m.Additional)
+		copy(dAtA[i:], m.Additional)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Additional)))
+		i--
+		dAtA[i] = 0x22
 	}
 	if len(m.Data) > 0 {
 		i -= len(m.Data)
@@ -6990,6 +7278,31 @@ func (m *Manifest) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.AcceptsHistoryOf) > 0 {
+		for iNdEx := len(m.AcceptsHistoryOf) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.AcceptsHistoryOf[iNdEx])
+			copy(dAtA[i:], m.AcceptsHistoryOf[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.AcceptsHistoryOf[iNdEx])))
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0x8a
+		}
+	}
+	if len(m.Schedules) > 0 {
+		for iNdEx := len(m.Schedules) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Schedules[iNdEx].MarshalToSizedBufferVTStrict(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0x82
+		}
+	}
 	if len(m.Starts) > 0 {
 		for iNdEx := len(m.Starts) - 1; iNdEx >= 0; iNdEx-- {
 			i -= len(m.Starts[iNdEx])
@@ -7119,6 +7432,53 @@ func (m *Manifest) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.Version)
 		copy(dAtA[i:], m.Version)
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Version)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Name) > 0 {
+		i -= len(m.Name)
+		copy(dAtA[i:], m.Name)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Name)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Cycle) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Cycle) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Cycle) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Cycle) > 0 {
+		i -= len(m.Cycle)
+		copy(dAtA[i:], m.Cycle)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Cycle)))
 		i--
 		dAtA[i] = 0x12
 	}
@@ -7424,10 +7784,125 @@ func (m *Link) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Outstanding != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Outstanding))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.IdleMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.IdleMs))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.FrameMax != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.FrameMax))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Framing != nil {
+		size, err := m.Framing.MarshalToSizedBufferVTStrict(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Mode) > 0 {
+		i -= len(m.Mode)
+		copy(dAtA[i:], m.Mode)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Mode)))
+		i--
+		dAtA[i] = 0x12
+	}
 	if len(m.Name) > 0 {
 		i -= len(m.Name)
 		copy(dAtA[i:], m.Name)
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Name)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Framing) MarshalVTStrict() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVTStrict(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Framing) MarshalToVTStrict(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVTStrict(dAtA[:size])
+}
+
+func (m *Framing) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Delimiter) > 0 {
+		i -= len(m.Delimiter)
+		copy(dAtA[i:], m.Delimiter)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Delimiter)))
+		i--
+		dAtA[i] = 0x3a
+	}
+	if len(m.Start) > 0 {
+		i -= len(m.Start)
+		copy(dAtA[i:], m.Start)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Start)))
+		i--
+		dAtA[i] = 0x32
+	}
+	if len(m.Header) > 0 {
+		i -= len(m.Header)
+		copy(dAtA[i:], m.Header)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Header)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.LengthIncludesItself {
+		i--
+		if m.LengthIncludesItself {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.LengthEncoding) > 0 {
+		i -= len(m.LengthEncoding)
+		copy(dAtA[i:], m.LengthEncoding)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.LengthEncoding)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.LengthBytes != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.LengthBytes))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Kind) > 0 {
+		i -= len(m.Kind)
+		copy(dAtA[i:], m.Kind)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Kind)))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -7554,6 +8029,10 @@ func (m *Mismatch) SizeVT() (n int) {
 	}
 	if m.Effect != nil {
 		l = m.Effect.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Recorded != nil {
+		l = m.Recorded.SizeVT()
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
@@ -7838,6 +8317,9 @@ func (m *Frame) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	if m.Event != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Event))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -7868,6 +8350,10 @@ func (m *Schedule) SizeVT() (n int) {
 	_ = l
 	l = len(m.Name)
 	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Job != nil {
+		l = m.Job.SizeVT()
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
@@ -8535,6 +9021,10 @@ func (m *Encrypt) SizeVT() (n int) {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
 	l = len(m.Data)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Additional)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -9298,6 +9788,36 @@ func (m *Manifest) SizeVT() (n int) {
 			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 		}
 	}
+	if len(m.Schedules) > 0 {
+		for _, e := range m.Schedules {
+			l = e.SizeVT()
+			n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	if len(m.AcceptsHistoryOf) > 0 {
+		for _, b := range m.AcceptsHistoryOf {
+			l = len(b)
+			n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Cycle) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Name)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Cycle)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -9425,6 +9945,59 @@ func (m *Link) SizeVT() (n int) {
 	var l int
 	_ = l
 	l = len(m.Name)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Mode)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Framing != nil {
+		l = m.Framing.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.FrameMax != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.FrameMax))
+	}
+	if m.IdleMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.IdleMs))
+	}
+	if m.Outstanding != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Outstanding))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Framing) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Kind)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.LengthBytes != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.LengthBytes))
+	}
+	l = len(m.LengthEncoding)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.LengthIncludesItself {
+		n += 2
+	}
+	l = len(m.Header)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Start)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Delimiter)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -9844,6 +10417,34 @@ func (m *Mismatch) UnmarshalVT(dAtA []byte) error {
 				m.Effect = &Effect{}
 			}
 			if err := m.Effect.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recorded", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Recorded == nil {
+				m.Recorded = &Effect{}
+			}
+			if err := m.Recorded.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex
@@ -10983,6 +11584,17 @@ func (m *Frame) UnmarshalVT(dAtA []byte) error {
 				m.Data = []byte{}
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Event", wireType)
+			}
+			m.Event = 0
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			m.Event = LinkEvent(_v)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -11136,6 +11748,34 @@ func (m *Schedule) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Name = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Job", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Job == nil {
+				m.Job = &Job{}
+			}
+			if err := m.Job.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -13742,6 +14382,32 @@ func (m *Encrypt) UnmarshalVT(dAtA []byte) error {
 			m.Data = append(m.Data[:0], dAtA[iNdEx:postIndex]...)
 			if m.Data == nil {
 				m.Data = []byte{}
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Additional", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Additional = append(m.Additional[:0], dAtA[iNdEx:postIndex]...)
+			if m.Additional == nil {
+				m.Additional = []byte{}
 			}
 			iNdEx = postIndex
 		default:
@@ -16591,6 +17257,142 @@ func (m *Manifest) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Starts = append(m.Starts, string(dAtA[iNdEx:postIndex]))
 			iNdEx = postIndex
+		case 16:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Schedules", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Schedules = append(m.Schedules, &Cycle{})
+			if err := m.Schedules[len(m.Schedules)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 17:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AcceptsHistoryOf", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.AcceptsHistoryOf = append(m.AcceptsHistoryOf, make([]byte, postIndex-iNdEx))
+			copy(m.AcceptsHistoryOf[len(m.AcceptsHistoryOf)-1], dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Cycle) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Cycle: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Cycle: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Name", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Name = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cycle", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Cycle = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -17173,6 +17975,268 @@ func (m *Link) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Name = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Mode", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Mode = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Framing", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Framing == nil {
+				m.Framing = &Framing{}
+			}
+			if err := m.Framing.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FrameMax", wireType)
+			}
+			m.FrameMax = 0
+			m.FrameMax, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IdleMs", wireType)
+			}
+			m.IdleMs = 0
+			m.IdleMs, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outstanding", wireType)
+			}
+			m.Outstanding = 0
+			m.Outstanding, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Framing) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Framing: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Framing: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Kind = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LengthBytes", wireType)
+			}
+			m.LengthBytes = 0
+			m.LengthBytes, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LengthEncoding", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.LengthEncoding = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LengthIncludesItself", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.LengthIncludesItself = bool(v != 0)
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Header", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Header = append(m.Header[:0], dAtA[iNdEx:postIndex]...)
+			if m.Header == nil {
+				m.Header = []byte{}
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Start", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Start = append(m.Start[:0], dAtA[iNdEx:postIndex]...)
+			if m.Start == nil {
+				m.Start = []byte{}
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Delimiter", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Delimiter = append(m.Delimiter[:0], dAtA[iNdEx:postIndex]...)
+			if m.Delimiter == nil {
+				m.Delimiter = []byte{}
+			}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -57,9 +57,24 @@ const (
 	// ControlServiceActivateConnectorProcedure is the fully-qualified name of the ControlService's
 	// ActivateConnector RPC.
 	ControlServiceActivateConnectorProcedure = "/core.v1.ControlService/ActivateConnector"
+	// ControlServiceRollbackConnectorProcedure is the fully-qualified name of the ControlService's
+	// RollbackConnector RPC.
+	ControlServiceRollbackConnectorProcedure = "/core.v1.ControlService/RollbackConnector"
+	// ControlServiceRevokeConnectorProcedure is the fully-qualified name of the ControlService's
+	// RevokeConnector RPC.
+	ControlServiceRevokeConnectorProcedure = "/core.v1.ControlService/RevokeConnector"
 	// ControlServiceListConnectorsProcedure is the fully-qualified name of the ControlService's
 	// ListConnectors RPC.
 	ControlServiceListConnectorsProcedure = "/core.v1.ControlService/ListConnectors"
+	// ControlServiceListLinksProcedure is the fully-qualified name of the ControlService's ListLinks
+	// RPC.
+	ControlServiceListLinksProcedure = "/core.v1.ControlService/ListLinks"
+	// ControlServiceListForwardsProcedure is the fully-qualified name of the ControlService's
+	// ListForwards RPC.
+	ControlServiceListForwardsProcedure = "/core.v1.ControlService/ListForwards"
+	// ControlServiceReleaseForwardProcedure is the fully-qualified name of the ControlService's
+	// ReleaseForward RPC.
+	ControlServiceReleaseForwardProcedure = "/core.v1.ControlService/ReleaseForward"
 	// ControlServicePutTenantProcedure is the fully-qualified name of the ControlService's PutTenant
 	// RPC.
 	ControlServicePutTenantProcedure = "/core.v1.ControlService/PutTenant"
@@ -132,6 +147,8 @@ const (
 	// NodeServicePrepareModuleProcedure is the fully-qualified name of the NodeService's PrepareModule
 	// RPC.
 	NodeServicePrepareModuleProcedure = "/core.v1.NodeService/PrepareModule"
+	// NodeServiceModuleStatsProcedure is the fully-qualified name of the NodeService's ModuleStats RPC.
+	NodeServiceModuleStatsProcedure = "/core.v1.NodeService/ModuleStats"
 )
 
 // ControlServiceClient is a client for the core.v1.ControlService service.
@@ -148,7 +165,17 @@ type ControlServiceClient interface {
 	InstallConnector(context.Context) (*connect.ClientStreamForClientSimple[v1.InstallConnectorRequest, v1.InstallConnectorResponse], error)
 	// ActivateConnector makes a digest serve a tenant.
 	ActivateConnector(context.Context, *v1.ActivateConnectorRequest) (*v1.ActivateConnectorResponse, error)
+	// RollbackConnector ends a canary or goes back to the digest before.
+	RollbackConnector(context.Context, *v1.RollbackConnectorRequest) (*v1.RollbackConnectorResponse, error)
+	// RevokeConnector takes a digest out of service for every tenant, for good.
+	RevokeConnector(context.Context, *v1.RevokeConnectorRequest) (*v1.RevokeConnectorResponse, error)
 	ListConnectors(context.Context, *v1.ListConnectorsRequest) (*v1.ListConnectorsResponse, error)
+	// Links are connectors' TCP connections; the leader has them open.
+	ListLinks(context.Context, *v1.ListLinksRequest) (*v1.ListLinksResponse, error)
+	// ListForwards lists the frames in a link's queue, the oldest first.
+	ListForwards(context.Context, *v1.ListForwardsRequest) (*v1.ListForwardsResponse, error)
+	// ReleaseForward lines a parked frame up again, or drops it.
+	ReleaseForward(context.Context, *v1.ReleaseForwardRequest) (*v1.ReleaseForwardResponse, error)
 	PutTenant(context.Context, *v1.PutTenantRequest) (*v1.PutTenantResponse, error)
 	ListTenants(context.Context, *v1.ListTenantsRequest) (*v1.ListTenantsResponse, error)
 	StartPayment(context.Context, *v1.StartPaymentRequest) (*v1.StartPaymentResponse, error)
@@ -226,10 +253,40 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("ActivateConnector")),
 			connect.WithClientOptions(opts...),
 		),
+		rollbackConnector: connect.NewClient[v1.RollbackConnectorRequest, v1.RollbackConnectorResponse](
+			httpClient,
+			baseURL+ControlServiceRollbackConnectorProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("RollbackConnector")),
+			connect.WithClientOptions(opts...),
+		),
+		revokeConnector: connect.NewClient[v1.RevokeConnectorRequest, v1.RevokeConnectorResponse](
+			httpClient,
+			baseURL+ControlServiceRevokeConnectorProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("RevokeConnector")),
+			connect.WithClientOptions(opts...),
+		),
 		listConnectors: connect.NewClient[v1.ListConnectorsRequest, v1.ListConnectorsResponse](
 			httpClient,
 			baseURL+ControlServiceListConnectorsProcedure,
 			connect.WithSchema(controlServiceMethods.ByName("ListConnectors")),
+			connect.WithClientOptions(opts...),
+		),
+		listLinks: connect.NewClient[v1.ListLinksRequest, v1.ListLinksResponse](
+			httpClient,
+			baseURL+ControlServiceListLinksProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ListLinks")),
+			connect.WithClientOptions(opts...),
+		),
+		listForwards: connect.NewClient[v1.ListForwardsRequest, v1.ListForwardsResponse](
+			httpClient,
+			baseURL+ControlServiceListForwardsProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ListForwards")),
+			connect.WithClientOptions(opts...),
+		),
+		releaseForward: connect.NewClient[v1.ReleaseForwardRequest, v1.ReleaseForwardResponse](
+			httpClient,
+			baseURL+ControlServiceReleaseForwardProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("ReleaseForward")),
 			connect.WithClientOptions(opts...),
 		),
 		putTenant: connect.NewClient[v1.PutTenantRequest, v1.PutTenantResponse](
@@ -374,7 +431,12 @@ type controlServiceClient struct {
 	getFlow           *connect.Client[v1.GetFlowRequest, v1.GetFlowResponse]
 	installConnector  *connect.Client[v1.InstallConnectorRequest, v1.InstallConnectorResponse]
 	activateConnector *connect.Client[v1.ActivateConnectorRequest, v1.ActivateConnectorResponse]
+	rollbackConnector *connect.Client[v1.RollbackConnectorRequest, v1.RollbackConnectorResponse]
+	revokeConnector   *connect.Client[v1.RevokeConnectorRequest, v1.RevokeConnectorResponse]
 	listConnectors    *connect.Client[v1.ListConnectorsRequest, v1.ListConnectorsResponse]
+	listLinks         *connect.Client[v1.ListLinksRequest, v1.ListLinksResponse]
+	listForwards      *connect.Client[v1.ListForwardsRequest, v1.ListForwardsResponse]
+	releaseForward    *connect.Client[v1.ReleaseForwardRequest, v1.ReleaseForwardResponse]
 	putTenant         *connect.Client[v1.PutTenantRequest, v1.PutTenantResponse]
 	listTenants       *connect.Client[v1.ListTenantsRequest, v1.ListTenantsResponse]
 	startPayment      *connect.Client[v1.StartPaymentRequest, v1.StartPaymentResponse]
@@ -440,9 +502,54 @@ func (c *controlServiceClient) ActivateConnector(ctx context.Context, req *v1.Ac
 	return nil, err
 }
 
+// RollbackConnector calls core.v1.ControlService.RollbackConnector.
+func (c *controlServiceClient) RollbackConnector(ctx context.Context, req *v1.RollbackConnectorRequest) (*v1.RollbackConnectorResponse, error) {
+	response, err := c.rollbackConnector.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// RevokeConnector calls core.v1.ControlService.RevokeConnector.
+func (c *controlServiceClient) RevokeConnector(ctx context.Context, req *v1.RevokeConnectorRequest) (*v1.RevokeConnectorResponse, error) {
+	response, err := c.revokeConnector.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // ListConnectors calls core.v1.ControlService.ListConnectors.
 func (c *controlServiceClient) ListConnectors(ctx context.Context, req *v1.ListConnectorsRequest) (*v1.ListConnectorsResponse, error) {
 	response, err := c.listConnectors.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListLinks calls core.v1.ControlService.ListLinks.
+func (c *controlServiceClient) ListLinks(ctx context.Context, req *v1.ListLinksRequest) (*v1.ListLinksResponse, error) {
+	response, err := c.listLinks.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ListForwards calls core.v1.ControlService.ListForwards.
+func (c *controlServiceClient) ListForwards(ctx context.Context, req *v1.ListForwardsRequest) (*v1.ListForwardsResponse, error) {
+	response, err := c.listForwards.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// ReleaseForward calls core.v1.ControlService.ReleaseForward.
+func (c *controlServiceClient) ReleaseForward(ctx context.Context, req *v1.ReleaseForwardRequest) (*v1.ReleaseForwardResponse, error) {
+	response, err := c.releaseForward.CallUnary(ctx, connect.NewRequest(req))
 	if response != nil {
 		return response.Msg, err
 	}
@@ -657,7 +764,17 @@ type ControlServiceHandler interface {
 	InstallConnector(context.Context, *connect.ClientStream[v1.InstallConnectorRequest]) (*v1.InstallConnectorResponse, error)
 	// ActivateConnector makes a digest serve a tenant.
 	ActivateConnector(context.Context, *v1.ActivateConnectorRequest) (*v1.ActivateConnectorResponse, error)
+	// RollbackConnector ends a canary or goes back to the digest before.
+	RollbackConnector(context.Context, *v1.RollbackConnectorRequest) (*v1.RollbackConnectorResponse, error)
+	// RevokeConnector takes a digest out of service for every tenant, for good.
+	RevokeConnector(context.Context, *v1.RevokeConnectorRequest) (*v1.RevokeConnectorResponse, error)
 	ListConnectors(context.Context, *v1.ListConnectorsRequest) (*v1.ListConnectorsResponse, error)
+	// Links are connectors' TCP connections; the leader has them open.
+	ListLinks(context.Context, *v1.ListLinksRequest) (*v1.ListLinksResponse, error)
+	// ListForwards lists the frames in a link's queue, the oldest first.
+	ListForwards(context.Context, *v1.ListForwardsRequest) (*v1.ListForwardsResponse, error)
+	// ReleaseForward lines a parked frame up again, or drops it.
+	ReleaseForward(context.Context, *v1.ReleaseForwardRequest) (*v1.ReleaseForwardResponse, error)
 	PutTenant(context.Context, *v1.PutTenantRequest) (*v1.PutTenantResponse, error)
 	ListTenants(context.Context, *v1.ListTenantsRequest) (*v1.ListTenantsResponse, error)
 	StartPayment(context.Context, *v1.StartPaymentRequest) (*v1.StartPaymentResponse, error)
@@ -731,10 +848,40 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("ActivateConnector")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceRollbackConnectorHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceRollbackConnectorProcedure,
+		svc.RollbackConnector,
+		connect.WithSchema(controlServiceMethods.ByName("RollbackConnector")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceRevokeConnectorHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceRevokeConnectorProcedure,
+		svc.RevokeConnector,
+		connect.WithSchema(controlServiceMethods.ByName("RevokeConnector")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceListConnectorsHandler := connect.NewUnaryHandlerSimple(
 		ControlServiceListConnectorsProcedure,
 		svc.ListConnectors,
 		connect.WithSchema(controlServiceMethods.ByName("ListConnectors")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceListLinksHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceListLinksProcedure,
+		svc.ListLinks,
+		connect.WithSchema(controlServiceMethods.ByName("ListLinks")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceListForwardsHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceListForwardsProcedure,
+		svc.ListForwards,
+		connect.WithSchema(controlServiceMethods.ByName("ListForwards")),
+		connect.WithHandlerOptions(opts...),
+	)
+	controlServiceReleaseForwardHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceReleaseForwardProcedure,
+		svc.ReleaseForward,
+		connect.WithSchema(controlServiceMethods.ByName("ReleaseForward")),
 		connect.WithHandlerOptions(opts...),
 	)
 	controlServicePutTenantHandler := connect.NewUnaryHandlerSimple(
@@ -881,8 +1028,18 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceInstallConnectorHandler.ServeHTTP(w, r)
 		case ControlServiceActivateConnectorProcedure:
 			controlServiceActivateConnectorHandler.ServeHTTP(w, r)
+		case ControlServiceRollbackConnectorProcedure:
+			controlServiceRollbackConnectorHandler.ServeHTTP(w, r)
+		case ControlServiceRevokeConnectorProcedure:
+			controlServiceRevokeConnectorHandler.ServeHTTP(w, r)
 		case ControlServiceListConnectorsProcedure:
 			controlServiceListConnectorsHandler.ServeHTTP(w, r)
+		case ControlServiceListLinksProcedure:
+			controlServiceListLinksHandler.ServeHTTP(w, r)
+		case ControlServiceListForwardsProcedure:
+			controlServiceListForwardsHandler.ServeHTTP(w, r)
+		case ControlServiceReleaseForwardProcedure:
+			controlServiceReleaseForwardHandler.ServeHTTP(w, r)
 		case ControlServicePutTenantProcedure:
 			controlServicePutTenantHandler.ServeHTTP(w, r)
 		case ControlServiceListTenantsProcedure:
@@ -956,8 +1113,28 @@ func (UnimplementedControlServiceHandler) ActivateConnector(context.Context, *v1
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ActivateConnector is not implemented"))
 }
 
+func (UnimplementedControlServiceHandler) RollbackConnector(context.Context, *v1.RollbackConnectorRequest) (*v1.RollbackConnectorResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.RollbackConnector is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) RevokeConnector(context.Context, *v1.RevokeConnectorRequest) (*v1.RevokeConnectorResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.RevokeConnector is not implemented"))
+}
+
 func (UnimplementedControlServiceHandler) ListConnectors(context.Context, *v1.ListConnectorsRequest) (*v1.ListConnectorsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ListConnectors is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ListLinks(context.Context, *v1.ListLinksRequest) (*v1.ListLinksResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ListLinks is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ListForwards(context.Context, *v1.ListForwardsRequest) (*v1.ListForwardsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ListForwards is not implemented"))
+}
+
+func (UnimplementedControlServiceHandler) ReleaseForward(context.Context, *v1.ReleaseForwardRequest) (*v1.ReleaseForwardResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.ReleaseForward is not implemented"))
 }
 
 func (UnimplementedControlServiceHandler) PutTenant(context.Context, *v1.PutTenantRequest) (*v1.PutTenantResponse, error) {
@@ -1061,6 +1238,8 @@ type NodeServiceClient interface {
 	// PrepareModule makes a connector's module ready to be stepped on this node,
 	// fetching it if need be. It precedes every activation.
 	PrepareModule(context.Context, *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error)
+	// ModuleStats is what connectors did on this node since it started.
+	ModuleStats(context.Context, *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error)
 }
 
 // NewNodeServiceClient constructs a client for the core.v1.NodeService service. By default, it uses
@@ -1098,6 +1277,12 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(nodeServiceMethods.ByName("PrepareModule")),
 			connect.WithClientOptions(opts...),
 		),
+		moduleStats: connect.NewClient[v1.ModuleStatsRequest, v1.ModuleStatsResponse](
+			httpClient,
+			baseURL+NodeServiceModuleStatsProcedure,
+			connect.WithSchema(nodeServiceMethods.ByName("ModuleStats")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -1107,6 +1292,7 @@ type nodeServiceClient struct {
 	readIndex     *connect.Client[v1.ReadIndexRequest, v1.ReadIndexResponse]
 	fetchBlob     *connect.Client[v1.FetchBlobRequest, v1.FetchBlobResponse]
 	prepareModule *connect.Client[v1.PrepareModuleRequest, v1.PrepareModuleResponse]
+	moduleStats   *connect.Client[v1.ModuleStatsRequest, v1.ModuleStatsResponse]
 }
 
 // Propose calls core.v1.NodeService.Propose.
@@ -1141,6 +1327,15 @@ func (c *nodeServiceClient) PrepareModule(ctx context.Context, req *v1.PrepareMo
 	return nil, err
 }
 
+// ModuleStats calls core.v1.NodeService.ModuleStats.
+func (c *nodeServiceClient) ModuleStats(ctx context.Context, req *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error) {
+	response, err := c.moduleStats.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // NodeServiceHandler is an implementation of the core.v1.NodeService service.
 type NodeServiceHandler interface {
 	// Propose hands commands to the leader. The commands carry their own keys, so
@@ -1154,6 +1349,8 @@ type NodeServiceHandler interface {
 	// PrepareModule makes a connector's module ready to be stepped on this node,
 	// fetching it if need be. It precedes every activation.
 	PrepareModule(context.Context, *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error)
+	// ModuleStats is what connectors did on this node since it started.
+	ModuleStats(context.Context, *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error)
 }
 
 // NewNodeServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -1187,6 +1384,12 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(nodeServiceMethods.ByName("PrepareModule")),
 		connect.WithHandlerOptions(opts...),
 	)
+	nodeServiceModuleStatsHandler := connect.NewUnaryHandlerSimple(
+		NodeServiceModuleStatsProcedure,
+		svc.ModuleStats,
+		connect.WithSchema(nodeServiceMethods.ByName("ModuleStats")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/core.v1.NodeService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case NodeServiceProposeProcedure:
@@ -1197,6 +1400,8 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 			nodeServiceFetchBlobHandler.ServeHTTP(w, r)
 		case NodeServicePrepareModuleProcedure:
 			nodeServicePrepareModuleHandler.ServeHTTP(w, r)
+		case NodeServiceModuleStatsProcedure:
+			nodeServiceModuleStatsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -1220,4 +1425,8 @@ func (UnimplementedNodeServiceHandler) FetchBlob(context.Context, *v1.FetchBlobR
 
 func (UnimplementedNodeServiceHandler) PrepareModule(context.Context, *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.PrepareModule is not implemented"))
+}
+
+func (UnimplementedNodeServiceHandler) ModuleStats(context.Context, *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.ModuleStats is not implemented"))
 }
