@@ -12,25 +12,13 @@ import (
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/exchange"
 	"github.com/railhead-hub/railhead/core/replica"
-	"github.com/railhead-hub/railhead/engine"
-	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
-// Log is where commands go and rows come from: this node's replica, or the
-// leader's behind it.
-type Log interface {
-	// Propose proposes the command here or, on a follower, at the leader. Its
-	// errors are replica's.
-	Propose(context.Context, *enginev1.Command) (*enginev1.Event, error)
-	View(func(engine.Tx) error) error
-	// CatchUp returns when View shows everything that was acknowledged before the
-	// call; its error says that it cannot be known.
-	CatchUp(context.Context) error
-	// Await returns a channel that is closed when the payment has ended here.
-	Await(payment uint64) (ended <-chan struct{}, cancel func())
-}
+// Log is where commands go and rows come from.
+type Log = exchange.Log
 
 // Config is what a Handler works with; all fields but the limits must be set.
 type Config struct {
@@ -55,15 +43,12 @@ const (
 	headersMax  = 100
 )
 
-// catchUpMax bounds the wait for this node to be as far as the leader.
-const catchUpMax = 2 * time.Second
-
 // Handler serves connectors' routes: to net/http as an http.Handler, to Front
 // through answer.
 type Handler struct {
 	Config
-	serving atomic.Int64
-	meta    atomic.Pointer[enginev1.Meta] // of the cluster; see exchange.payment
+	exchanges *exchange.Host
+	serving   atomic.Int64
 }
 
 // New returns a Handler.
@@ -74,10 +59,10 @@ func New(c Config) *Handler {
 	if c.Timeout <= 0 {
 		c.Timeout = 30 * time.Second
 	}
-	if c.AwaitMax <= 0 {
-		c.AwaitMax = 20 * time.Second
+	return &Handler{
+		Config:    c,
+		exchanges: exchange.New(exchange.Config{Log: c.Log, Now: c.Now, AwaitMax: c.AwaitMax}),
 	}
-	return &Handler{Config: c}
 }
 
 // ServeHTTP serves a request that net/http has read.
@@ -158,7 +143,7 @@ func (h *Handler) answer(ctx context.Context, in *incoming) (reply *sdkv1.Reply)
 func (h *Handler) find(ctx context.Context, in *incoming) (*connector.Target, *problem) {
 	target, missing := h.Connectors.Find(in.method, in.path, in.header)
 	if missing != nil && missing.Status == http.StatusNotFound {
-		ctx, cancel := context.WithTimeout(ctx, catchUpMax)
+		ctx, cancel := context.WithTimeout(ctx, exchange.CatchUpMax)
 		defer cancel()
 		if err := h.Log.CatchUp(ctx); err != nil {
 			return nil, unavailable
@@ -186,11 +171,14 @@ func (h *Handler) serve(ctx context.Context, in *incoming, target *connector.Tar
 	if err != nil {
 		return nil, err
 	}
-	e := newExchange(h, target, module, binding, request)
-	reply, err := e.run(ctx)
+	outcome, err := h.exchanges.Run(ctx, exchange.Party{
+		Tenant: target.Tenant, Connector: target.Connector, Module: module, Binding: binding,
+	}, &sdkv1.Trigger{Kind: &sdkv1.Trigger_Http{Http: request}})
 	switch {
+	case err == nil && outcome.GetReply() == nil:
+		return nil, errors.New("the connector answered a request with something else than a reply")
 	case err == nil:
-		return reply, nil
+		return outcome.GetReply(), nil
 	case errors.Is(err, replica.ErrOverloaded):
 		return nil, overloaded
 	case errors.Is(err, replica.ErrNotLeader):

@@ -1,4 +1,4 @@
-package ingress
+package exchange
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
@@ -16,37 +17,86 @@ import (
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
-// exchange is one request while its connector works on it.
+// Log is where commands go and rows come from: this node's replica, or the
+// leader's behind it.
+type Log interface {
+	// Propose proposes the command here or, on a follower, at the leader. Its
+	// errors are replica's.
+	Propose(context.Context, *enginev1.Command) (*enginev1.Event, error)
+	View(func(engine.Tx) error) error
+	// CatchUp returns when View shows everything that was acknowledged before the
+	// call; its error says that it cannot be known.
+	CatchUp(context.Context) error
+	// Await returns a channel that is closed when the payment has ended here.
+	Await(payment uint64) (ended <-chan struct{}, cancel func())
+}
+
+// Config is what a Host works with; all fields but AwaitMax must be set.
+type Config struct {
+	Log Log
+	Now func() int64 // milliseconds since 1970-01-01 UTC
+	// AwaitMax bounds one AwaitResult. 0: 20 s.
+	AwaitMax time.Duration
+}
+
+// Host runs exchanges. It is safe for concurrent use.
+type Host struct {
+	Config
+	meta atomic.Pointer[enginev1.Meta] // of the cluster; see exchange.payment
+}
+
+// New returns a Host.
+func New(c Config) *Host {
+	if c.AwaitMax <= 0 {
+		c.AwaitMax = 20 * time.Second
+	}
+	return &Host{Config: c}
+}
+
+// CatchUpMax bounds the wait for this node to be as far as the leader.
+const CatchUpMax = 2 * time.Second
+
+// Party is who is asked: one tenant's connector, as a module and a version of its
+// configuration have it.
+type Party struct {
+	Tenant, Connector string
+	Module            *connector.Module
+	Binding           *connector.Binding
+}
+
+// exchange is one request or frame while its connector works on it.
 type exchange struct {
-	*Handler
-	target  *connector.Target
-	module  *connector.Module
-	binding *connector.Binding
+	*Host
+	Party
 	request *sdkv1.StepRequest
 }
 
-func newExchange(h *Handler, target *connector.Target, m *connector.Module, b *connector.Binding, request *sdkv1.HttpRequest) *exchange {
-	// Seeds must differ and be hard to guess, and are no keys: the generator of the
-	// runtime, which the system seeds, spares a call to the system.
+// Run steps the connector until it has an outcome. The trigger needs its kind only.
+// An error says that the connector cannot answer: it failed, or the fate of a
+// command is unknown, and then the error is one of replica's.
+func (h *Host) Run(ctx context.Context, of Party, trigger *sdkv1.Trigger) (*sdkv1.Outcome, error) {
+	trigger.TimeMs, trigger.Tenant = h.Now(), of.Tenant
+	e := &exchange{
+		Host: h, Party: of,
+		request: &sdkv1.StepRequest{Config: of.Binding.Config, Seed: seed(), Trigger: trigger},
+	}
+	return e.run(ctx)
+}
+
+// seed is what a guest's randomness begins with. Seeds must differ and be hard to
+// guess, and are no keys: the generator of the runtime, which the system seeds,
+// spares a call to the system.
+func seed() []byte {
 	seed := make([]byte, 0, abi.SeedBytes)
 	for len(seed) < abi.SeedBytes {
 		seed = binary.LittleEndian.AppendUint64(seed, rand.Uint64())
 	}
-	return &exchange{
-		Handler: h, target: target, module: m, binding: b,
-		request: &sdkv1.StepRequest{
-			Config: b.Config, Seed: seed,
-			Trigger: &sdkv1.Trigger{
-				TimeMs: h.Now(), Tenant: target.Tenant, Kind: &sdkv1.Trigger_Http{Http: request},
-			},
-		},
-	}
+	return seed
 }
 
-// run steps the connector until it replies.
-func (e *exchange) run(ctx context.Context) (*sdkv1.Reply, error) {
+func (e *exchange) run(ctx context.Context) (*sdkv1.Outcome, error) {
 	for len(e.request.History) < abi.StepsMax {
-		reply, err := e.module.Step(ctx, e.target.Tenant, e.request)
+		reply, err := e.Module.Step(ctx, e.Tenant, e.request)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("the step failed: %w", err)
@@ -54,10 +104,8 @@ func (e *exchange) run(ctx context.Context) (*sdkv1.Reply, error) {
 			return nil, fmt.Errorf("the connector reports: %s", reply.Error)
 		case reply.Mismatch != nil:
 			return nil, fmt.Errorf("the connector is not deterministic at ordinal %d", reply.Mismatch.Ordinal)
-		case reply.Outcome.GetReply() != nil:
-			return reply.Outcome.GetReply(), nil
 		case reply.Outcome != nil:
-			return nil, fmt.Errorf("the connector answered a request with something else than a reply")
+			return reply.Outcome, nil
 		case len(reply.Effects) == 0 || len(reply.Effects) > abi.EffectsMax:
 			return nil, fmt.Errorf("the connector asked for %d effects at once", len(reply.Effects))
 		}
@@ -87,7 +135,7 @@ func (e *exchange) perform(ctx context.Context, effect *sdkv1.Effect) (*sdkv1.An
 		answer, err := e.await(ctx, k.AwaitResult)
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: answer}}, err
 	}
-	cmd, failure := connector.Command(effect, e.target.Tenant, e.target.Connector, nil)
+	cmd, failure := connector.Command(effect, e.Tenant, e.Connector, nil)
 	switch {
 	case failure != nil:
 		return failure, nil
@@ -103,7 +151,7 @@ func (e *exchange) perform(ctx context.Context, effect *sdkv1.Effect) (*sdkv1.An
 }
 
 func (e *exchange) http(ctx context.Context, call *sdkv1.Http) (*sdkv1.Answer, error) {
-	endpoint, err := e.binding.Endpoint(call.Endpoint)
+	endpoint, err := e.Binding.Endpoint(call.Endpoint)
 	if err != nil {
 		return connector.Failure(abi.FailureEndpoint, err.Error()), nil
 	}
@@ -125,7 +173,7 @@ func (e *exchange) query(ctx context.Context, q *sdkv1.Query) (*sdkv1.QueryAnswe
 	if err != nil || answer.Found {
 		return answer, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, catchUpMax)
+	ctx, cancel := context.WithTimeout(ctx, CatchUpMax)
 	defer cancel()
 	if err := e.Log.CatchUp(ctx); err != nil {
 		return nil, fmt.Errorf("%w: %w", replica.ErrNotLeader, err)
@@ -135,7 +183,7 @@ func (e *exchange) query(ctx context.Context, q *sdkv1.Query) (*sdkv1.QueryAnswe
 
 func (e *exchange) look(q *sdkv1.Query) (answer *sdkv1.QueryAnswer, err error) {
 	err = e.Log.View(func(tx engine.Tx) error {
-		answer = connector.Query(tx, e.target.Tenant, e.target.Connector, q)
+		answer = connector.Query(tx, e.Tenant, e.Connector, q)
 		return nil
 	})
 	return answer, err
@@ -164,7 +212,7 @@ func (e *exchange) await(ctx context.Context, a *sdkv1.AwaitResult) (*sdkv1.Quer
 	}
 	var answer *sdkv1.QueryAnswer
 	err = e.Log.View(func(tx engine.Tx) error {
-		answer = connector.ReadPayment(tx, uuid, e.target.Tenant, payment, nil)
+		answer = connector.ReadPayment(tx, uuid, e.Tenant, payment, nil)
 		return nil
 	})
 	if err == nil {
