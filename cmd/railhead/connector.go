@@ -15,7 +15,7 @@ import (
 
 func (a *app) connectorCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "connector", Short: "Build, test and install connectors", GroupID: "make"}
-	cmd.AddCommand(a.connectorBuild(), a.connectorTest(), a.connectorInspect(), a.connectorInstall(), a.connectorActivate(), a.connectorList())
+	cmd.AddCommand(a.connectorNew(), a.connectorBuild(), a.connectorTest(), a.connectorInspect(), a.connectorInstall(), a.connectorActivate(), a.connectorList())
 	return cmd
 }
 

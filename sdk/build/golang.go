@@ -14,11 +14,12 @@ var golang = language{name: "Go", markers: []string{"*.go"}, compile: compileGo}
 
 func compileGo(ctx context.Context, dir, _, out string) error {
 	// -trimpath, -buildvcs and -buildid keep paths, commits and hashes of inputs
-	// out of the module; -s and -w leave out symbols and debug information.
+	// out of the module; -s and -w leave out symbols and debug information. A
+	// workspace that the folder happens to lie in has no say.
 	cmd := exec.CommandContext(ctx, "go", "build", "-buildmode=c-shared", "-trimpath", "-buildvcs=false",
 		"-ldflags=-s -w -buildid=", "-o", out, ".")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=")
+	cmd.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=", "GOWASM=", "GOWORK=off")
 	return run(cmd)
 }
 

@@ -1,0 +1,15 @@
+// Package sdk carries the SDKs and the templates of new connectors inside the
+// binary, so that `railhead connector new` needs neither the repository nor a
+// network. It has nothing else; begin with sdk/template, which reads it.
+package sdk
+
+import "embed"
+
+// Files are the files of this folder that a new connector may be given, under
+// their paths from here. Each language adds its own lines; a pattern names exactly
+// what it means, since what a build has left in a folder must not get in.
+//
+//go:embed abi/*.go go/*.go
+//go:embed go/template
+//go:embed template
+var Files embed.FS
