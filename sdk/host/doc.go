@@ -5,6 +5,9 @@
 // It performs no effects and keeps no history: it hands a request in and a
 // checked reply out. Who performs effects, and when, is core's affair.
 //
+// What a module did for each tenant (steps, failures, fuel, time, instances and
+// memory) is [Module.TenantStats]; for all of them together, [Module.Stats].
+//
 // A connector is taken for hostile. What it may reach is one function,
 // railhead.log, and stand-ins for the parts of WASI that language runtimes
 // insist on (see wasi.go). Its memory, tables, reply and log lines are bounded,

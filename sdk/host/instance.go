@@ -10,6 +10,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/sys"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -24,7 +25,13 @@ type Instance struct {
 	memory api.Memory
 	buf    api.Function
 	stepFn api.Function
-	fuel   api.MutableGlobal
+	fuel   api.MutableGlobal // nil if the module is unmetered
+	// pool is the tenant's that the instance belongs to, if any.
+	pool *pool
+	// putAt is Module.sweeps when the instance became idle.
+	putAt uint64
+	// weighed is the size of the memory that the counters have.
+	weighed int64
 	// ctx leads host functions back to this instance.
 	ctx context.Context
 
@@ -33,7 +40,9 @@ type Instance struct {
 	encoded        []byte
 	stack          [2]uint64
 
-	// What the stand-ins for clock and randomness give in this step.
+	// What the stand-ins for clock and randomness give in this step. Of a step of
+	// bytes it is read from them when the guest first asks.
+	asked  []byte
 	nowMs  int64
 	seed   [abi.SeedBytes]byte
 	random *rand.ChaCha8 // nil until the guest draws from it
@@ -58,18 +67,52 @@ func (m *Module) NewInstance(ctx context.Context) (*Instance, error) {
 	if m.admitted.initialize {
 		config = config.WithStartFunctions(abi.ExportInitialize)
 	}
-	guest, err := m.runtime.InstantiateModule(i.ctx, m.compiled, config)
+	guest, err := m.instantiate(experimental.WithMemoryAllocator(i.ctx, guestMemory), config)
 	i.log.end()
 	if err != nil {
 		return nil, m.failure(InitFailed, firstLine(err), err)
 	}
 	i.guest = guest
-	i.fuel = guest.ExportedGlobal(fuelExport).(api.MutableGlobal)
+	if !m.options.Unmetered {
+		i.fuel = guest.ExportedGlobal(fuelExport).(api.MutableGlobal)
+	}
 	i.memory = guest.Memory()
 	i.buf = guest.ExportedFunction(abi.ExportBuf)
 	i.stepFn = guest.ExportedFunction(abi.ExportStep)
 	m.instances.Add(1)
+	i.weigh()
 	return i, nil
+}
+
+// instantiate turns a panic of the runtime, as when the kernel gives no memory,
+// into an error.
+func (m *Module) instantiate(ctx context.Context, config wazero.ModuleConfig) (guest api.Module, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the runtime failed: %v", p)
+		}
+	}()
+	return m.runtime.InstantiateModule(ctx, m.compiled, config)
+}
+
+// join makes the instance the tenant's.
+func (i *Instance) join(p *pool) {
+	i.pool = p
+	p.instances.Add(1)
+	p.memory.Add(i.weighed)
+}
+
+// weigh counts what the memory has grown.
+func (i *Instance) weigh() {
+	grown := int64(i.memory.Size()) - i.weighed
+	if grown == 0 {
+		return
+	}
+	i.weighed += grown
+	i.module.memory.Add(grown)
+	if i.pool != nil {
+		i.pool.memory.Add(grown)
+	}
 }
 
 // Step runs one step. After an error other than BadRequest the instance is dead,
@@ -84,17 +127,37 @@ func (i *Instance) Step(ctx context.Context, request *sdkv1.StepRequest) (*sdkv1
 	if err != nil {
 		return nil, err
 	}
-	reply, err := i.run(request, size)
+	reply, err := i.reply(request, size)
 	if err != nil {
 		i.discard(ctx)
 		return nil, err
 	}
+	i.weigh()
 	return reply, nil
+}
+
+// StepBytes is Module.StepBytes without a pool, with Step's rules for errors.
+func (i *Instance) StepBytes(ctx context.Context, dst, request []byte) ([]byte, error) {
+	i.module.use.RLock()
+	defer i.module.use.RUnlock()
+	if i.dead || i.module.closed {
+		return dst, i.module.failure(Closed, "", nil)
+	}
+	if err := i.module.checkSize(len(request)); err != nil {
+		return dst, err
+	}
+	dst, err := i.stepBytes(dst, request)
+	if err != nil {
+		i.discard(ctx)
+		return dst, err
+	}
+	i.weigh()
+	return dst, nil
 }
 
 // step is Step for the pools: StepReply.error is an error there.
 func (i *Instance) step(request *sdkv1.StepRequest, size int) (*sdkv1.StepReply, error) {
-	reply, err := i.run(request, size)
+	reply, err := i.reply(request, size)
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +172,7 @@ func (i *Instance) Close(ctx context.Context) error {
 	i.module.use.RLock()
 	defer i.module.use.RUnlock()
 	if !i.dead && !i.module.closed {
-		i.dead = true
-		i.module.instances.Add(-1)
-		return i.guest.Close(ctx)
+		return i.free(ctx)
 	}
 	return nil
 }
@@ -121,15 +182,29 @@ func (i *Instance) discard(ctx context.Context) {
 	if i.dead {
 		return
 	}
-	i.dead = true
+	failures := &i.module.failures
+	if i.pool != nil {
+		failures = &i.pool.failures
+	}
+	failures.Add(1)
 	// What closing says of an instance that has failed is of no more interest.
-	_ = i.guest.Close(ctx)
-	i.module.instances.Add(-1)
-	i.module.failures.Add(1)
+	_ = i.free(ctx)
 }
 
-// run runs one step; size is that of the encoded request.
-func (i *Instance) run(request *sdkv1.StepRequest, size int) (*sdkv1.StepReply, error) {
+// free gives back what the instance holds.
+func (i *Instance) free(ctx context.Context) error {
+	i.dead = true
+	i.module.instances.Add(-1)
+	i.module.memory.Add(-i.weighed)
+	if i.pool != nil {
+		i.pool.instances.Add(-1)
+		i.pool.memory.Add(-i.weighed)
+	}
+	return i.guest.Close(ctx)
+}
+
+// reply runs one step and reads its reply; size is that of the encoded request.
+func (i *Instance) reply(request *sdkv1.StepRequest, size int) (*sdkv1.StepReply, error) {
 	if cap(i.encoded) < size {
 		i.encoded = make([]byte, size+size/2)
 	}
@@ -137,28 +212,75 @@ func (i *Instance) run(request *sdkv1.StepRequest, size int) (*sdkv1.StepReply, 
 	if _, err := request.MarshalToSizedBufferVTStrict(i.encoded); err != nil {
 		return nil, i.module.failure(BadRequest, "", err)
 	}
+	i.asked = nil
+	i.ask(request)
+	raw, err := i.run(i.encoded)
+	if err != nil {
+		return nil, err
+	}
+	reply := new(sdkv1.StepReply)
+	if err := reply.UnmarshalVT(raw); err != nil {
+		return nil, i.module.failure(BadReply, "the reply does not decode", err)
+	}
+	if err := CheckReply(request, reply); err != nil {
+		return nil, i.module.failure(BadReply, "", err)
+	}
+	return reply, nil
+}
 
-	i.used = true
+// stepBytes runs one step and appends its reply to dst.
+func (i *Instance) stepBytes(dst, request []byte) ([]byte, error) {
+	i.asked = request
+	raw, err := i.run(request)
+	i.asked = nil
+	return append(dst, raw...), err
+}
+
+// ask sets what clock and randomness give in a step.
+func (i *Instance) ask(request *sdkv1.StepRequest) {
 	i.nowMs = request.GetTrigger().GetTimeMs()
 	if n := len(request.History); n > 0 {
 		i.nowMs = request.History[n-1].GetTimeMs()
 	}
 	i.seed = [abi.SeedBytes]byte{}
 	copy(i.seed[:], request.Seed)
+}
+
+// need reads the request of a step of bytes, for the clock and the randomness.
+// One that does not decode is the caller's affair: the guest gets zeros.
+func (i *Instance) need() {
+	if i.asked == nil {
+		return
+	}
+	request := new(sdkv1.StepRequest)
+	if err := request.UnmarshalVT(i.asked); err != nil {
+		request.Reset()
+	}
+	i.ask(request)
+	i.asked = nil
+}
+
+// run runs one step. The reply is the guest's memory: it is good until the next
+// step, and gone when the instance is.
+func (i *Instance) run(request []byte) ([]byte, error) {
+	i.used = true
 	i.random = nil
 	i.log.begin()
 	defer i.log.end()
 
-	i.fuel.Set(uint64(i.module.fuel))
-	if uint32(size) > i.bufLen || i.bufLen == 0 {
-		want := max(uint32(size)+uint32(size)/2, 16<<10)
+	if i.fuel != nil {
+		i.fuel.Set(uint64(i.module.fuel))
+	}
+	size := uint32(len(request))
+	if size > i.bufLen || i.bufLen == 0 {
+		want := max(size+size/2, 16<<10)
 		i.stack[0] = uint64(want)
 		if err := i.call(i.buf); err != nil {
 			return nil, err
 		}
 		i.bufPtr, i.bufLen = uint32(i.stack[0]), want
 	}
-	if !i.memory.Write(i.bufPtr, i.encoded) {
+	if !i.memory.Write(i.bufPtr, request) {
 		return nil, i.module.failure(BadReply, abi.ExportBuf+" returned a buffer outside the memory", nil)
 	}
 	i.stack[0], i.stack[1] = uint64(i.bufPtr), uint64(size)
@@ -173,14 +295,7 @@ func (i *Instance) run(request *sdkv1.StepRequest, size int) (*sdkv1.StepReply, 
 	if !within {
 		return nil, i.module.failure(BadReply, "the reply lies outside the memory", nil)
 	}
-	reply := new(sdkv1.StepReply)
-	if err := reply.UnmarshalVT(raw); err != nil {
-		return nil, i.module.failure(BadReply, "the reply does not decode", err)
-	}
-	if err := CheckReply(request, reply); err != nil {
-		return nil, i.module.failure(BadReply, "", err)
-	}
-	return reply, nil
+	return raw, nil
 }
 
 // call runs an export with i.stack, and says what kind of failure it was. A
@@ -197,7 +312,7 @@ func (i *Instance) call(f api.Function) (failed error) {
 	}
 	var ended *sys.ExitError
 	switch {
-	case int64(i.fuel.Get()) < 0:
+	case i.fuel != nil && int64(i.fuel.Get()) < 0:
 		return i.module.failure(Timeout, fmt.Sprintf("it used more than its %d units of fuel", i.module.fuel), err)
 	case errors.As(err, &ended):
 		return i.module.failure(Exit, fmt.Sprintf("it ended itself with code %d", ended.ExitCode()), err)
@@ -210,6 +325,9 @@ var errFuel = errors.New("out of fuel")
 
 // charge takes fuel for what a host function does for the guest.
 func (i *Instance) charge(guest api.Module, bytes int) {
+	if i.module.options.Unmetered {
+		return
+	}
 	if i.fuel == nil { // in _initialize
 		i.fuel = guest.ExportedGlobal(fuelExport).(api.MutableGlobal)
 	}
@@ -230,5 +348,10 @@ func firstLine(err error) string {
 func (i *Instance) MemoryBytes() uint32 { return i.memory.Size() }
 
 // FuelUsed is how much fuel the last step took. The same step takes the same on
-// every node.
-func (i *Instance) FuelUsed() int64 { return i.module.fuel - int64(i.fuel.Get()) }
+// every node. Without a meter it is zero.
+func (i *Instance) FuelUsed() int64 {
+	if i.fuel == nil {
+		return 0
+	}
+	return i.module.fuel - int64(i.fuel.Get())
+}

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -30,6 +32,14 @@ type Options struct {
 	Interpreter bool
 	// Instances bounds the instances of one tenant; 0 means one per core.
 	Instances int
+	// IdleAfter is how long an instance may be idle before it is closed and its
+	// memory given back; up to twice as long in practice. 0 means a minute,
+	// negative never.
+	IdleAfter time.Duration
+	// Unmetered leaves the meter out, so that a guest may run for ever. It is for
+	// measuring what the meter costs and for proving that it changes nothing else,
+	// and never for modules of strangers.
+	Unmetered bool
 	// Log receives the connector's log lines; nil means slog.Default.
 	Log *slog.Logger
 }
@@ -56,16 +66,15 @@ type Module struct {
 	pools sync.Map // of *pool, by tenant
 	spare atomic.Pointer[Instance]
 
-	steps, failures, retries atomic.Uint64
-	instances                atomic.Int64
-}
+	// Of instances that are no tenant's.
+	failures atomic.Uint64
+	// Of all instances that are alive.
+	instances, memory atomic.Int64
 
-// Stats counts what has happened to a module since Open.
-type Stats struct {
-	Steps     uint64 // that returned a reply
-	Failures  uint64 // instances thrown away
-	Retries   uint64 // steps repeated in a fresh instance
-	Instances int    // alive now
+	// sweeper closes idle instances; it is set while sweeping is true.
+	sweeper  *time.Timer
+	sweeping atomic.Bool
+	sweeps   atomic.Uint64
 }
 
 // Open admits and compiles a module, and makes a first instance, so that what
@@ -84,6 +93,9 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 	if options.Instances <= 0 {
 		options.Instances = runtime.GOMAXPROCS(0)
 	}
+	if options.IdleAfter == 0 {
+		options.IdleAfter = time.Minute
+	}
 	if options.Log == nil {
 		options.Log = slog.Default()
 	}
@@ -95,6 +107,7 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 		fuel:     stepFuel(a.manifest),
 		log:      options.Log.With("connector", a.manifest.Name, "digest", digest[:12]),
 	}
+	m.sweeper = time.AfterFunc(math.MaxInt64, m.sweep)
 	var spare *Instance
 	err := m.compile(ctx, module)
 	if err == nil {
@@ -140,6 +153,9 @@ func (m *Module) compile(ctx context.Context, module []byte) error {
 	})
 	if err != nil {
 		return m.failure(Malformed, "", err)
+	}
+	if m.options.Unmetered {
+		metered = module
 	}
 	config := wazero.NewRuntimeConfigCompiler()
 	if m.options.Interpreter {
@@ -212,44 +228,27 @@ func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepReq
 	if err != nil {
 		return nil, err
 	}
-	p := m.pool(tenant)
-	if err := p.enter(ctx); err != nil {
-		return nil, m.failure(Cancelled, "waiting for an instance", err)
-	}
-	defer func() { <-p.slots }()
-
-	i, err := p.take(ctx, m)
-	if err != nil {
-		return nil, err
-	}
-	fresh := !i.used
-	reply, err := i.step(request, size)
-	if err == nil && reply.Mismatch == nil {
-		p.put(m, i)
-		return reply, nil
-	}
-	i.discard(ctx)
-	if code := CodeOf(err); fresh || code == Cancelled || code == Timeout {
-		return reply, err
-	}
-	m.retries.Add(1)
-	m.log.Warn("a step is run again in a fresh instance", "tenant", tenant, "error", err, "mismatch", reply.GetMismatch() != nil)
-	if i, err = m.NewInstance(ctx); err != nil {
-		return nil, err
-	}
-	if reply, err = i.step(request, size); err != nil || reply.Mismatch != nil {
-		i.discard(ctx)
-		return reply, err
-	}
-	p.put(m, i)
-	return reply, nil
+	w := work{request: request, size: size}
+	err = m.serve(ctx, tenant, &w)
+	return w.reply, err
 }
 
-// Stats is a snapshot.
-func (m *Module) Stats() Stats {
-	return Stats{
-		Steps: m.steps.Load(), Failures: m.failures.Load(), Retries: m.retries.Load(), Instances: int(m.instances.Load()),
+// StepBytes is Step for those who hold an encoded request and want the encoded
+// reply, which is appended to dst. It allocates nothing if dst has room. The
+// reply is a copy of what the guest returned, with no more than its size checked:
+// see CheckReply.
+func (m *Module) StepBytes(ctx context.Context, tenant string, dst, request []byte) ([]byte, error) {
+	m.use.RLock()
+	defer m.use.RUnlock()
+	if m.closed {
+		return dst, m.failure(Closed, "", nil)
 	}
+	if err := m.checkSize(len(request)); err != nil {
+		return dst, err
+	}
+	w := work{in: request, out: dst}
+	err := m.serve(ctx, tenant, &w)
+	return w.out, err
 }
 
 // Close waits for the steps that are running and frees the module's instances
@@ -261,6 +260,7 @@ func (m *Module) Close(ctx context.Context) error {
 		return nil
 	}
 	m.closed = true
+	m.sweeper.Stop()
 	var err error
 	if m.runtime != nil {
 		err = m.runtime.Close(ctx)
@@ -274,56 +274,4 @@ func (m *Module) Close(ctx context.Context) error {
 		return m.failure(Closed, "closing", err)
 	}
 	return nil
-}
-
-// pool holds the idle instances of one tenant.
-type pool struct {
-	slots chan struct{} // one for each step that may run
-	mu    sync.Mutex
-	idle  []*Instance
-}
-
-func (m *Module) pool(tenant string) *pool {
-	p, known := m.pools.Load(tenant)
-	if !known {
-		p, _ = m.pools.LoadOrStore(tenant, &pool{slots: make(chan struct{}, m.options.Instances)})
-	}
-	return p.(*pool)
-}
-
-// enter waits for a slot.
-func (p *pool) enter(ctx context.Context) error {
-	select {
-	case p.slots <- struct{}{}: // as it is nearly always, and cheaper than to wait
-		return nil
-	default:
-	}
-	select {
-	case p.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (p *pool) take(ctx context.Context, m *Module) (*Instance, error) {
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		i := p.idle[n-1]
-		p.idle = p.idle[:n-1]
-		p.mu.Unlock()
-		return i, nil
-	}
-	p.mu.Unlock()
-	if spare := m.spare.Swap(nil); spare != nil {
-		return spare, nil
-	}
-	return m.NewInstance(ctx)
-}
-
-func (p *pool) put(m *Module, i *Instance) {
-	m.steps.Add(1)
-	p.mu.Lock()
-	p.idle = append(p.idle, i)
-	p.mu.Unlock()
 }

@@ -11,13 +11,21 @@ import (
 // checkRequest refuses what no instance should be troubled with. It returns the
 // size of the encoded request.
 func (m *Module) checkRequest(request *sdkv1.StepRequest) (size int, err error) {
-	if size = request.SizeVT(); size > abi.RequestMaxBytes {
-		return 0, m.failure(BadRequest, fmt.Sprintf("%d bytes are more than %d", size, abi.RequestMaxBytes), nil)
+	size = request.SizeVT()
+	if err := m.checkSize(size); err != nil {
+		return 0, err
 	}
 	if n := len(request.History); n > abi.StepsMax {
 		return 0, m.failure(BadRequest, fmt.Sprintf("%d answers without a checkpoint are more than %d", n, abi.StepsMax), nil)
 	}
 	return size, nil
+}
+
+func (m *Module) checkSize(size int) error {
+	if size > abi.RequestMaxBytes {
+		return m.failure(BadRequest, fmt.Sprintf("%d bytes are more than %d", size, abi.RequestMaxBytes), nil)
+	}
+	return nil
 }
 
 // CheckReply says how a reply breaks the contract, if it does: it must be one

@@ -122,6 +122,7 @@ func clockTime(i *Instance, m api.Module, stack []uint64) {
 	const realtime = 0
 	nowMs := int64(1)
 	if uint32(stack[0]) == realtime {
+		i.need()
 		nowMs = max(nowMs, i.nowMs)
 	}
 	stack[0] = ok(mem.WriteUint64Le(uint32(stack[2]), uint64(nowMs)*1_000_000))
@@ -133,6 +134,7 @@ func random(i *Instance, m api.Module, stack []uint64) {
 	if within {
 		i.charge(m, len(out))
 		if i.random == nil {
+			i.need()
 			i.random = rand.NewChaCha8(i.seed)
 		}
 		_, _ = i.random.Read(out) // it never fails

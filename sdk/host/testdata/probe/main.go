@@ -46,6 +46,8 @@ func probe(c *connector.Context, job *connector.Job) connector.Outcome {
 		return connector.Complete(connector.Vars{
 			"before": before.UnixMilli(), "after": c.Now().UnixMilli(), "wall": time.Now().UnixMilli(),
 		})
+	case "wall":
+		return connector.Complete(connector.Vars{"wall": time.Now().UnixMilli()})
 	case "random":
 		return connector.Complete(connector.Vars{"uuid": c.UUID()})
 	case "log":
