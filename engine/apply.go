@@ -120,6 +120,12 @@ func (a *application) carryOut(cmd *enginev1.Command) *enginev1.Event {
 		return a.raiseIncarnation(v.RaiseIncarnation)
 	case *enginev1.Command_ReleaseEffects:
 		return a.releaseEffects(v.ReleaseEffects)
+	case *enginev1.Command_Forward:
+		return a.forward(v.Forward)
+	case *enginev1.Command_Forwarded:
+		return a.forwarded(v.Forwarded)
+	case *enginev1.Command_ReleaseForward:
+		return a.releaseForward(v.ReleaseForward)
 	case *enginev1.Command_Count:
 		return a.count()
 	}

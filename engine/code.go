@@ -37,6 +37,9 @@ const (
 	CodeCancelling       = "cancelling"        // the payment is being cancelled already
 	CodeQuarantined      = "quarantined"       // the payment waits for an operator
 	CodeBufferFull       = "buffer-full"       // the tenant's message buffer is at its limit
+	CodeQueueFull        = "queue-full"        // a link's queue of forwarded frames is at its limit
+	CodeForwardUnknown   = "forward-unknown"   // the link's queue has no such frame
+	CodeForwardWaiting   = "forward-waiting"   // the frame is not parked
 	CodeTooLarge         = "too-large"         // a limit below
 	CodeInternal         = "internal"          // a fault of the engine; the command was undone
 )
@@ -53,6 +56,12 @@ const (
 	IncidentQuarantined   = "quarantined"     // the engine could not apply a command to the payment
 	IncidentLoop          = "loop-without-wait"
 	IncidentTooLarge      = "too-large"
+)
+
+// The codes of why a forwarded frame was parked (Event.code of FORWARD_PARKED).
+const (
+	ForwardExpired       = "expired"       // it was not acknowledged in time
+	ForwardUndeliverable = "undeliverable" // the link cannot take it, or it was sent often enough
 )
 
 // The limits that keep a command and a payment bounded whatever a flow or a
@@ -78,11 +87,16 @@ const (
 	limitDelivered  = 200      // waits that take a signal in one command
 	limitBroadcasts = 1_000    // broadcasts of one tenant on their way
 	limitMissed     = 100      // signals kept for a wait of a payment in quarantine
+	limitFrame      = 1 << 20  // bytes of a forwarded frame and of its acknowledgement
+	limitForwards   = 10_000   // frames in a link's queue, parked ones included
+
+	limitForwardBytes = 64 << 20 // of all frames in a link's queue
 
 	// A compensation handler that has used up its retries goes on at this pace.
 	compensationBackoffMS = 60_000
 
 	limitSleepMS = 366 * 24 * 3600 * 1000
+	forwardForMS = 3 * 24 * 3600 * 1000 // unless the connector says until when
 )
 
 // Audit reports whether events of the kind belong on the audit topic

@@ -34,6 +34,7 @@ type Hint struct {
 	Payment uint64
 	N       uint32 // HintJob: the job
 	DueMS   int64  // HintTimer: when the earliest timer this command set is due
+	Subject string // HintForward: tenant 00 connector 00 link
 }
 
 type HintKind uint8
@@ -47,4 +48,6 @@ const (
 	HintEnded
 	// HintConfig: a tenant, a flow or a connector changed; caches are stale.
 	HintConfig
+	// HintForward: the queue of the link Subject has changed.
+	HintForward
 )

@@ -27,6 +27,9 @@ const (
 	actUnclaimTask  = "unclaim-user-task"
 	actUpdateTask   = "update-user-task"
 	actCompleteTask = "complete-user-task"
+
+	actReleaseForward = "release-forward"
+	actDropForward    = "drop-forward"
 )
 
 // mustBeNamed refuses an act that nobody answers for.

@@ -99,6 +99,8 @@ func (a *application) fire(k Key, d *enginev1.Due) {
 			a.deliverSignal(d.Message)
 		case enginev1.TimerKind_TIMER_KIND_MESSAGE_START:
 			a.startHeldBack(d)
+		case enginev1.TimerKind_TIMER_KIND_FORWARD:
+			a.forwardOver(d)
 		}
 	})
 	if f != nil && k.B < dueOfMessages {

@@ -256,6 +256,14 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 		// Example: payment p1
 		return e.standing(e.payment(d.CmdArgs[0].Key))
 	}
+	if d.Cmd == "queue" {
+		// Shows a link's queue of forwarded frames.
+		// Example: queue tenant=greenbank connector=cards link=network
+		return e.queue(d)
+	}
+	if cmd := e.forward(t, d); cmd != nil {
+		return e.show(e.Apply(cmd))
+	}
 	if cmd := e.act(t, d); cmd != nil {
 		return e.show(e.Apply(cmd))
 	}

@@ -72,6 +72,7 @@ func (e *Env) Format(ev *enginev1.Event) string {
 	}
 	if ev.Text != "" && (ev.Kind == enginev1.EventKind_EVENT_KIND_REJECTED || ev.Kind == enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED ||
 		ev.Kind == enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED || ev.Kind == enginev1.EventKind_EVENT_KIND_USER_TASK_CHANGED ||
+		ev.Kind == enginev1.EventKind_EVENT_KIND_FORWARD_PARKED ||
 		ev.Kind == enginev1.EventKind_EVENT_KIND_TOKEN_MOVED || ev.Kind == enginev1.EventKind_EVENT_KIND_PAYMENT_MIGRATED) {
 		fmt.Fprintf(&b, " (%s)", ev.Text)
 	}

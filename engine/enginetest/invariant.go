@@ -28,6 +28,7 @@ func Check(tx engine.Tx) error {
 	c.effects()
 	c.userTasks()
 	c.signals()
+	c.forwards()
 	c.tokens()
 	c.scopes()
 	return c.err
@@ -103,6 +104,12 @@ func (c *checker) timers() {
 			case enginev1.TimerKind_TIMER_KIND_SIGNAL:
 				if _, found := c.tx.Get(engine.Key{Table: engine.TableDelivery, A: d.Message}); !found {
 					c.fail("a timer delivers signal %x, which is not there", d.Message)
+				}
+			case enginev1.TimerKind_TIMER_KIND_FORWARD:
+				row, found := c.tx.Get(engine.Key{Table: engine.TableForward, S: d.Subject, A: d.Message})
+				if !found || row.(*enginev1.ForwardedFrame).UntilMs != int64(k.A) ||
+					row.(*enginev1.ForwardedFrame).State != enginev1.ForwardState_FORWARD_STATE_WAITING {
+					c.fail("a timer parks frame %d, which does not wait for it", d.Message)
 				}
 			case enginev1.TimerKind_TIMER_KIND_MESSAGE:
 				if _, found := c.tx.Get(engine.Key{Table: engine.TableCorrelation, S: d.Subject}); !found {

@@ -16,6 +16,7 @@ import (
 type Workload struct {
 	*Env
 	rand      dice
+	forwards  dice     // for forwarded frames alone, which touch no payment
 	flows     []string // to start
 	generated []Flow
 	moved     map[uint64]bool // payments whose tokens an operator has moved
@@ -136,7 +137,7 @@ func (w *Workload) newVersion() engine.Result {
 }
 
 func prepare(tx engine.Tx, seed uint64) *Workload {
-	w := &Workload{Env: NewEnv(tx), rand: dice(seed), moved: make(map[uint64]bool), parsed: make(map[string]*bpmn.Process)}
+	w := &Workload{Env: NewEnv(tx), rand: dice(seed), forwards: dice(seed), moved: make(map[uint64]bool), parsed: make(map[string]*bpmn.Process)}
 	w.Apply(&enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{
 		Tenant: &enginev1.Tenant{Id: "t", RetentionMs: 120_000, BufferedMax: 50},
 	}}})
@@ -203,6 +204,10 @@ func (w *Workload) Step() engine.Result {
 			if again := log[len(log)-1-w.rand.IntN(20)].Command; again.GetBootstrap() == nil {
 				return w.Apply(again)
 			}
+		}
+	default:
+		if f := w.someForwarded(); f != nil {
+			return w.forwardCommand(f)
 		}
 	}
 	return w.Apply(&enginev1.Command{Verb: &enginev1.Command_FireTimers{FireTimers: &enginev1.FireTimers{Limit: uint32(1 + w.rand.IntN(20))}}})

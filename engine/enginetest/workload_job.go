@@ -23,6 +23,8 @@ func (w *Workload) jobCommand(job *enginev1.Job) engine.Result {
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Checkpoint{Checkpoint: &enginev1.Checkpoint{State: []byte("s"), Origin: o}}})
 	case n >= 21:
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{Name: "seen", Json: []byte("1"), Origin: o}}})
+	case n >= 20 && w.forwards.IntN(2) == 0:
+		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Forward{Forward: w.someForward(o)}})
 	case n >= 20:
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Sequence{Sequence: &enginev1.Sequence{Name: "stan", Origin: o}}})
 	case n < 4:

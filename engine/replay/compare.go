@@ -26,13 +26,16 @@ func (s Step) Mark() (string, *enginev1.Event) {
 }
 
 // beside tells whether an event is about something else than where the payment goes:
-// what went on inside a job, who has a user task, a message that nobody took.
+// what went on inside a job, what became of its forwarded frames, who has a user task,
+// a message that nobody took.
 func beside(kind enginev1.EventKind) bool {
 	switch kind {
 	case enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED, enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED,
 		enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT, enginev1.EventKind_EVENT_KIND_EFFECT_SETTLED,
 		enginev1.EventKind_EVENT_KIND_EMITTED, enginev1.EventKind_EVENT_KIND_SEQUENCE_TAKEN,
 		enginev1.EventKind_EVENT_KIND_SLEPT, enginev1.EventKind_EVENT_KIND_CHECKPOINTED,
+		enginev1.EventKind_EVENT_KIND_FORWARD_QUEUED, enginev1.EventKind_EVENT_KIND_FORWARD_ACKNOWLEDGED,
+		enginev1.EventKind_EVENT_KIND_FORWARD_PARKED, enginev1.EventKind_EVENT_KIND_FORWARD_RELEASED,
 		enginev1.EventKind_EVENT_KIND_USER_TASK_CHANGED, enginev1.EventKind_EVENT_KIND_MESSAGE_EXPIRED:
 		return true
 	}

@@ -481,6 +481,9 @@ const (
 	// A payment that held back a message start has ended; subject is tenant 00 flow 00
 	// correlation key.
 	TimerKind_TIMER_KIND_MESSAGE_START TimerKind = 6
+	// A forwarded frame's time is over; subject is tenant 00 connector 00 link, message
+	// its number.
+	TimerKind_TIMER_KIND_FORWARD TimerKind = 7
 )
 
 // Enum value maps for TimerKind.
@@ -493,6 +496,7 @@ var (
 		4: "TIMER_KIND_START",
 		5: "TIMER_KIND_SIGNAL",
 		6: "TIMER_KIND_MESSAGE_START",
+		7: "TIMER_KIND_FORWARD",
 	}
 	TimerKind_value = map[string]int32{
 		"TIMER_KIND_UNSPECIFIED":   0,
@@ -502,6 +506,7 @@ var (
 		"TIMER_KIND_START":         4,
 		"TIMER_KIND_SIGNAL":        5,
 		"TIMER_KIND_MESSAGE_START": 6,
+		"TIMER_KIND_FORWARD":       7,
 	}
 )
 
@@ -1588,7 +1593,8 @@ func (x *Forward) GetOrigin() *Origin {
 	return nil
 }
 
-// Forwarded says what became of the first frame of a link's queue.
+// Forwarded says what became of a frame in a link's queue: it was acknowledged, or
+// the link cannot take it and it is parked.
 type Forwarded struct {
 	unknownFields []byte
 	Tenant        string       `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
@@ -3988,13 +3994,14 @@ func (x *Pins) GetPayments() uint64 {
 }
 
 // ForwardQueue is a link's queue of frames: what waits is n from first to next - 1,
-// less what is parked or gone.
+// less what is parked or gone. Numbers begin at 1.
 type ForwardQueue struct {
 	unknownFields []byte
 	First         uint64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
 	Next          uint64 `protobuf:"varint,2,opt,name=next,proto3" json:"next,omitempty"`
 	Waiting       uint64 `protobuf:"varint,3,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	Parked        uint64 `protobuf:"varint,4,opt,name=parked,proto3" json:"parked,omitempty"`
+	Bytes         uint64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"` // of the data of both
 }
 
 func (x *ForwardQueue) Reset() {
@@ -4031,6 +4038,13 @@ func (x *ForwardQueue) GetParked() uint64 {
 	return 0
 }
 
+func (x *ForwardQueue) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
 // ForwardedFrame is one frame of a link's queue.
 type ForwardedFrame struct {
 	unknownFields []byte
@@ -4042,6 +4056,7 @@ type ForwardedFrame struct {
 	State         ForwardState `protobuf:"varint,6,opt,name=state,proto3" json:"state,omitempty"`
 	Reason        string       `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
 	Payment       uint64       `protobuf:"varint,8,opt,name=payment,proto3" json:"payment,omitempty"` // whose job forwarded it; 0: none
+	Timer         uint64       `protobuf:"varint,9,opt,name=timer,proto3" json:"timer,omitempty"`     // position under which its timer stands while it waits
 }
 
 func (x *ForwardedFrame) Reset() {
@@ -4102,6 +4117,13 @@ func (x *ForwardedFrame) GetReason() string {
 func (x *ForwardedFrame) GetPayment() uint64 {
 	if x != nil {
 		return x.Payment
+	}
+	return 0
+}
+
+func (x *ForwardedFrame) GetTimer() uint64 {
+	if x != nil {
+		return x.Timer
 	}
 	return 0
 }
@@ -11276,6 +11298,11 @@ func (m *ForwardQueue) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Bytes != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Bytes))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.Parked != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Parked))
 		i--
@@ -11328,6 +11355,11 @@ func (m *ForwardedFrame) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) 
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Timer != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Timer))
+		i--
+		dAtA[i] = 0x48
 	}
 	if m.Payment != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Payment))
@@ -15906,6 +15938,9 @@ func (m *ForwardQueue) SizeVT() (n int) {
 	if m.Parked != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Parked))
 	}
+	if m.Bytes != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Bytes))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -15942,6 +15977,9 @@ func (m *ForwardedFrame) SizeVT() (n int) {
 	}
 	if m.Payment != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Payment))
+	}
+	if m.Timer != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Timer))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -26012,6 +26050,15 @@ func (m *ForwardQueue) UnmarshalVT(dAtA []byte) error {
 			if err != nil {
 				return err
 			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bytes", wireType)
+			}
+			m.Bytes = 0
+			m.Bytes, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -26168,6 +26215,15 @@ func (m *ForwardedFrame) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Payment = 0
 			m.Payment, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Timer", wireType)
+			}
+			m.Timer = 0
+			m.Timer, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
 			if err != nil {
 				return err
 			}
