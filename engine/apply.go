@@ -108,6 +108,10 @@ func (a *application) carryOut(cmd *enginev1.Command) *enginev1.Event {
 		return a.installConnector(v.InstallConnector)
 	case *enginev1.Command_ActivateConnector:
 		return a.activateConnector(v.ActivateConnector)
+	case *enginev1.Command_RollbackConnector:
+		return a.rollbackConnector(v.RollbackConnector)
+	case *enginev1.Command_RevokeConnector:
+		return a.revokeConnector(v.RevokeConnector)
 	case *enginev1.Command_PutTenant:
 		return a.putTenant(v.PutTenant)
 	case *enginev1.Command_Bootstrap:

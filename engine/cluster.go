@@ -10,7 +10,7 @@ func (a *application) bootstrap(c *enginev1.Bootstrap) *enginev1.Event {
 		a.refuse(CodeBadCommand, "A cluster has a number from 1 to 1023 and a secret of 32 bytes.")
 	}
 	a.setMeta(func(m *enginev1.Meta) {
-		m.Cluster, m.Incarnation, m.Secret, m.Version = c.Cluster, 1, c.Secret, 1
+		m.Cluster, m.Incarnation, m.Secret, m.Version = c.Cluster, 1, c.Secret, max(c.Version, 1)
 	})
 	return a.tell(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_BOOTSTRAPPED})
 }
@@ -30,6 +30,9 @@ func (a *application) leaderStarted(c *enginev1.LeaderStarted) *enginev1.Event {
 func (a *application) setVersion(c *enginev1.SetVersion) *enginev1.Event {
 	if c.Version <= a.meta.Version {
 		a.refuse(CodeStale, "The engine's behaviour never goes back to an earlier version.")
+	}
+	if a.meta.Version < versionPins && c.Version >= versionPins {
+		a.countAllPins()
 	}
 	a.setMeta(func(m *enginev1.Meta) { m.Version = c.Version })
 	return a.tell(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_VERSION_SET, Number: c.Version, Actor: c.Actor})

@@ -17,6 +17,9 @@ const (
 	CodeConnectorUnknown = "connector-unknown" // no such connector or digest is installed
 	CodeJobTypeTaken     = "job-type-taken"    // another connector of the tenant serves the job type
 	CodeRouteTaken       = "route-taken"       // another connector of the tenant serves the HTTP route
+	CodeConnectorRevoked = "connector-revoked" // the digest has been revoked for good
+	CodeCanaryRefused    = "canary-refused"    // the digest cannot be a canary for the tenant
+	CodeRollbackRefused  = "rollback-refused"  // there is nothing to go back to, or a canary runs
 	CodeConflict         = "conflict"          // the client key was used with another request
 	CodePaymentUnknown   = "payment-unknown"   // never started, or past retention
 	CodePaymentEnded     = "payment-ended"     //
@@ -44,16 +47,21 @@ const (
 	CodeInternal         = "internal"          // a fault of the engine; the command was undone
 )
 
+// CodeAttemptRevoked is the code by which a leader fails an attempt whose digest has
+// been revoked: the job goes on with another, and that costs no retry.
+const CodeAttemptRevoked = "CONNECTOR_REVOKED"
+
 // The codes of incidents (Event.code of INCIDENT_OPENED).
 const (
-	IncidentNoConnector   = "no-connector"    // no active connector serves the job type
-	IncidentJobFailed     = "job-failed"      // no attempts are left, or the failure was final
-	IncidentInDoubt       = "in-doubt"        // an outside effect of unknown outcome
-	IncidentUncaughtError = "uncaught-error"  // a BPMN error nobody catches
-	IncidentNoFlow        = "no-flow-matched" // an exclusive gateway without a way out
-	IncidentExpression    = "expression"      // a job type, key, timer or name did not evaluate
-	IncidentCalledFlow    = "called-flow"     // a call activity names an unknown flow
-	IncidentQuarantined   = "quarantined"     // the engine could not apply a command to the payment
+	IncidentNoConnector   = "no-connector"      // no active connector serves the job type
+	IncidentRevoked       = "connector-revoked" // the connector's version is revoked, and no other serves
+	IncidentJobFailed     = "job-failed"        // no attempts are left, or the failure was final
+	IncidentInDoubt       = "in-doubt"          // an outside effect of unknown outcome
+	IncidentUncaughtError = "uncaught-error"    // a BPMN error nobody catches
+	IncidentNoFlow        = "no-flow-matched"   // an exclusive gateway without a way out
+	IncidentExpression    = "expression"        // a job type, key, timer or name did not evaluate
+	IncidentCalledFlow    = "called-flow"       // a call activity names an unknown flow
+	IncidentQuarantined   = "quarantined"       // the engine could not apply a command to the payment
 	IncidentLoop          = "loop-without-wait"
 	IncidentTooLarge      = "too-large"
 )
@@ -108,6 +116,8 @@ func Audit(kind enginev1.EventKind) bool {
 		enginev1.EventKind_EVENT_KIND_FLOW_DEPLOYED,
 		enginev1.EventKind_EVENT_KIND_CONNECTOR_INSTALLED,
 		enginev1.EventKind_EVENT_KIND_CONNECTOR_ACTIVATED,
+		enginev1.EventKind_EVENT_KIND_CONNECTOR_ROLLED_BACK,
+		enginev1.EventKind_EVENT_KIND_CONNECTOR_REVOKED,
 		enginev1.EventKind_EVENT_KIND_LEADER_STARTED,
 		enginev1.EventKind_EVENT_KIND_BOOTSTRAPPED,
 		enginev1.EventKind_EVENT_KIND_VERSION_SET,

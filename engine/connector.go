@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -23,94 +24,203 @@ func routeKey(tenant, route string) Key {
 	return Key{Table: TableRoute, S: tenant + "\x00" + route}
 }
 
+// limitSignatures bounds the signatures kept with a module.
+const limitSignatures = 32
+
 // installConnector records a module by digest. The same module again changes
-// nothing.
+// nothing, unless it brings signatures that are not known yet.
 func (a *application) installConnector(c *enginev1.InstallConnector) *enginev1.Event {
 	m := c.Connector
-	if m == nil || !validName(m.Name) || len(m.Digest) != 32 {
-		a.refuse(CodeBadCommand, "A connector has a name and a SHA-256 digest.")
+	if m == nil || !validName(m.Name) || len(m.Digest) != 32 || len(m.Signatures) > limitSignatures {
+		a.refuse(CodeBadCommand, "A connector has a name, a SHA-256 digest and at most 32 signatures.")
 	}
 	k := connectorKey(m.Name, m.Digest)
 	ev := &enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_CONNECTOR_INSTALLED, Type: m.Name, Name: m.Version,
 		Digest: m.Digest, Actor: c.Actor,
 	}
-	if _, found := a.tx.Get(k); found {
-		return a.frame(ev)
+	if old, found := get[*enginev1.Connector](a, k); found {
+		row := copyOf(old)
+		if row.Author == "" {
+			row.Author = m.Author
+		}
+		row.Signatures = slices.Clip(row.Signatures)
+		for _, s := range m.Signatures {
+			known := slices.ContainsFunc(row.Signatures, func(k *enginev1.Signature) bool {
+				return bytes.Equal(k.Key, s.Key) && k.Tenant == s.Tenant && k.Signer == s.Signer
+			})
+			if !known && m.Author == row.Author && len(row.Signatures) < limitSignatures {
+				row.Signatures = append(row.Signatures, s)
+			}
+		}
+		if len(row.Signatures) == len(old.Signatures) {
+			return a.frame(ev)
+		}
+		a.put(k, row)
+		a.hint(Hint{Kind: HintConfig})
+		return a.tell(ev)
 	}
 	row := copyOf(m)
 	row.InstalledMs = a.stamp.TimeMS
+	row.InstalledBy = clip(c.Actor.GetName())
+	row.RevokedMs, row.RevokedReason = 0, ""
 	a.put(k, row)
 	a.hint(Hint{Kind: HintConfig})
 	return a.tell(ev)
 }
 
-// activateConnector makes one installed digest serve a tenant; the activation
-// before it is kept for a rollback. Payments keep the digest they began with.
+// weightAll is the weight of an activation that gets every new payment.
+const weightAll = 10_000
+
+// activateConnector makes one installed digest serve a tenant: all new payments, or
+// as a canary a share of them. The digest before it is kept for a rollback. Payments
+// keep the digest they began with.
 func (a *application) activateConnector(c *enginev1.ActivateConnector) *enginev1.Event {
 	a.mustBeTenant(c.Tenant)
 	module, found := get[*enginev1.Connector](a, connectorKey(c.Connector, c.Digest))
 	if !found {
 		a.refuse(CodeConnectorUnknown, "Connector "+quote(c.Connector)+" is not installed with this digest.")
 	}
+	if module.RevokedMs != 0 {
+		a.refuse(CodeConnectorRevoked, "This version of connector "+quote(c.Connector)+" has been revoked: "+clip(module.RevokedReason))
+	}
+	if c.Weight > weightAll {
+		a.refuse(CodeBadCommand, "A weight is of 10,000 payments.")
+	}
 	ev := &enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_CONNECTOR_ACTIVATED, Tenant: c.Tenant, Type: c.Connector,
-		Name: module.Version, Digest: c.Digest, Actor: c.Actor,
+		Name: module.Version, Digest: c.Digest, Actor: c.Actor, Weight: c.Weight,
 	}
-	row := &enginev1.Activation{Tenant: c.Tenant, Connector: c.Connector, Digest: c.Digest, ActivatedMs: a.stamp.TimeMS}
-	if old, found := get[*enginev1.Activation](a, activationKey(c.Tenant, c.Connector)); found {
-		if bytes.Equal(old.Digest, c.Digest) {
-			return a.frame(ev)
+	key := activationKey(c.Tenant, c.Connector)
+	old, found := get[*enginev1.Activation](a, key)
+	if !found {
+		old = &enginev1.Activation{Tenant: c.Tenant, Connector: c.Connector}
+	}
+	row := copyOf(old)
+	row.Withdrawn = without(row.Withdrawn, c.Digest)
+	if c.Weight > 0 && c.Weight < weightAll {
+		a.activateCanary(c, row, module)
+	} else {
+		row.Canary, row.CanaryWeight, row.CanaryMs = nil, 0, 0
+		if !bytes.Equal(old.Digest, c.Digest) {
+			row.Digest, row.Previous = c.Digest, old.Digest
+			row.ActivatedMs, row.ActivatedBy, row.Guard = a.stamp.TimeMS, clip(c.Actor.GetName()), c.Guard
+			a.serve(c.Tenant, a.module(c.Connector, old.Digest), module)
+		} else if c.Guard != nil {
+			row.Guard = c.Guard
 		}
-		row.Previous = old.Digest
-		if before, found := get[*enginev1.Connector](a, connectorKey(c.Connector, old.Digest)); found {
-			for _, t := range before.JobTypes {
-				a.delete(jobRouteKey(c.Tenant, forTenant(t, c.Tenant)))
-			}
-			for _, r := range before.Routes {
-				a.delete(routeKey(c.Tenant, r))
-			}
+	}
+	if found && bytes.Equal(encoded(row), encoded(old)) {
+		return a.frame(ev)
+	}
+	a.put(key, row)
+	a.hint(Hint{Kind: HintConfig})
+	return a.tell(ev)
+}
+
+// activateCanary lets a second digest serve a share of the new payments. It must
+// serve all that the digest beside it does: a payment that meets it first keeps it.
+// What it serves beyond that waits until it serves all.
+func (a *application) activateCanary(c *enginev1.ActivateConnector, row *enginev1.Activation, module *enginev1.Connector) {
+	stable := a.module(c.Connector, row.Digest)
+	switch {
+	case stable == nil:
+		a.refuse(CodeCanaryRefused, "Nothing serves the tenant beside which this version could be a canary; activate it for all payments.")
+	case bytes.Equal(row.Digest, c.Digest):
+		a.refuse(CodeCanaryRefused, "This version serves all payments already.")
+	case len(row.Canary) > 0 && !bytes.Equal(row.Canary, c.Digest):
+		a.refuse(CodeCanaryRefused, "Another version is the canary; roll it back or promote it first.")
+	}
+	if missing := lacks(module, stable); missing != "" {
+		a.refuse(CodeCanaryRefused, "A canary serves all that the version beside it does; this one lacks "+missing+".")
+	}
+	if len(row.Canary) == 0 {
+		row.CanaryMs = a.stamp.TimeMS
+		row.ActivatedBy = clip(c.Actor.GetName())
+	}
+	row.Canary, row.CanaryWeight = c.Digest, c.Weight
+	if c.Guard != nil || row.CanaryMs == a.stamp.TimeMS {
+		row.Guard = c.Guard
+	}
+}
+
+// lacks names the first job type or route of a module that another does not have.
+func lacks(module, needs *enginev1.Connector) string {
+	for _, t := range needs.JobTypes {
+		if !slices.Contains(module.JobTypes, t) {
+			return "job type " + quote(t)
+		}
+	}
+	for _, r := range needs.Routes {
+		if !slices.Contains(module.Routes, r) {
+			return "the route " + quote(r)
+		}
+	}
+	return ""
+}
+
+// module is an installed module; nil where there is none.
+func (a *application) module(connector string, digest []byte) *enginev1.Connector {
+	row, _ := get[*enginev1.Connector](a, connectorKey(connector, digest))
+	return row
+}
+
+// serve gives a tenant's job types and routes to a module in place of the one that
+// had them; before may be nil.
+func (a *application) serve(tenant string, before, module *enginev1.Connector) {
+	if code, why := a.conflict(tenant, module); code != "" {
+		a.refuse(code, why)
+	}
+	if before != nil {
+		for _, t := range before.JobTypes {
+			a.delete(jobRouteKey(tenant, forTenant(t, tenant)))
+		}
+		for _, r := range before.Routes {
+			a.delete(routeKey(tenant, r))
 		}
 	}
 	for _, t := range module.JobTypes {
-		k := jobRouteKey(c.Tenant, forTenant(t, c.Tenant))
-		if route, taken := get[*enginev1.JobRoute](a, k); taken && route.Connector != c.Connector {
-			a.refuse(CodeJobTypeTaken, "Job type "+quote(forTenant(t, c.Tenant))+" is served by connector "+quote(route.Connector)+".")
-		}
-		a.put(k, &enginev1.JobRoute{Connector: c.Connector})
+		a.put(jobRouteKey(tenant, forTenant(t, tenant)), &enginev1.JobRoute{Connector: module.Name})
 	}
 	for _, r := range module.Routes {
-		k := routeKey(c.Tenant, r)
-		if route, taken := get[*enginev1.Route](a, k); taken && route.Connector != c.Connector {
-			a.refuse(CodeRouteTaken, "The route "+quote(r)+" is served by connector "+quote(route.Connector)+".")
-		}
-		a.put(k, &enginev1.Route{Connector: c.Connector})
+		a.put(routeKey(tenant, r), &enginev1.Route{Connector: module.Name})
 	}
-	a.put(activationKey(c.Tenant, c.Connector), row)
-	a.hint(Hint{Kind: HintConfig})
-	return a.tell(ev)
+}
+
+// conflict says which job type or route of a module another connector of the tenant
+// serves, if one does.
+func (a *application) conflict(tenant string, module *enginev1.Connector) (code, why string) {
+	for _, t := range module.JobTypes {
+		jobType := forTenant(t, tenant)
+		if route, taken := get[*enginev1.JobRoute](a, jobRouteKey(tenant, jobType)); taken && route.Connector != module.Name {
+			return CodeJobTypeTaken, "Job type " + quote(jobType) + " is served by connector " + quote(route.Connector) + "."
+		}
+	}
+	for _, r := range module.Routes {
+		if route, taken := get[*enginev1.Route](a, routeKey(tenant, r)); taken && route.Connector != module.Name {
+			return CodeRouteTaken, "The route " + quote(r) + " is served by connector " + quote(route.Connector) + "."
+		}
+	}
+	return "", ""
 }
 
 func forTenant(jobType, tenant string) string {
 	return strings.ReplaceAll(jobType, "{tenant}", tenant)
 }
 
-// route says which digest of which connector serves a job type for a payment. A
-// payment keeps the first digest it met of each connector.
-func (p *payment) route(jobType string) (connector string, digest []byte, found bool) {
-	r, found := get[*enginev1.JobRoute](p.a, jobRouteKey(p.row.Tenant, jobType))
-	if !found {
-		return "", nil, false
+func encoded(row *enginev1.Activation) []byte {
+	b, err := row.MarshalVTStrict()
+	if err != nil {
+		panic(err)
 	}
-	for _, pin := range p.row.Pins {
-		if pin.Connector == r.Connector {
-			return r.Connector, pin.Digest, true
-		}
+	return b
+}
+
+// without is a list of digests less one; a list that lacks it is given back as it is.
+func without(digests [][]byte, digest []byte) [][]byte {
+	i := slices.IndexFunc(digests, func(d []byte) bool { return bytes.Equal(d, digest) })
+	if i < 0 {
+		return digests
 	}
-	act, found := get[*enginev1.Activation](p.a, activationKey(p.row.Tenant, r.Connector))
-	if !found {
-		return "", nil, false
-	}
-	p.row.Pins = append(p.row.Pins, &enginev1.ConnectorPin{Connector: r.Connector, Digest: act.Digest})
-	return r.Connector, act.Digest, true
+	return slices.Delete(slices.Clone(digests), i, i+1)
 }

@@ -24,6 +24,7 @@ func effectKey(payment uint64, key string) Key {
 //	REJECTED          terms-differ, effects-held, stale …
 func (a *application) intend(c *enginev1.Intend) *enginev1.Event {
 	p, job := a.fence(c.Origin)
+	a.mustServe(job)
 	if a.meta.EffectsHeld {
 		a.refuse(CodeEffectsHeld, "After a restore, outside effects wait until an operator releases them.")
 	}

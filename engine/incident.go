@@ -128,8 +128,10 @@ func (p *payment) retryJob(n, retries uint32) {
 		return
 	}
 	job := copyOf(row)
-	p.nextAttempt(job)
 	job.Retries = max(min(retries, 1000), 1) - 1
+	if !p.nextAttempt(job) {
+		return
+	}
 	p.a.put(jobKey(job.Payment, job.N), job)
 	p.a.hint(Hint{Kind: HintJob, Payment: job.Payment, N: job.N})
 }

@@ -349,6 +349,7 @@ func (p *payment) end() {
 			a.delete(k)
 		}
 	}
+	p.dropPins()
 	a.delete(instanceKey(row.Payment))
 	a.put(receiptKey(row.Payment), receipt)
 	p.freeMessageStart()

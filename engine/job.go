@@ -19,9 +19,9 @@ func (p *payment) createJob(f *flow, token *enginev1.Token) {
 		p.openIncident(token, IncidentExpression, "The job type of "+quote(el.ID)+" did not evaluate to a text.")
 		return
 	}
-	connector, digest, found := p.route(jobType)
-	if !found {
-		p.openIncident(token, IncidentNoConnector, "No active connector serves job type "+quote(jobType)+".")
+	connector, digest, incident := p.route(jobType)
+	if incident != "" {
+		p.openIncident(token, incident, unserved(incident, connector, jobType))
 		return
 	}
 	retries, ok := retriesOf(el.Retries, p.see(token.Scope))
@@ -44,6 +44,15 @@ func (p *payment) createJob(f *flow, token *enginev1.Token) {
 		Job: job.N, Attempt: 1, Type: jobType, Endpoint: connector, Digest: digest,
 	})
 	a.hint(Hint{Kind: HintJob, Payment: job.Payment, N: job.N})
+}
+
+// unserved says why no connector can take a job of the type.
+func unserved(incident, connector, jobType string) string {
+	if incident == IncidentRevoked {
+		return "The version of connector " + quote(connector) + " that served job type " + quote(jobType) +
+			" has been revoked, and there is none before it; activate another, then resolve."
+	}
+	return "No active connector serves job type " + quote(jobType) + "."
 }
 
 // retriesOf is how many attempts a job may have; Zeebe's default is three.
@@ -112,6 +121,7 @@ func (a *application) entry(job *enginev1.Job, ordinal uint32) *enginev1.History
 // (job, attempt, ordinal), and remembers its reply in the job's history.
 func (a *application) asEffect(o *enginev1.Origin, do func(*enginev1.Job) *enginev1.Event) *enginev1.Event {
 	_, job := a.fence(o)
+	a.mustServe(job)
 	if e := a.entry(job, o.Ordinal); e != nil {
 		reply := &enginev1.Event{}
 		if err := reply.UnmarshalVT(e.Reply); err != nil || e.Digest != o.Digest {
@@ -209,6 +219,12 @@ func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
 	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_FAILED, job))
 	failed.Code, failed.Text = clip(o.Code), clip(o.Reason)
 	job.Reason = clip(o.Reason)
+	if o.Code == CodeAttemptRevoked && p.a.revoked(job) {
+		return p.leaveRevoked(job, failed)
+	}
+	if o.Retryable && p.a.withdrawn(job) {
+		job.Retries++ // what a version failed that serves no more costs the next nothing
+	}
 	if !o.Retryable || job.Retries == 0 && !job.Compensating {
 		p.holdJob(job, IncidentJobFailed, failed.Text)
 		return failed
@@ -219,7 +235,9 @@ func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
 	} else {
 		backoff = max(backoff, compensationBackoffMS)
 	}
-	p.nextAttempt(job)
+	if !p.nextAttempt(job) {
+		return failed
+	}
 	if backoff > 0 {
 		job.State = enginev1.JobState_JOB_STATE_WAITING
 		job.DueMs = p.a.stamp.TimeMS + backoff
@@ -233,13 +251,30 @@ func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
 }
 
 // nextAttempt begins again with an empty history, but for the money effects that
-// are in doubt.
-func (p *payment) nextAttempt(job *enginev1.Job) {
+// are in doubt; on the present digest, if the job's own serves no more. Where nothing
+// may serve it, the job stands behind an incident, and nextAttempt reports false.
+func (p *payment) nextAttempt(job *enginev1.Job) bool {
 	job.Prior = p.a.doubts(job)
 	job.History = nil
 	job.Attempt++
 	job.State = enginev1.JobState_JOB_STATE_READY
 	job.DueMs = 0
+	if incident := p.reroute(job); incident != "" {
+		p.holdJob(job, incident, unserved(incident, job.Connector, job.Type))
+		return false
+	}
+	return true
+}
+
+// leaveRevoked ends an attempt whose digest was revoked under it. That is nobody's
+// failure, so it costs no retry; and a version that understands the history goes on
+// with the very attempt.
+func (p *payment) leaveRevoked(job *enginev1.Job, failed *enginev1.Event) *enginev1.Event {
+	if p.inherit(job) || p.nextAttempt(job) {
+		p.a.put(jobKey(job.Payment, job.N), job)
+		p.a.hint(Hint{Kind: HintJob, Payment: job.Payment, N: job.N})
+	}
+	return failed
 }
 
 // doubts are the money effects that the job, in this attempt or an earlier one,
@@ -369,6 +404,15 @@ func (a *application) wakeJob(payment uint64, n uint32) {
 		}
 		woken.Answered, woken.TimeMs, woken.Reply = true, a.stamp.TimeMS, reply
 		job.History = append(slices.Clone(job.History[:last]), woken)
+	}
+	if a.withdrawn(job) {
+		p := a.load(payment)
+		if len(job.History) > 0 {
+			p.inherit(job)
+		} else if incident := p.reroute(job); incident != "" {
+			p.holdJob(job, incident, unserved(incident, job.Connector, job.Type))
+			return
+		}
 	}
 	a.put(jobKey(payment, n), job)
 	a.hint(Hint{Kind: HintJob, Payment: payment, N: n})

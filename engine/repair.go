@@ -134,15 +134,21 @@ func (a *application) retryNow(c *enginev1.RetryJob) *enginev1.Event {
 	if !found {
 		a.refuse(CodeJobUnknown, "The payment has no such open job.")
 	}
-	job, token := copyOf(row), p.mustToken(row.Token)
+	job, token, ready := copyOf(row), p.mustToken(row.Token), true
+	job.Retries = max(min(c.Retries, 1000), 1) - 1
 	switch job.State {
 	case enginev1.JobState_JOB_STATE_WAITING:
 		a.removeTimer(job.DueMs, job.Payment, enginev1.TimerKind_TIMER_KIND_JOB, job.N)
 		if len(job.History) > 0 {
-			p.nextAttempt(job)
+			ready = p.nextAttempt(job)
+			break
 		}
-		// Else it is a back-off, and the attempt it puts off has its number already.
+		// It is a back-off, and the attempt it puts off has its number already.
 		job.State, job.DueMs = enginev1.JobState_JOB_STATE_READY, 0
+		if incident := p.reroute(job); incident != "" {
+			p.holdJob(job, incident, unserved(incident, job.Connector, job.Type))
+			ready = false
+		}
 	case enginev1.JobState_JOB_STATE_INCIDENT:
 		incident, n := "", token.Incident
 		if open, found := get[*enginev1.Incident](a, incidentKey(c.Payment, n)); found {
@@ -152,13 +158,14 @@ func (a *application) retryNow(c *enginev1.RetryJob) *enginev1.Event {
 		resolved := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_INCIDENT_RESOLVED, job))
 		resolved.Type, resolved.Endpoint, resolved.Attempt = "", "", 0
 		resolved.Number, resolved.Code, resolved.Actor = n, incident, c.Actor
-		p.nextAttempt(job)
+		ready = p.nextAttempt(job)
 	default:
 		a.refuse(CodeJobBusy, "An attempt of the job is under way; only a job that waits can be retried.")
 	}
-	job.Retries = max(min(c.Retries, 1000), 1) - 1
-	a.put(jobKey(job.Payment, job.N), job)
-	a.hint(Hint{Kind: HintJob, Payment: job.Payment, N: job.N})
+	if ready {
+		a.put(jobKey(job.Payment, job.N), job)
+		a.hint(Hint{Kind: HintJob, Payment: job.Payment, N: job.N})
+	}
 	retried := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_RETRIED, job))
 	retried.Actor = c.Actor
 	p.acted(actRetry, c.Actor, func(ev *enginev1.Event) {

@@ -9,6 +9,7 @@ import (
 // The repairs an incident may list.
 const (
 	RepairResolve    = "resolve"
+	RepairActivate   = "activate-connector" // another version, for the tenant; then resolve
 	RepairRetryJob   = "retry-job"
 	RepairVariables  = "set-variables"
 	RepairMove       = "move-token"
@@ -25,7 +26,10 @@ func (p *payment) repairs(code string, token *enginev1.Token) []string {
 		can = append(can, RepairRetryJob)
 	}
 	switch code {
-	case IncidentNoConnector, IncidentCalledFlow:
+	case IncidentNoConnector, IncidentRevoked, IncidentCalledFlow:
+		if code == IncidentRevoked {
+			can = append([]string{RepairActivate}, can...)
+		}
 		// Variables help where the model works the name out from them.
 		el := &p.flowOf(p.body(token.Scope)).process.Elements[token.Element]
 		if el.JobType.Expr != nil || el.CalledElement.Expr != nil {

@@ -47,6 +47,7 @@ func TestSimulation(t *testing.T) {
 	for s := *seed; s < *seed+*seeds; s++ {
 		tx, second := enginetest.NewFrozen(), enginetest.NewMemTx()
 		w := enginetest.NewWorkload(tx, s)
+		w.Swaps = true
 		follower := engine.New()
 		applied := 0
 		lastSeq := make(map[uint64]uint32)
@@ -98,6 +99,11 @@ func TestSimulation(t *testing.T) {
 	for _, code := range []string{engine.IncidentLoop, engine.IncidentJobFailed, engine.IncidentUncaughtError, engine.IncidentInDoubt} {
 		if incidents[code] == 0 {
 			t.Errorf("the simulation never saw an incident %s", code)
+		}
+	}
+	for _, kind := range []enginev1.EventKind{enginev1.EventKind_EVENT_KIND_CONNECTOR_ROLLED_BACK, enginev1.EventKind_EVENT_KIND_CONNECTOR_REVOKED} {
+		if seen[kind] == 0 {
+			t.Errorf("the simulation never saw %v", kind)
 		}
 	}
 	t.Log(seen, incidents)

@@ -179,7 +179,7 @@ func (r *Replica) firstCommands(epoch uint64) ([]*enginev1.Command, error) {
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	return []*enginev1.Command{
-		{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: r.cfg.Cluster, Secret: secret}}},
+		{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: r.cfg.Cluster, Secret: secret, Version: engine.Version}}},
 		started,
 	}, nil
 }

@@ -41,7 +41,7 @@ type Logged struct {
 func NewEnv(tx engine.Tx) *Env {
 	e := &Env{Engine: engine.New(), Tx: tx, nowMS: startMS, uuids: make(map[string]uint64)}
 	e.Apply(&enginev1.Command{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{
-		Cluster: 1, Secret: bytes.Repeat([]byte{7}, 32),
+		Cluster: 1, Secret: bytes.Repeat([]byte{7}, 32), Version: engine.Version,
 	}}})
 	e.lead()
 	return e
@@ -264,6 +264,14 @@ func (e *Env) Handle(t *testing.T, d *datadriven.TestData) string {
 	if cmd := e.forward(t, d); cmd != nil {
 		return e.show(e.Apply(cmd))
 	}
+	if d.Cmd == "pins" {
+		// Shows how many running payments keep which digests.
+		// Example: pins
+		return e.pins()
+	}
+	if cmd := e.lifecycle(t, d); cmd != nil {
+		return e.show(e.Apply(cmd))
+	}
 	if cmd := e.act(t, d); cmd != nil {
 		return e.show(e.Apply(cmd))
 	}
@@ -311,10 +319,12 @@ func (e *Env) connector(d *datadriven.TestData) string {
 	}
 	digest := bytes.Repeat([]byte{byte(integerOr(d, "digest", 1))}, 32)
 	install := e.Apply(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{
-		Connector: &enginev1.Connector{Name: name, Kind: "ams", Version: "1.0.0", Digest: digest, JobTypes: jobs, Routes: routes},
+		Connector: &enginev1.Connector{
+			Name: name, Kind: "ams", Version: "1.0.0", Digest: digest, JobTypes: jobs, Routes: routes, AcceptsHistoryOf: heirs(d),
+		},
 	}}})
 	activate := e.Apply(&enginev1.Command{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
-		Tenant: tenant, Connector: name, Digest: digest,
+		Tenant: tenant, Connector: name, Digest: digest, Weight: uint32(integerOr(d, "weight", 0)),
 	}}})
 	return e.show(install) + "\n" + e.show(activate)
 }

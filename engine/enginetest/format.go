@@ -48,6 +48,13 @@ func (e *Env) Format(ev *enginev1.Event) string {
 	if ev.Kind != enginev1.EventKind_EVENT_KIND_MESSAGE_PUBLISHED && ev.Kind != enginev1.EventKind_EVENT_KIND_MESSAGE_EXPIRED {
 		number("value", ev.Value)
 	}
+	number("weight", uint64(ev.Weight))
+	if len(ev.Digest) > 0 && strings.HasPrefix(kind, "CONNECTOR_ROLLED") {
+		number("digest", uint64(ev.Digest[0]))
+	}
+	if len(ev.Digest) > 1 && ev.Job != 0 && ev.Digest[0] > 1 {
+		number("digest", uint64(ev.Digest[0])) // scripts mostly have one
+	}
 	if ev.DueMs != 0 {
 		fmt.Fprintf(&b, " due=+%gs", float64(ev.DueMs-startMS)/1000)
 	}

@@ -31,6 +31,7 @@ func Check(tx engine.Tx) error {
 	c.forwards()
 	c.tokens()
 	c.scopes()
+	c.pins()
 	return c.err
 }
 

@@ -20,6 +20,10 @@ type Workload struct {
 	flows     []string // to start
 	generated []Flow
 	moved     map[uint64]bool // payments whose tokens an operator has moved
+	versions  int             // of the connector, installed
+
+	// Swaps lets operators activate, roll back and revoke versions of the connector.
+	Swaps bool
 
 	parsed map[string]*bpmn.Process // by the digest of the file
 }

@@ -14,7 +14,11 @@ func (w *Workload) act(in *enginev1.Instance) engine.Result {
 		}
 		return in.Tokens[w.rand.IntN(len(in.Tokens))].N
 	}
-	switch w.rand.IntN(8) {
+	acts := 8
+	if w.Swaps {
+		acts++
+	}
+	switch w.rand.IntN(acts) {
 	case 0:
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_CancelPayment{CancelPayment: &enginev1.CancelPayment{
 			Payment: in.Payment, Actor: actor,
@@ -43,6 +47,8 @@ func (w *Workload) act(in *enginev1.Instance) engine.Result {
 		return w.Apply(&enginev1.Command{Verb: &enginev1.Command_Broadcast{Broadcast: &enginev1.Broadcast{
 			Tenant: "t", Name: w.rand.of(someSignals), Variables: w.someVariables(""), Actor: actor,
 		}}})
+	case 8:
+		return w.swap(actor)
 	}
 	return w.userTask(actor)
 }

@@ -1130,6 +1130,8 @@ type Bootstrap struct {
 	// 32 random bytes chosen by the bootstrapping node: keys the permutation behind
 	// every UUID and every jitter.
 	Secret []byte `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The engine's behaviour from the first command on; 0: 1. See SetVersion.
+	Version uint32 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
 }
 
 func (x *Bootstrap) Reset() {
@@ -1150,6 +1152,13 @@ func (x *Bootstrap) GetSecret() []byte {
 		return x.Secret
 	}
 	return nil
+}
+
+func (x *Bootstrap) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
 }
 
 // LeaderStarted is the first command of every term; job results of earlier
@@ -3723,6 +3732,8 @@ type Connector struct {
 	InstalledBy   string       `protobuf:"bytes,12,opt,name=installed_by,json=installedBy,proto3" json:"installedBy,omitempty"`
 	RevokedMs     int64        `protobuf:"varint,13,opt,name=revoked_ms,json=revokedMs,proto3" json:"revokedMs,omitempty"` // 0: it is not
 	RevokedReason string       `protobuf:"bytes,14,opt,name=revoked_reason,json=revokedReason,proto3" json:"revokedReason,omitempty"`
+	// Digests of earlier modules whose histories this one continues.
+	AcceptsHistoryOf [][]byte `protobuf:"bytes,15,rep,name=accepts_history_of,json=acceptsHistoryOf,proto3" json:"acceptsHistoryOf,omitempty"`
 }
 
 func (x *Connector) Reset() {
@@ -3827,6 +3838,13 @@ func (x *Connector) GetRevokedReason() string {
 		return x.RevokedReason
 	}
 	return ""
+}
+
+func (x *Connector) GetAcceptsHistoryOf() [][]byte {
+	if x != nil {
+		return x.AcceptsHistoryOf
+	}
+	return nil
 }
 
 // Signature is an ed25519 signature; sdk/signing says of what.
@@ -7341,6 +7359,11 @@ func (m *Bootstrap) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Version != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Version))
+		i--
+		dAtA[i] = 0x18
 	}
 	if len(m.Secret) > 0 {
 		i -= len(m.Secret)
@@ -10956,6 +10979,15 @@ func (m *Connector) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.AcceptsHistoryOf) > 0 {
+		for iNdEx := len(m.AcceptsHistoryOf) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.AcceptsHistoryOf[iNdEx])
+			copy(dAtA[i:], m.AcceptsHistoryOf[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.AcceptsHistoryOf[iNdEx])))
+			i--
+			dAtA[i] = 0x7a
+		}
+	}
 	if len(m.RevokedReason) > 0 {
 		i -= len(m.RevokedReason)
 		copy(dAtA[i:], m.RevokedReason)
@@ -14291,6 +14323,9 @@ func (m *Bootstrap) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	if m.Version != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Version))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -15823,6 +15858,12 @@ func (m *Connector) SizeVT() (n int) {
 	l = len(m.RevokedReason)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if len(m.AcceptsHistoryOf) > 0 {
+		for _, b := range m.AcceptsHistoryOf {
+			l = len(b)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
 	}
 	n += len(m.unknownFields)
 	return n
@@ -18481,6 +18522,15 @@ func (m *Bootstrap) UnmarshalVT(dAtA []byte) error {
 				m.Secret = []byte{}
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			m.Version = 0
+			m.Version, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -25517,6 +25567,30 @@ func (m *Connector) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.RevokedReason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 15:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AcceptsHistoryOf", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.AcceptsHistoryOf = append(m.AcceptsHistoryOf, make([]byte, postIndex-iNdEx))
+			copy(m.AcceptsHistoryOf[len(m.AcceptsHistoryOf)-1], dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

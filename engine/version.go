@@ -1,0 +1,10 @@
+package engine
+
+// Version is the behaviour this engine has when it is asked for all it knows. A
+// cluster begins with the Version of the node that bootstraps it, and goes on to a
+// later one by SetVersion, once all of its nodes know it: what a version adds is off
+// until then, so that nodes of different versions reach the same rows.
+//
+//	1  the first
+//	2  rows count the payments that keep a connector's digest
+const Version = versionPins
