@@ -1,6 +1,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,17 +12,10 @@ import (
 	"github.com/railhead-hub/railhead/sdk/wasm"
 )
 
-// Limits on a module, checked before it is compiled.
-const (
-	ModuleMaxBytes = 32 << 20
-	FuncsMax       = 100_000
-	// TablesMax and TableMax bound the tables: each element takes eight bytes
-	// of the node's memory, outside the guest's own.
-	TablesMax = 16
-	TableMax  = 100_000
-	// MemoryMinBytes is the least a manifest may be given.
-	pageBytes = 64 << 10
-)
+// ModuleMaxBytes bounds a module. The other limits on it are those of sdk/wasm.
+const ModuleMaxBytes = 32 << 20
+
+const pageBytes = 64 << 10
 
 // admitted is what is known of a module once it may be compiled.
 type admitted struct {
@@ -41,7 +35,7 @@ func admit(module []byte) (*admitted, *Error) {
 	}
 	outline, err := wasm.Parse(module)
 	if err != nil {
-		return nil, &Error{Code: Malformed, Text: err.Error(), Err: err}
+		return nil, &Error{Code: codeOf(err), Text: err.Error(), Err: err}
 	}
 	m, err := manifest.FromModule(module)
 	if err != nil {
@@ -55,6 +49,21 @@ func admit(module []byte) (*admitted, *Error) {
 		}
 	}
 	return a, nil
+}
+
+// codeOf is the code for what sdk/wasm says of a module.
+func codeOf(err error) Code {
+	if refused, ok := errors.AsType[*wasm.FormatError](err); ok {
+		switch refused.Fault {
+		case wasm.Feature:
+			return ForbiddenFeature
+		case wasm.TooLarge:
+			return TooLarge
+		case wasm.TooComplex:
+			return TooComplex
+		}
+	}
+	return Malformed
 }
 
 func refuse(code Code, format string, args ...any) *Error {
@@ -142,22 +151,11 @@ func imports(o *wasm.Outline) *Error {
 }
 
 func (a *admitted) sizes(o *wasm.Outline) *Error {
-	if len(o.Funcs) > FuncsMax {
-		return refuse(TooLarge, "%d functions are more than %d", len(o.Funcs), FuncsMax)
-	}
 	if len(o.Memories) != 1 {
 		return refuse(Malformed, "it defines %d memories, not one", len(o.Memories))
 	}
 	if m := o.Memories[0]; m.Min > uint64(a.memoryPages) {
 		return refuse(TooLarge, "its memory begins with %d pages of 64 KiB; its manifest's limit is %d", m.Min, a.memoryPages)
-	}
-	if len(o.Tables) > TablesMax {
-		return refuse(TooLarge, "%d tables are more than %d", len(o.Tables), TablesMax)
-	}
-	for _, t := range o.Tables {
-		if t.Min > TableMax {
-			return refuse(TooLarge, "a table begins with %d elements, more than %d", t.Min, TableMax)
-		}
 	}
 	return nil
 }

@@ -8,14 +8,16 @@ type Code string
 
 // Codes of admission: the module can never run here.
 const (
-	NotWasm         Code = "not-wasm"         // it is not a WebAssembly core module
-	Malformed       Code = "malformed"        // it is broken, or uses features that are off
-	BadManifest     Code = "bad-manifest"     // the manifest is missing or wrong
-	MissingExport   Code = "missing-export"   // an export of the ABI is missing or of another type
-	ForbiddenExport Code = "forbidden-export" // it exports _start: a command, not a reactor
-	ForbiddenImport Code = "forbidden-import" // it imports what the host does not give
-	TooLarge        Code = "too-large"        // a size limit
-	InitFailed      Code = "init-failed"      // its start or _initialize trapped
+	NotWasm          Code = "not-wasm"          // it is not a WebAssembly core module
+	Malformed        Code = "malformed"         // it is broken
+	ForbiddenFeature Code = "forbidden-feature" // it uses what is not in the WebAssembly 2.0 core, or table.grow
+	BadManifest      Code = "bad-manifest"      // the manifest is missing or wrong
+	MissingExport    Code = "missing-export"    // an export of the ABI is missing or of another type
+	ForbiddenExport  Code = "forbidden-export"  // it exports _start: a command, not a reactor
+	ForbiddenImport  Code = "forbidden-import"  // it imports what the host does not give
+	TooLarge         Code = "too-large"         // a size limit
+	TooComplex       Code = "too-complex"       // its code would keep the compiler busy for too long
+	InitFailed       Code = "init-failed"       // its start or _initialize trapped
 )
 
 // Codes of a step.

@@ -25,7 +25,8 @@ type Instance struct {
 	memory api.Memory
 	buf    api.Function
 	stepFn api.Function
-	fuel   api.MutableGlobal // nil if the module is unmetered
+	// What the guest has left of its fuel and its stack; nil if it is unmetered.
+	fuel, depth api.MutableGlobal
 	// pool is the tenant's that the instance belongs to, if any.
 	pool *pool
 	// putAt is Module.sweeps when the instance became idle.
@@ -75,6 +76,7 @@ func (m *Module) NewInstance(ctx context.Context) (*Instance, error) {
 	i.guest = guest
 	if !m.options.Unmetered {
 		i.fuel = guest.ExportedGlobal(fuelExport).(api.MutableGlobal)
+		i.depth = guest.ExportedGlobal(depthExport).(api.MutableGlobal)
 	}
 	i.memory = guest.Memory()
 	i.buf = guest.ExportedFunction(abi.ExportBuf)
@@ -314,6 +316,8 @@ func (i *Instance) call(f api.Function) (failed error) {
 	switch {
 	case i.fuel != nil && int64(i.fuel.Get()) < 0:
 		return i.module.failure(Timeout, fmt.Sprintf("it used more than its %d units of fuel", i.module.fuel), err)
+	case i.depth != nil && int32(i.depth.Get()) < 0:
+		return i.module.failure(Trap, "its calls are nested too deep", err)
 	case errors.As(err, &ended):
 		return i.module.failure(Exit, fmt.Sprintf("it ended itself with code %d", ended.ExitCode()), err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/tetratelabs/wazero/api"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
+	"github.com/railhead-hub/railhead/sdk/manifest"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 	"github.com/railhead-hub/railhead/sdk/wasm"
 )
@@ -87,6 +88,9 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 	if refusal != nil {
 		if refusal.Module == "" {
 			refusal.Module = digest[:12]
+			if named, err := manifest.FromModule(module); err == nil {
+				refusal.Module = named.Name
+			}
 		}
 		return nil, refusal
 	}
@@ -134,6 +138,12 @@ const (
 	// What a host function costs the guest, and each byte that it handles.
 	fuelPerCall       = 20
 	fuelPerBytesShift = 4
+
+	depthExport = "railhead_depth"
+	// depthMax bounds a guest's calls within calls to eight megabytes of stack, in
+	// words. The stack is in Go's heap and grows by doubling, so that a guest in
+	// the deepest of recursions costs up to three times that while it runs.
+	depthMax = 1 << 20
 )
 
 func stepFuel(m *sdkv1.Manifest) int64 {
@@ -146,13 +156,15 @@ func stepFuel(m *sdkv1.Manifest) int64 {
 
 func (m *Module) compile(ctx context.Context, module []byte) error {
 	metered, err := wasm.Meter(module, wasm.MeterOptions{
-		Export:         fuelExport,
+		Fuel:           fuelExport,
+		Depth:          depthExport,
 		Initial:        initFuel,
 		MemoryMaxPages: m.admitted.memoryPages,
-		TableMax:       TableMax,
+		TableMax:       wasm.TableElementsMax,
+		DepthMax:       depthMax,
 	})
 	if err != nil {
-		return m.failure(Malformed, "", err)
+		return m.failure(codeOf(err), "", err)
 	}
 	if m.options.Unmetered {
 		metered = module

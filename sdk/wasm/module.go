@@ -105,20 +105,29 @@ type Outline struct {
 	// Memories and Tables are those defined here, not imported.
 	Memories []Limits
 	Tables   []Limits
-	// Funcs are the types of the functions defined here, in order.
-	Funcs []FuncType
+	// Types are the function types, and Funcs those of the functions defined here,
+	// in order.
+	Types, Funcs []FuncType
 	// ImportedGlobals and Globals count the globals imported and defined here.
 	ImportedGlobals, Globals int
 	// HasStart says that the module names a function to run on instantiation.
 	HasStart bool
+
+	// imported are the types of the imported functions.
+	imported []FuncType
 }
 
-// Limits on the lists of a module, whose entries take many times the bytes in
-// memory that they take in the module.
-const (
-	EntriesMax = 200_000 // of each of the lists
-	ValuesMax  = 1_000   // parameters of a function type, and results
-)
+// function is the type of the function of that index, imported ones first.
+func (o *Outline) function(index uint32) (FuncType, bool) {
+	n := uint64(len(o.imported))
+	switch at := uint64(index); {
+	case at < n:
+		return o.imported[at], true
+	case at-n < uint64(len(o.Funcs)):
+		return o.Funcs[at-n], true
+	}
+	return FuncType{}, false
+}
 
 // Parse reads the outline.
 func Parse(module []byte) (*Outline, error) {
@@ -140,16 +149,12 @@ func Parse(module []byte) (*Outline, error) {
 			p.tables(r)
 		case SectionMemory:
 			p.memories(r)
-		case SectionGlobal, SectionElement, SectionData:
-			// Only how many: what they are initialised with is not looked at.
-			n := r.entries()
-			if r.err != nil {
-				return nil, r.err
-			}
-			if s.ID == SectionGlobal {
-				p.out.Globals = n
-			}
-			continue
+		case SectionGlobal:
+			p.globals(r)
+		case SectionElement:
+			p.elements(r)
+		case SectionData:
+			p.data(r)
 		case SectionExport:
 			p.exports(r)
 		case SectionStart:
@@ -168,21 +173,16 @@ func Parse(module []byte) (*Outline, error) {
 	return p.out, nil
 }
 
-type parser struct {
-	out  *Outline
-	sigs []FuncType
-	// funcs are the type indexes of all functions, imported ones first.
-	funcs []uint32
-	// The numbers of imported memories, tables and globals are not needed: an
-	// export of one of them is told by its kind alone.
-}
+// parser does not number imported memories and tables: an export of one of them
+// is told by its kind alone.
+type parser struct{ out *Outline }
 
 func (p *parser) types(r *reader) {
-	for range r.entries() {
+	for range r.entries(TypesMax, "types") {
 		if form := r.byte(); form != 0x60 && r.err == nil {
-			r.failf("type form %#x is not a function", form)
+			r.fault(Feature, "type form %#x is not a function", form)
 		}
-		p.sigs = append(p.sigs, FuncType{Params: valueTypes(r), Results: valueTypes(r)})
+		p.out.Types = append(p.out.Types, FuncType{Params: valueTypes(r), Results: valueTypes(r)})
 		if r.err != nil {
 			return
 		}
@@ -190,10 +190,10 @@ func (p *parser) types(r *reader) {
 }
 
 // entries reads the length of one of a module's lists.
-func (r *reader) entries() int {
+func (r *reader) entries(most int, what string) int {
 	n := r.count()
-	if n > EntriesMax {
-		r.failf("a list of %d entries is longer than %d", n, EntriesMax)
+	if n > most {
+		r.fault(TooLarge, "%d %s are more than %d", n, what, most)
 		return 0
 	}
 	return n
@@ -202,7 +202,7 @@ func (r *reader) entries() int {
 func valueTypes(r *reader) []ValueType {
 	n := r.u32()
 	if n > ValuesMax {
-		r.failf("a function type has %d parameters or results, more than %d", n, ValuesMax)
+		r.fault(TooLarge, "a function type has %d parameters or results, more than %d", n, ValuesMax)
 		return nil
 	}
 	var out []ValueType
@@ -213,13 +213,12 @@ func valueTypes(r *reader) []ValueType {
 }
 
 func (p *parser) imports(r *reader) {
-	for range r.entries() {
+	for range r.entries(ImportsMax, "imports") {
 		i := Import{Module: r.name(), Name: r.name(), Kind: Kind(r.byte())}
 		switch i.Kind {
 		case Func:
-			index := r.u32()
-			i.Type = p.sig(r, index)
-			p.funcs = append(p.funcs, index)
+			i.Type = p.sig(r, r.u32())
+			p.out.imported = append(p.out.imported, i.Type)
 		case Table:
 			r.byte()
 			limits(r)
@@ -240,29 +239,32 @@ func (p *parser) imports(r *reader) {
 }
 
 func (p *parser) sig(r *reader, index uint32) FuncType {
-	if uint64(index) >= uint64(len(p.sigs)) {
+	if uint64(index) >= uint64(len(p.out.Types)) {
 		r.failf("type index %d does not exist", index)
 		return FuncType{}
 	}
-	return p.sigs[index]
+	return p.out.Types[index]
 }
 
 func (p *parser) functions(r *reader) {
-	for range r.entries() {
-		index := r.u32()
-		sig := p.sig(r, index)
+	for range r.entries(FunctionsMax, "functions") {
+		sig := p.sig(r, r.u32())
 		if r.err != nil {
 			return
 		}
-		p.funcs = append(p.funcs, index)
 		p.out.Funcs = append(p.out.Funcs, sig)
 	}
 }
 
 func (p *parser) tables(r *reader) {
-	for range r.entries() {
+	sum := uint64(0)
+	for range r.entries(TablesMax, "tables") {
 		r.byte()
-		p.out.Tables = append(p.out.Tables, limits(r))
+		l := limits(r)
+		p.out.Tables = append(p.out.Tables, l)
+		if sum += l.Min; sum > TableElementsMax {
+			r.fault(TooLarge, "the tables begin with more than %d elements", TableElementsMax)
+		}
 		if r.err != nil {
 			return
 		}
@@ -270,7 +272,10 @@ func (p *parser) tables(r *reader) {
 }
 
 func (p *parser) memories(r *reader) {
-	for range r.entries() {
+	for range r.count() {
+		if len(p.out.Memories) == 1 {
+			r.fault(Feature, "it has more than one memory")
+		}
 		p.out.Memories = append(p.out.Memories, limits(r))
 		if r.err != nil {
 			return
@@ -281,7 +286,7 @@ func (p *parser) memories(r *reader) {
 func limits(r *reader) Limits {
 	l := Limits{Flags: r.byte()}
 	if l.Flags > 1 {
-		r.failf("a memory or table is shared, 64 bits wide or of a later proposal")
+		r.fault(Feature, "a memory or table is shared, 64 bits wide or of a later proposal")
 		return l
 	}
 	l.Min = uint64(r.u32())
@@ -292,15 +297,15 @@ func limits(r *reader) Limits {
 }
 
 func (p *parser) exports(r *reader) {
-	for range r.entries() {
+	for range r.entries(ExportsMax, "exports") {
 		e := Export{Name: r.name(), Kind: Kind(r.byte())}
 		e.Index = r.u32()
 		if e.Kind == Func && r.err == nil {
-			if uint64(e.Index) >= uint64(len(p.funcs)) {
+			var known bool
+			if e.Type, known = p.out.function(e.Index); !known {
 				r.failf("export %q names a function that does not exist", e.Name)
 				return
 			}
-			e.Type = p.sig(r, p.funcs[e.Index])
 		}
 		if r.err != nil {
 			return

@@ -1,9 +1,6 @@
 package wasm
 
-import (
-	"bytes"
-	"fmt"
-)
+import "bytes"
 
 // Header is the magic number and version that every module begins with.
 var Header = []byte{0, 'a', 's', 'm', 1, 0, 0, 0}
@@ -36,16 +33,6 @@ type Section struct {
 	Raw []byte
 }
 
-// FormatError says why bytes are not a module. Offset counts from the part that
-// was being read.
-type FormatError struct{ Text string }
-
-func (e *FormatError) Error() string { return "wasm: " + e.Text }
-
-func malformed(format string, args ...any) error {
-	return &FormatError{fmt.Sprintf(format, args...)}
-}
-
 // SectionsMax bounds the sections of a module, custom ones among them.
 const SectionsMax = 1_000
 
@@ -53,7 +40,7 @@ const SectionsMax = 1_000
 func Sections(module []byte) ([]Section, error) {
 	if !bytes.HasPrefix(module, Header) {
 		if bytes.HasPrefix(module, Header[:4]) && len(module) >= 8 {
-			return nil, malformed("a version or layer other than a core module of version 1")
+			return nil, faulty(Feature, "a version or layer other than a core module of version 1")
 		}
 		return nil, malformed("it does not begin with the magic number of WebAssembly")
 	}
@@ -62,7 +49,7 @@ func Sections(module []byte) ([]Section, error) {
 	last := 0
 	for r.at < len(module) {
 		if len(out) == SectionsMax {
-			return nil, malformed("it has more than %d sections", SectionsMax)
+			return nil, faulty(TooLarge, "it has more than %d sections", SectionsMax)
 		}
 		start := r.at
 		id := r.byte()
@@ -167,9 +154,11 @@ type reader struct {
 	targets []uint32
 }
 
-func (r *reader) failf(format string, args ...any) {
+func (r *reader) failf(format string, args ...any) { r.fault(Broken, format, args...) }
+
+func (r *reader) fault(fault Fault, format string, args ...any) {
 	if r.err == nil {
-		r.err = malformed(format, args...)
+		r.err = faulty(fault, format, args...)
 		r.at = len(r.data)
 	}
 }

@@ -3,6 +3,8 @@ package wasm_test
 import (
 	"bytes"
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,6 +82,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
+func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
+
 // section is a module of one section, a list of n entries.
 func section(id byte, n int, entry ...byte) []byte {
 	content := append(wasm.AppendU32(nil, uint32(n)), bytes.Repeat(entry, n)...)
@@ -111,13 +115,18 @@ func TestTooMuchToCompile(t *testing.T) {
 		module []byte
 		word   string // in the refusal; empty: it is taken
 	}{
-		"types":              {section(wasm.SectionType, wasm.EntriesMax+1, 0x60, 0, 0), "list"},
-		"globals":            {section(wasm.SectionGlobal, wasm.EntriesMax+1, 0x7f, 0, 0x41, 0, 0x0b), "list"},
-		"elements":           {section(wasm.SectionElement, wasm.EntriesMax+1, 1, 0, 0), "list"},
-		"data":               {section(wasm.SectionData, wasm.EntriesMax+1, 1, 0), "list"},
-		"exports":            {section(wasm.SectionExport, wasm.EntriesMax+1, 0, 2, 0), "list"},
-		"imports":            {section(wasm.SectionImport, wasm.EntriesMax+1, 0, 0, 2, 0, 1), "list"},
-		"functions":          {functions(wasm.EntriesMax+1, 0), "list"},
+		"types":              {section(wasm.SectionType, wasm.TypesMax+1, 0x60, 0, 0), "types"},
+		"globals":            {section(wasm.SectionGlobal, wasm.GlobalsMax+1, 0x7f, 0, 0x41, 0, 0x0b), "globals"},
+		"segments":           {section(wasm.SectionElement, wasm.ElementsMax+1, 1, 0, 0), "element segments"},
+		"elements":           {section(wasm.SectionElement, 3, join([]byte{1, 0}, wasm.AppendU32(nil, 40_000), make([]byte, 40_000))...), "elements"},
+		"data":               {section(wasm.SectionData, wasm.DataMax+1, 1, 0), "data segments"},
+		"much data":          {section(wasm.SectionData, 3, join([]byte{1}, wasm.AppendU32(nil, 9<<20), make([]byte, 9<<20))...), "bytes"},
+		"exports":            {section(wasm.SectionExport, wasm.ExportsMax+1, 0, 2, 0), "exports"},
+		"imports":            {section(wasm.SectionImport, wasm.ImportsMax+1, 0, 0, 2, 0, 1), "imports"},
+		"functions":          {functions(wasm.FunctionsMax+1, 0), "functions"},
+		"tables":             {section(wasm.SectionTable, wasm.TablesMax+1, 0x70, 0, 1), "tables"},
+		"large tables":       {section(wasm.SectionTable, 3, join([]byte{0x70, 0}, wasm.AppendU32(nil, 40_000))...), "elements"},
+		"memories":           {section(wasm.SectionMemory, 2, 0, 1), "memory"},
 		"sections":           {append(bytes.Clone(wasm.Header), bytes.Repeat([]byte{0, 1, 0}, wasm.SectionsMax+1)...), "sections"},
 		"parameters":         {section(wasm.SectionType, 1, append([]byte{0x60, 0xe9, 0x07}, make([]byte, 1002)...)...), "parameters"},
 		"locals of one":      {functions(1, wasm.LocalsMax+1), "locals"},
@@ -130,13 +139,16 @@ func TestTooMuchToCompile(t *testing.T) {
 		"long, not too long": {functions(1, 0, bytes.Repeat([]byte{0x01}, wasm.FunctionMaxSize-8)...), ""},
 	} {
 		_, err := wasm.Meter(row.module, options)
+		if fault := new(wasm.FormatError); err != nil && (!errors.As(err, &fault) || fault.Fault == wasm.Broken) {
+			t.Errorf("%s: %v is taken for a mistake", what, err)
+		}
 		if row.word == "" && err != nil || row.word != "" && (err == nil || !strings.Contains(err.Error(), row.word)) {
 			t.Errorf("%s: got %v, want %q", what, err, row.word)
 		}
 	}
 }
 
-var options = wasm.MeterOptions{Export: "fuel", Initial: 1 << 40, MemoryMaxPages: 3, TableMax: 10}
+var options = wasm.MeterOptions{Fuel: "fuel", Depth: "depth", DepthMax: 1 << 20, Initial: 1 << 40, MemoryMaxPages: 3, TableMax: 10}
 
 // run instantiates a metered module and returns the result, the fuel it took and
 // the error of a call.
