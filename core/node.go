@@ -25,6 +25,7 @@ import (
 	"github.com/railhead-hub/railhead/core/leader"
 	"github.com/railhead-hub/railhead/core/outbox"
 	"github.com/railhead-hub/railhead/core/replica"
+	"github.com/railhead-hub/railhead/core/secret"
 	"github.com/railhead-hub/railhead/core/v1/corev1connect"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -199,7 +200,10 @@ func (n *Node) openConnectors(commands *control.Commands, metrics *prometheus.Re
 	if load == nil {
 		load = connector.Sandbox(host.Options{CacheDir: filepath.Join(n.config.Dir, "compiled"), Log: n.log})
 	}
-	around := egress.Surroundings{Secrets: egress.NewSecrets(n.config.SecretsDir), Metrics: egress.NewMetrics(metrics)}
+	around := egress.Surroundings{
+		Secrets: secret.NewStore(n.config.SecretsDir, n.log), Metrics: egress.NewMetrics(metrics),
+		Gates: egress.NewGates(metrics), Logger: n.log,
+	}
 	if n.config.EgressCA != "" {
 		var pool *x509.CertPool
 		if pool, err = loadPool(n.config.EgressCA); err != nil {

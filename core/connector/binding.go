@@ -76,7 +76,7 @@ func (r *Registry) Bind(tenant string, version uint64, m *Module) (*Binding, err
 	if err != nil {
 		return nil, err
 	}
-	b, err = r.bind(tenant, text, m)
+	b, err = r.bind(tenant, version, text, m)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (r *Registry) Bind(tenant string, version uint64, m *Module) (*Binding, err
 	return b, nil
 }
 
-func (r *Registry) bind(tenant string, text []byte, m *Module) (*Binding, error) {
+func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (*Binding, error) {
 	c, err := parseTenant(text)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (r *Registry) bind(tenant string, text []byte, m *Module) (*Binding, error)
 			b.faults[name] = fmt.Errorf("tenant %s has not bound endpoint %s of connector %s", tenant, name, b.connector)
 			continue
 		}
-		config, err := bound.bind(tenant, b.connector, declared)
+		config, err := bound.bind(tenant, version, b.connector, declared)
 		if err == nil {
 			b.endpoints[name], err = egress.New(config, r.Egress)
 		}

@@ -59,7 +59,7 @@ func TestModulesAreLoadedOnceAndFetchedFromPeers(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if b, err := r.bind("green", nil, m); err != nil || b.Job("book-green") == nil || b.Job("book-blue") != nil {
+			if b, err := r.bind("green", 1, nil, m); err != nil || b.Job("book-green") == nil || b.Job("book-blue") != nil {
 				t.Error(b, err)
 			}
 		})

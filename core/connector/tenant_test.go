@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/railhead-hub/railhead/core/egress"
+	"github.com/railhead-hub/railhead/core/secret"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
@@ -19,7 +20,7 @@ func TestCheckTenant(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "green", "token"), []byte("0123456789"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	around := egress.Surroundings{Secrets: egress.NewSecrets(dir)}
+	around := egress.Surroundings{Secrets: secret.NewStore(dir, nil)}
 	endpoint := func(body string) string { return `{"connectors":{"bank":{"endpoints":{"ledger":{` + body + `}}}}}` }
 	for _, c := range []struct{ name, text, says string }{
 		{"nothing", ``, ""},
@@ -58,7 +59,7 @@ func TestTheMoreCarefulModeCounts(t *testing.T) {
 		{"safe", "", safe}, {"keyed", "", keyed}, {"", "", never}, {"keyed", "ask", ask},
 		{"ask", "keyed", ask}, {"never", "safe", never}, {"safe", "never", never},
 	} {
-		got, err := endpointConfig{Mode: c.tenant}.bind("t", "c", &sdkv1.Endpoint{Name: "e", Mode: c.manifest})
+		got, err := endpointConfig{Mode: c.tenant}.bind("t", 1, "c", &sdkv1.Endpoint{Name: "e", Mode: c.manifest})
 		if err != nil || got.Mode != c.want {
 			t.Errorf("manifest %q, tenant %q: %v %v, want %v", c.manifest, c.tenant, got.Mode, err, c.want)
 		}

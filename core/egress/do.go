@@ -1,10 +1,12 @@
 package egress
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -52,6 +54,7 @@ func (e *Endpoint) do(ctx context.Context, effect *sdkv1.Http, key string, again
 			return out
 		}
 		again = again || sent
+		e.metrics.retried(e.config.Connector, e.config.Name)
 		select {
 		case <-ctx.Done():
 			return out
@@ -64,7 +67,11 @@ func (e *Endpoint) do(ctx context.Context, effect *sdkv1.Http, key string, again
 // settled reports whether sending again could not improve the outcome.
 func (e *Endpoint) settled(out Outcome) bool {
 	if failure, ok := out.Answer.GetKind().(*sdkv1.Answer_Failure); ok {
-		return failure.Failure.Code == abi.FailureInvalid || failure.Failure.Code == abi.FailureForbidden
+		switch failure.Failure.Code {
+		case abi.FailureInvalid, abi.FailureForbidden, abi.FailureBusy:
+			return true
+		}
+		return false
 	}
 	return out.State != enginev1.EffectState_EFFECT_STATE_OPEN
 }
@@ -75,29 +82,34 @@ func (e *Endpoint) send(ctx context.Context, effect *sdkv1.Http, key string, aga
 	if effect.TimeoutMs > 0 {
 		timeout = min(timeout, time.Duration(effect.TimeoutMs)*time.Millisecond)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-
 	req, err := e.build(ctx, effect, key)
 	if err != nil {
 		return e.unsent(abi.FailureInvalid, e.scrubbed(err.Error()), again), false
 	}
-	if e.limiter != nil {
-		if err := e.limiter.Wait(ctx); err != nil {
-			return e.unsent(abi.FailureBusy, "the endpoint's rate left no room in time", again), false
-		}
+	leave, err := e.enter(ctx, timeout)
+	if err != nil {
+		return e.unsent(abi.FailureBusy, err.Error(), again), false
 	}
+	peer := unclear
+	defer func() { leave(peer) }()
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+
 	// Once a connection was handed over, bytes may have left, whatever the error
 	// says. Before that none can have.
 	var connected atomic.Bool
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
 	}))
-	resp, err := e.transport.RoundTrip(req)
+	resp, err := e.transport().RoundTrip(req)
 	if err != nil {
+		policy := errors.Is(err, errAddress) || errors.Is(err, errPin)
+		if !policy && !errors.Is(ctx.Err(), context.Canceled) {
+			peer = sick
+		}
 		if !connected.Load() {
 			code := abi.FailureUnreachable
-			if errors.Is(err, errAddress) {
+			if policy {
 				code = abi.FailureForbidden
 			}
 			return e.unsent(code, e.text(err), again), false
@@ -105,16 +117,27 @@ func (e *Endpoint) send(ctx context.Context, effect *sdkv1.Http, key string, aga
 		return e.open(abi.FailureTimeout, e.text(err)), true
 	}
 	defer resp.Body.Close()
+	peer = sick
 	if resp.StatusCode < 200 {
 		// The body of a 101 is the bare connection, which heeds no deadline.
 		return e.open(abi.FailureTimeout, fmt.Sprintf("HTTP %d in place of an answer", resp.StatusCode)), true
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, e.config.ResponseMax+1))
-	if err != nil {
+	body, err := e.body(resp)
+	switch {
+	case errors.Is(err, errTooLarge):
+		peer = well
+		return e.open(abi.FailureTooLarge, fmt.Sprintf("HTTP %d with more than %d bytes", resp.StatusCode, e.config.ResponseMax)), true
+	case errors.Is(err, errEncoded):
+		peer = well
+		return e.open(abi.FailureTimeout, fmt.Sprintf("HTTP %d in a content encoding that was not asked for", resp.StatusCode)), true
+	case err != nil:
+		if errors.Is(ctx.Err(), context.Canceled) {
+			peer = unclear
+		}
 		return e.open(abi.FailureTimeout, fmt.Sprintf("HTTP %d, cut off: %s", resp.StatusCode, e.text(err))), true
 	}
-	if int64(len(body)) > e.config.ResponseMax {
-		return e.open(abi.FailureTooLarge, fmt.Sprintf("HTTP %d with more than %d bytes", resp.StatusCode, e.config.ResponseMax)), true
+	if resp.StatusCode < 500 && resp.StatusCode != http.StatusTooManyRequests {
+		peer = well
 	}
 	state := classify(resp.StatusCode, again)
 	out = Outcome{State: state}
@@ -125,6 +148,51 @@ func (e *Endpoint) send(ctx context.Context, effect *sdkv1.Http, key string, aga
 		out.Answer = e.answer(resp, body)
 	}
 	return out, true
+}
+
+// enter waits for room. That time is not the attempt's: a request sent when little
+// is left of its time would end in doubt.
+func (e *Endpoint) enter(ctx context.Context, timeout time.Duration) (leave func(health), err error) {
+	gate, valves := e.gates.of(e.key, e.config.Version, e.limits)
+	ctx, cancel := context.WithTimeout(ctx, min(timeout, e.config.WaitMax))
+	defer cancel()
+	leave, err = gate.enter(ctx, valves)
+	if err != nil {
+		e.metrics.heldBack(e.config.Connector, e.config.Name, err)
+	}
+	return leave, err
+}
+
+var (
+	errTooLarge = errors.New("the response is too large")
+	errEncoded  = errors.New("the response is encoded")
+)
+
+// body reads a response within its limit. One that a peer compresses although it
+// was told not to is unpacked, for nobody could look for secrets in it otherwise.
+func (e *Endpoint) body(resp *http.Response) ([]byte, error) {
+	var from io.Reader = resp.Body
+	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		if resp.ContentLength == 0 || resp.Request.Method == http.MethodHead {
+			break
+		}
+		unpacked, err := gzip.NewReader(io.LimitReader(resp.Body, e.config.ResponseMax))
+		if err != nil {
+			return nil, err
+		}
+		from = unpacked
+		resp.Header.Del("Content-Encoding")
+		resp.Header.Del("Content-Length")
+	default:
+		return nil, errEncoded
+	}
+	body, err := io.ReadAll(io.LimitReader(from, e.config.ResponseMax+1))
+	if err == nil && int64(len(body)) > e.config.ResponseMax {
+		return nil, errTooLarge
+	}
+	return body, err
 }
 
 // unsent is the outcome when nothing left the house. The effect certainly did
@@ -157,32 +225,33 @@ func failure(code, text string) *sdkv1.Answer {
 // are about the connection or a session, and without secrets.
 func (e *Endpoint) answer(resp *http.Response, body []byte) *sdkv1.Answer {
 	a := &sdkv1.HttpAnswer{Status: uint32(resp.StatusCode), Body: body}
-	for name, values := range resp.Header {
+	var names, values []string
+	for _, name := range slices.Sorted(maps.Keys(resp.Header)) {
 		switch name {
-		case "Connection", "Keep-Alive", "Set-Cookie", "Transfer-Encoding", "Trailer", "Upgrade",
+		case "Connection", "Keep-Alive", "Set-Cookie", "Set-Cookie2", "Transfer-Encoding", "Trailer", "Upgrade",
 			"Proxy-Authenticate", "Date", "Server":
 			continue
 		}
-		for _, value := range values {
-			a.Headers = append(a.Headers, &sdkv1.Header{Key: strings.ToLower(name), Value: e.scrubbed(value)})
+		if !e.shows.let(name) {
+			continue
+		}
+		for _, value := range resp.Header[name] {
+			if len(names) < headersMax {
+				names, values = append(names, name), append(values, value)
+			}
 		}
 	}
-	slices.SortStableFunc(a.Headers, func(x, y *sdkv1.Header) int { return strings.Compare(x.Key, y.Key) })
-	if len(a.Headers) > headersMax {
-		a.Headers = a.Headers[:headersMax]
+	scrub := e.secrets.Scrubber()
+	for i, value := range scrub.Lines(values) {
+		a.Headers = append(a.Headers, &sdkv1.Header{Key: strings.ToLower(scrub.String(names[i])), Value: value})
 	}
-	if e.scrub != nil {
-		a.Body = []byte(e.scrub.Replace(string(body)))
+	if scrub != nil {
+		a.Body = []byte(scrub.String(string(body)))
 	}
 	return &sdkv1.Answer{Kind: &sdkv1.Answer_Http{Http: a}}
 }
 
-func (e *Endpoint) scrubbed(text string) string {
-	if e.scrub == nil {
-		return text
-	}
-	return e.scrub.Replace(text)
-}
+func (e *Endpoint) scrubbed(text string) string { return e.secrets.Scrubber().String(text) }
 
 // text is an error's message for people, short and without secrets.
 func (e *Endpoint) text(err error) string {
@@ -194,6 +263,8 @@ func (e *Endpoint) text(err error) string {
 		return "the call was abandoned"
 	case errors.As(err, &dns):
 		return "the name " + dns.Name + " does not resolve"
+	case errors.Is(err, errPin):
+		return errPin.Error()
 	}
 	text := e.scrubbed(err.Error())
 	if len(text) > 300 {

@@ -1,23 +1,24 @@
 package egress
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
+	"sync"
+	"sync/atomic"
 	"time"
 
-	"code.dny.dev/ssrf"
-	"golang.org/x/time/rate"
-
+	"github.com/railhead-hub/railhead/core/secret"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
@@ -33,45 +34,74 @@ type Config struct {
 	Mode enginev1.Mode
 	// KeyHeader carries the idempotency key; empty: Idempotency-Key.
 	KeyHeader string
-	// Allow are the only addresses that may be connected to. Empty: public ones.
-	// Link-local addresses, where clouds serve their credentials, are never
-	// reached.
+	// Allow are the only addresses that may be connected to. Empty: public ones. Some
+	// are never connected to, and loopback ones only if they are named; address.go
+	// says which.
 	Allow []netip.Prefix
+	TLS   TLS // of https
 	// Timeout bounds one attempt, from dialling to the last byte. 0: 10 s.
 	Timeout time.Duration
 	// Headers are set on every request and win over the guest's.
 	Headers []*sdkv1.Header
-	// Secrets are the names that this endpoint's headers may refer to.
+	// Secrets are the names that this endpoint's headers may refer to. A reference
+	// anywhere else is sent as it stands, or refused: what customers write ends up in
+	// paths and bodies.
 	Secrets []string
-	// ResponseMax bounds a response's body in bytes. 0: 1 MiB.
-	ResponseMax int64
+	// RequestHeaders are those a guest may set, ResponseHeaders those it gets to see.
+	RequestHeaders, ResponseHeaders HeaderRules
+	// RequestMax and ResponseMax bound a body in bytes. 0: 4 MiB, 1 MiB.
+	RequestMax, ResponseMax int64
 	// Retries is how often a request is sent again when that is harmless: it was
 	// not sent, or the mode is safe or keyed. 0 to 5.
 	Retries int
 	// RatePerSecond bounds the requests; 0: no bound.
 	RatePerSecond float64
-	// Connections bounds the open connections. 0: 64.
+	// Connections bounds the open connections, and the requests under way. 0: 64.
 	Connections int
+	// WaitMax bounds how long a request waits for room, before an attempt's own time
+	// begins. 0: Timeout.
+	WaitMax time.Duration
+	Breaker Breaker
+	// Version is the tenant's configuration's. The limits of the newest count.
+	Version uint64
 }
 
 // Surroundings are what all endpoints of a node share.
 type Surroundings struct {
-	Secrets  Secrets
+	Secrets  *secret.Store  // nil: there are none
 	RootCAs  *x509.CertPool // nil: the system's
 	Resolver *net.Resolver  // nil: the system's
 	Metrics  *Metrics
+	Gates    *Gates       // nil: every endpoint has its own
+	Logger   *slog.Logger // nil: slog.Default
 }
 
 // Endpoint is one address that one tenant has bound for one connector. It is
 // safe for concurrent use.
 type Endpoint struct {
-	config    Config
-	base      *url.URL
-	secrets   map[string]string
-	scrub     *strings.Replacer
+	config  Config
+	base    *url.URL
+	key     gateKey
+	limits  limits
+	secrets *secret.Set
+	sends   rules
+	shows   rules
+	trust   *trust
+	dialer  *net.Dialer
+	gates   *Gates
+	metrics *Metrics
+	log     *slog.Logger
+
+	line atomic.Pointer[line]
+	// renewing is held by whoever makes a new line.
+	renewing sync.Mutex
+	refused  versions // those that the log was last told about
+}
+
+// line holds the connections that were made with one state of the TLS files.
+type line struct {
 	transport *http.Transport
-	limiter   *rate.Limiter
-	metrics   *Metrics
+	versions  versions
 }
 
 // New checks the configuration and reads the secrets it names. It connects to
@@ -92,6 +122,9 @@ func newEndpoint(c Config, around Surroundings) (*Endpoint, error) {
 	if base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
 		return nil, errors.New("the url may carry no user, query or fragment")
 	}
+	if err := checkHost(base.Hostname()); err != nil {
+		return nil, err
+	}
 	port := base.Port()
 	switch {
 	case base.Scheme == "https" && port == "":
@@ -108,18 +141,77 @@ func newEndpoint(c Config, around Surroundings) (*Endpoint, error) {
 	if err != nil || portNumber == 0 {
 		return nil, fmt.Errorf("port %q is not one", port)
 	}
-	if c.Retries < 0 || c.Retries > 5 {
-		return nil, fmt.Errorf("retries %d; 0 to 5 are allowed", c.Retries)
+	if err := c.check(); err != nil {
+		return nil, err
 	}
+	c = c.withDefaults()
+	e := &Endpoint{
+		config: c, base: base,
+		key:    gateKey{c.Tenant, c.Connector, c.Name, net.JoinHostPort(strings.ToLower(base.Hostname()), port)},
+		limits: limits{breaker: c.Breaker, inFlight: c.Connections, perSecond: c.RatePerSecond},
+		gates:  around.Gates, metrics: around.Metrics, log: cmp.Or(around.Logger, slog.Default()),
+		dialer: &net.Dialer{
+			Timeout: c.Timeout, Resolver: around.Resolver,
+			ControlContext: control(c.Allow, uint16(portNumber)),
+		},
+	}
+	if e.gates == nil {
+		e.gates = NewGates(nil)
+	}
+	if e.sends, err = c.RequestHeaders.read(); err != nil {
+		return nil, fmt.Errorf("request headers: %w", err)
+	}
+	if e.shows, err = c.ResponseHeaders.read(); err != nil {
+		return nil, fmt.Errorf("response headers: %w", err)
+	}
+	if e.secrets, err = around.Secrets.Set(c.Tenant, c.Secrets); err != nil {
+		return nil, err
+	}
+	if e.trust, err = newTrust(c.TLS, c.Tenant, c.Allow, around); err != nil {
+		return nil, err
+	}
+	first, err := e.newLine()
+	if err != nil {
+		return nil, err
+	}
+	e.line.Store(first)
+	// A request with the tenant's headers alone must be buildable, so that a bad
+	// reference is found now and not by the first payment.
+	if _, err := e.build(context.Background(), &sdkv1.Http{Method: http.MethodGet, Path: "/"}, "key"); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func (c *Config) check() error {
+	if c.Retries < 0 || c.Retries > 5 {
+		return fmt.Errorf("retries %d; 0 to 5 are allowed", c.Retries)
+	}
+	if c.KeyHeader != "" && (!token(c.KeyHeader) || forbiddenHeader(http.CanonicalHeaderKey(c.KeyHeader)) &&
+		!strings.EqualFold(c.KeyHeader, "X-Idempotency-Key")) {
+		return fmt.Errorf("key header %q is not allowed", c.KeyHeader)
+	}
+	if c.RequestMax > bodyMax {
+		return fmt.Errorf("requests of %d bytes; %d are allowed", c.RequestMax, bodyMax)
+	}
+	if c.TLS.set() && !strings.HasPrefix(strings.ToLower(c.URL), "https:") {
+		return errors.New("tls is for an https url")
+	}
+	return c.Breaker.check()
+}
+
+func (c Config) withDefaults() Config {
 	if c.KeyHeader == "" {
 		c.KeyHeader = "Idempotency-Key"
 	}
-	if !token(c.KeyHeader) || forbiddenHeaders[http.CanonicalHeaderKey(c.KeyHeader)] &&
-		!strings.EqualFold(c.KeyHeader, "X-Idempotency-Key") {
-		return nil, fmt.Errorf("key header %q is not allowed", c.KeyHeader)
-	}
 	if c.Timeout <= 0 {
 		c.Timeout = 10 * time.Second
+	}
+	if c.WaitMax <= 0 {
+		c.WaitMax = c.Timeout
+	}
+	if c.RequestMax <= 0 {
+		c.RequestMax = bodyMax
 	}
 	if c.ResponseMax <= 0 {
 		c.ResponseMax = 1 << 20
@@ -127,76 +219,59 @@ func newEndpoint(c Config, around Surroundings) (*Endpoint, error) {
 	if c.Connections <= 0 {
 		c.Connections = 64
 	}
-	secrets, err := around.Secrets.read(c.Tenant, c.Secrets)
+	c.Breaker = c.Breaker.withDefaults()
+	return c
+}
+
+// newLine makes a transport with the TLS files as they are now.
+func (e *Endpoint) newLine() (*line, error) {
+	now := e.trust.versions()
+	config, err := e.trust.client()
 	if err != nil {
 		return nil, err
 	}
-	e := &Endpoint{config: c, base: base, secrets: secrets, scrub: scrubber(secrets), metrics: around.Metrics}
-	if c.RatePerSecond > 0 {
-		e.limiter = rate.NewLimiter(rate.Limit(c.RatePerSecond), max(1, int(c.RatePerSecond/10)))
-	}
-	// A request with the tenant's headers alone must be buildable, so that a bad
-	// reference is found now and not by the first payment.
-	if _, err := e.build(context.Background(), &sdkv1.Http{Method: http.MethodGet, Path: "/"}, "key"); err != nil {
-		return nil, err
-	}
-	dialer := &net.Dialer{
-		Timeout:        c.Timeout,
-		Resolver:       around.Resolver,
-		ControlContext: control(c.Allow, uint16(portNumber)),
-	}
-	e.transport = &http.Transport{
-		Proxy:       nil, // never from the environment
-		DialContext: dialer.DialContext,
-		TLSClientConfig: &tls.Config{
-			MinVersion: tls.VersionTLS12,
-			RootCAs:    around.RootCAs,
-		},
-		TLSHandshakeTimeout:    c.Timeout,
+	return &line{versions: now, transport: &http.Transport{
+		Proxy:                  nil, // never from the environment
+		DialContext:            e.dialer.DialContext,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    e.config.Timeout,
 		DisableCompression:     true, // a small compressed body may be a large one
-		MaxConnsPerHost:        c.Connections,
-		MaxIdleConnsPerHost:    c.Connections,
+		MaxConnsPerHost:        e.config.Connections,
+		MaxIdleConnsPerHost:    e.config.Connections,
 		IdleConnTimeout:        30 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 		// HTTP/2 repeats requests on its own when a connection goes away.
 		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{},
+	}}, nil
+}
+
+// transport is the one for requests sent from now on: when a certificate has been
+// replaced, no request goes out on a connection that was made with the old one.
+// Files that do not fit together, as when one of two has been replaced, change
+// nothing.
+func (e *Endpoint) transport() *http.Transport {
+	old := e.line.Load()
+	now := e.trust.versions()
+	if now == old.versions || !e.renewing.TryLock() {
+		return old.transport
 	}
-	return e, nil
+	defer e.renewing.Unlock()
+	next, err := e.newLine()
+	if err != nil {
+		if now != e.refused {
+			e.refused = now
+			e.log.Warn("an endpoint's new certificates cannot be used; those from before stay in use",
+				"tenant", e.config.Tenant, "connector", e.config.Connector, "endpoint", e.config.Name, "err", err)
+		}
+		return old.transport
+	}
+	e.line.Store(next)
+	old.transport.CloseIdleConnections()
+	return next.transport
 }
 
 // Mode is the mode the tenant bound the endpoint with.
 func (e *Endpoint) Mode() enginev1.Mode { return e.config.Mode }
 
 // Close lets go of idle connections; requests under way are not disturbed.
-func (e *Endpoint) Close() { e.transport.CloseIdleConnections() }
-
-var errAddress = errors.New("the address is not allowed")
-
-// control is called with the address that a name resolved to, just before it is
-// connected to: checking names earlier would let a second resolution answer
-// otherwise.
-func control(allow []netip.Prefix, port uint16) func(context.Context, string, string, syscall.RawConn) error {
-	public := ssrf.New(ssrf.WithPorts(port), ssrf.WithNetworks("tcp4", "tcp6"))
-	return func(_ context.Context, network, address string, conn syscall.RawConn) error {
-		to, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return fmt.Errorf("%w: %s", errAddress, address)
-		}
-		ip := to.Addr().Unmap()
-		if to.Port() != port || ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified() {
-			return fmt.Errorf("%w: %s", errAddress, address)
-		}
-		if len(allow) == 0 {
-			if err := public.Safe(network, address, conn); err != nil {
-				return fmt.Errorf("%w: %s is not public", errAddress, address)
-			}
-			return nil
-		}
-		for _, prefix := range allow {
-			if prefix.Contains(ip) {
-				return nil
-			}
-		}
-		return fmt.Errorf("%w: %s is in no allowed range", errAddress, address)
-	}
-}
+func (e *Endpoint) Close() { e.line.Load().transport.CloseIdleConnections() }

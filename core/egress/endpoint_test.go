@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/railhead-hub/railhead/core/secret"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	"github.com/railhead-hub/railhead/sdk/abi"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
@@ -229,7 +230,7 @@ func TestSecretsAreSubstitutedAndScrubbed(t *testing.T) {
 		}
 	}))
 	defer srv.Close()
-	with := Surroundings{Secrets: NewSecrets(dir)}
+	with := Surroundings{Secrets: secret.NewStore(dir, nil)}
 	e := bind(t, srv.URL, func(c *Config) {
 		c.Secrets = []string{"bank_token"}
 		c.Headers = []*sdkv1.Header{{Key: "authorization", Value: "Bearer {{secret:bank_token}}"}}

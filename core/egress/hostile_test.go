@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,31 +112,6 @@ func TestNothingIsSentTwiceUnasked(t *testing.T) {
 				t.Errorf("a body whose length is known is sent in chunks")
 			}
 		})
-	}
-}
-
-// TestOneSecretWithinAnother: of secrets that begin alike the longer one goes as
-// a whole.
-func TestOneSecretWithinAnother(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "greenbank"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	names := []string{"a", "b", "c", "d", "e", "f"}
-	for i, name := range names {
-		value := "shared-prefix" + strings.Repeat("-"+name, i)
-		if err := os.WriteFile(filepath.Join(dir, "greenbank", name), []byte(value), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	secrets, err := NewSecrets(dir).read("greenbank", names)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		if got := scrubber(secrets).Replace("got " + secrets[name]); got != "got {{secret:"+name+"}}" {
-			t.Errorf("secret %s: %q", name, got)
-		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,9 +10,11 @@ import (
 )
 
 // Metrics counts requests by connector, endpoint and what became of them. A nil
-// Metrics counts nothing.
+// Metrics counts nothing. What is under way is Gates' to say.
 type Metrics struct {
 	seconds *prometheus.HistogramVec
+	retries *prometheus.CounterVec
+	held    *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics.
@@ -21,8 +24,36 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Help:    "Time of outside calls with their retries, by what became of them: done, refused or open.",
 		Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 11),
 	}, []string{"connector", "endpoint", "state"})}
-	r.MustRegister(m.seconds)
+	m.retries = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "railhead_egress_retries_total",
+		Help: "Requests sent again within one call.",
+	}, []string{"connector", "endpoint"})
+	m.held = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "railhead_egress_held_back_total",
+		Help: "Requests that were not sent, by what held them back: breaker, room or rate.",
+	}, []string{"connector", "endpoint", "by"})
+	r.MustRegister(m.seconds, m.retries, m.held)
 	return m
+}
+
+func (m *Metrics) retried(connector, endpoint string) {
+	if m != nil {
+		m.retries.WithLabelValues(connector, endpoint).Inc()
+	}
+}
+
+func (m *Metrics) heldBack(connector, endpoint string, err error) {
+	if m == nil {
+		return
+	}
+	by := "room"
+	switch {
+	case errors.Is(err, errOpen):
+		by = "breaker"
+	case errors.Is(err, errRate):
+		by = "rate"
+	}
+	m.held.WithLabelValues(connector, endpoint, by).Inc()
 }
 
 func (m *Metrics) observe(connector, endpoint string, out Outcome, took time.Duration) {

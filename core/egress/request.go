@@ -10,23 +10,36 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/railhead-hub/railhead/core/secret"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
 const (
 	headersMax     = 64
 	headerValueMax = 16 << 10 // bytes
+	headerMax      = 64 << 10 // bytes of all headers of a request
 	bodyMax        = 4 << 20  // bytes of a request
 	pathMax        = 8 << 10  // bytes
 )
 
 // forbiddenHeaders frame or route a message, and a guest that set them could
-// smuggle a second request or reach another virtual host.
+// smuggle a second request, reach another virtual host, or make a POST look like a
+// GET, which is repeated freely.
 var forbiddenHeaders = map[string]bool{
 	"Host": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true,
 	"Keep-Alive": true, "Upgrade": true, "Te": true, "Trailer": true, "Expect": true,
-	"Proxy-Authorization": true, "Proxy-Connection": true, "Accept-Encoding": true,
-	"X-Idempotency-Key": true,
+	"Accept-Encoding": true, "Http2-Settings": true, "X-Idempotency-Key": true,
+	"Forwarded": true, "Via": true, "X-Real-Ip": true, "X-Original-Url": true, "X-Rewrite-Url": true,
+	"X-Http-Method": true, "X-Http-Method-Override": true, "X-Method-Override": true,
+}
+
+// forbiddenHeader reports a header that is the host's to set; its name is in
+// canonical form. Some servers take an underscore for a dash.
+func forbiddenHeader(name string) bool {
+	if strings.Contains(name, "_") {
+		name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
+	return forbiddenHeaders[name] || strings.HasPrefix(name, "Proxy-") || strings.HasPrefix(name, "X-Forwarded-")
 }
 
 // build makes the HTTP request of an effect: its URL lies under the endpoint's,
@@ -41,8 +54,8 @@ func (e *Endpoint) build(ctx context.Context, effect *sdkv1.Http, key string) (*
 	if !token(effect.Method) || effect.Method == http.MethodConnect || effect.Method == http.MethodTrace {
 		return nil, fmt.Errorf("method %q is not one an endpoint can be asked for", effect.Method)
 	}
-	if len(effect.Body) > bodyMax {
-		return nil, fmt.Errorf("the body has %d bytes; %d are allowed", len(effect.Body), bodyMax)
+	if int64(len(effect.Body)) > e.config.RequestMax {
+		return nil, fmt.Errorf("the body has %d bytes; %d are allowed", len(effect.Body), e.config.RequestMax)
 	}
 	req := (&http.Request{
 		Method: effect.Method, URL: target, Host: target.Host,
@@ -52,6 +65,9 @@ func (e *Endpoint) build(ctx context.Context, effect *sdkv1.Http, key string) (*
 		return nil, fmt.Errorf("%d headers; %d are allowed", len(effect.Headers), headersMax)
 	}
 	for _, h := range effect.Headers {
+		if name := http.CanonicalHeaderKey(h.Key); token(h.Key) && !e.sends.let(name) {
+			return nil, fmt.Errorf("the tenant does not let header %s through", name)
+		}
 		if err := e.setHeader(req.Header, h, key); err != nil {
 			return nil, err
 		}
@@ -65,6 +81,17 @@ func (e *Endpoint) build(ctx context.Context, effect *sdkv1.Http, key string) (*
 			return nil, err
 		}
 	}
+	size := 0
+	for name, values := range req.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	if size > headerMax {
+		return nil, fmt.Errorf("the headers have %d bytes; %d are allowed", size, headerMax)
+	}
+	// A compressed answer would have to be unpacked to be looked through for secrets.
+	req.Header.Set("Accept-Encoding", "identity")
 	if key != "" {
 		req.Header.Set(e.config.KeyHeader, key)
 	}
@@ -106,6 +133,9 @@ func (e *Endpoint) target(path string) (*url.URL, error) {
 	if len(path) > pathMax {
 		return nil, fmt.Errorf("the path has %d bytes; %d are allowed", len(path), pathMax)
 	}
+	if strings.Contains(path, secret.Opening) {
+		return nil, errors.New("a path may not refer to a secret; a header may")
+	}
 	if path != "" && path[0] != '/' && path[0] != '?' {
 		return nil, errors.New("a path begins with / or ?")
 	}
@@ -136,13 +166,13 @@ func (e *Endpoint) setHeader(into http.Header, h *sdkv1.Header, key string) erro
 		return fmt.Errorf("header name %q is not allowed", h.Key)
 	}
 	name := http.CanonicalHeaderKey(h.Key)
-	if forbiddenHeaders[name] {
+	if forbiddenHeader(name) {
 		return fmt.Errorf("header %s is the host's to set", name)
 	}
 	if key != "" && name == http.CanonicalHeaderKey(e.config.KeyHeader) {
 		return fmt.Errorf("header %s carries the idempotency key and is the host's to set", name)
 	}
-	value, err := substitute(h.Value, e.secrets)
+	value, err := e.secrets.Fill(h.Value)
 	if err != nil {
 		return fmt.Errorf("header %s: %w", name, err)
 	}
