@@ -29,6 +29,7 @@ type Config struct {
 	Kafka Kafka `koanf:"kafka"`
 
 	SecretsDir string `koanf:"secrets_dir" help:"directory of secrets, one file each: tenant/name"`
+	PKCS11     string `koanf:"pkcs11_module" help:"PKCS#11 library by which keys in tokens are reached, such as /usr/lib/softhsm/libsofthsm2.so; empty: none"`
 	EgressCA   string `koanf:"egress_ca" help:"PEM file of certificate authorities for outside calls; empty: the system's"`
 	// IngressPlain is for a node behind a proxy that terminates TLS.
 	IngressPlain bool `koanf:"ingress_plain" help:"serve connectors' routes without TLS on an address that is not loopback"`

@@ -22,6 +22,7 @@ import (
 	"github.com/railhead-hub/railhead/core/control"
 	"github.com/railhead-hub/railhead/core/egress"
 	"github.com/railhead-hub/railhead/core/ingress"
+	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/core/leader"
 	"github.com/railhead-hub/railhead/core/outbox"
 	"github.com/railhead-hub/railhead/core/replica"
@@ -41,6 +42,7 @@ type Node struct {
 	replica    *replica.Replica
 	exporter   *outbox.Exporter // nil without Kafka
 	connectors *connector.Registry
+	pkcs11     *keys.Library // nil unless configured
 	leader     *leader.Leader
 	control    *control.Service
 	hints      atomic.Pointer[func([]engine.Hint)]
@@ -211,8 +213,12 @@ func (n *Node) openConnectors(commands *control.Commands, metrics *prometheus.Re
 		}
 		around.RootCAs = pool
 	}
+	if n.pkcs11, err = openPKCS11(n.config.PKCS11); err != nil {
+		return err
+	}
 	n.connectors, err = connector.Open(connector.Config{
-		Dir: filepath.Join(n.config.Dir, "connectors"), Load: load, View: n.replica.View,
+		Keys: keys.Surroundings{Dir: n.config.SecretsDir, Library: n.pkcs11, Logger: n.log},
+		Dir:  filepath.Join(n.config.Dir, "connectors"), Load: load, View: n.replica.View,
 		Fetch: commands.Fetch, Egress: around, Logger: n.log,
 	})
 	return err
@@ -464,6 +470,7 @@ func (n *Node) close(ctx context.Context) error {
 	if n.connectors != nil {
 		errs = append(errs, n.connectors.Close(context.WithoutCancel(ctx)))
 	}
+	n.pkcs11.Close()
 	return errors.Join(errs...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/railhead-hub/railhead/core/egress"
+	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
@@ -15,7 +16,9 @@ type Binding struct {
 	// Module is what it binds.
 	Module *Module
 	// Config is the JSON object the guest is given.
-	Config    []byte
+	Config []byte
+	// Keys performs the effects that need keys.
+	Keys      *keys.Ring
 	connector string
 	jobs      map[string]*sdkv1.JobType // by the type's name for this tenant
 	endpoints map[string]*egress.Endpoint
@@ -43,6 +46,7 @@ func (b *Binding) Endpoint(name string) (*egress.Endpoint, error) {
 func (b *Binding) Job(jobType string) *sdkv1.JobType { return b.jobs[jobType] }
 
 func (b *Binding) close() {
+	b.Keys.Close()
 	for _, e := range b.endpoints {
 		e.Close()
 	}
@@ -107,6 +111,7 @@ func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (
 		Module: m, Config: own.Config, connector: m.manifest.Name, jobs: make(map[string]*sdkv1.JobType),
 		endpoints: make(map[string]*egress.Endpoint), faults: make(map[string]error),
 	}
+	b.Keys = keys.New(c.keys(tenant, m.manifest.Name, m.manifest.Keys), r.Keys)
 	if len(b.Config) == 0 {
 		b.Config = []byte("{}")
 	}

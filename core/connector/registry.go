@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/railhead-hub/railhead/core/egress"
+	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
@@ -35,6 +36,7 @@ type Config struct {
 	// Fetch asks the other nodes for a module; nil: there are none.
 	Fetch  func(ctx context.Context, digest Digest) ([]byte, error)
 	Egress egress.Surroundings
+	Keys   keys.Surroundings
 	Logger *slog.Logger
 }
 

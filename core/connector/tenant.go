@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/railhead-hub/railhead/core/egress"
+	"github.com/railhead-hub/railhead/core/keys"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
@@ -27,11 +28,14 @@ import (
 // Unknown names are refused: a misspelt limit would otherwise be no limit.
 type tenantConfig struct {
 	Connectors map[string]connectorConfig `json:"connectors"`
+	Tokens     *keys.TokensConfig         `json:"tokens"` // see keys.go
 }
 
 type connectorConfig struct {
 	Config    json.RawMessage           `json:"config"`
 	Endpoints map[string]endpointConfig `json:"endpoints"`
+	Keys      map[string]keys.Config    `json:"keys"`
+	Tokens    keys.TokensUse            `json:"tokens"`
 }
 
 // parseTenant reads a tenant's configuration; an empty one binds nothing.

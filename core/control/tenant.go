@@ -18,6 +18,9 @@ func (s *Service) PutTenant(ctx context.Context, r *corev1.PutTenantRequest) (*c
 	if err := connector.CheckTenant(t.Id, []byte(t.Config), s.Connectors.Egress); err != nil {
 		return nil, refuse(connect.CodeInvalidArgument, "BAD_TENANT_CONFIG", "%v", err)
 	}
+	if err := connector.CheckKeys(t.Id, []byte(t.Config), s.Connectors.Keys); err != nil {
+		return nil, refuse(connect.CodeInvalidArgument, "BAD_TENANT_CONFIG", "%v", err)
+	}
 	row := &enginev1.Tenant{
 		Id: t.Id, Name: t.Name, Config: []byte(t.Config), RetentionMs: t.RetentionMs, BufferedMax: t.BufferedMax,
 	}

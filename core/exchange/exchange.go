@@ -135,6 +135,9 @@ func (e *exchange) perform(ctx context.Context, effect *sdkv1.Effect) (*sdkv1.An
 		answer, err := e.await(ctx, k.AwaitResult)
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: answer}}, err
 	}
+	if answer := e.Binding.Keys.Do(ctx, effect); answer != nil {
+		return answer, nil
+	}
 	cmd, failure := connector.Command(effect, e.Tenant, e.Connector, nil)
 	switch {
 	case failure != nil:

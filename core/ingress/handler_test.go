@@ -240,7 +240,7 @@ func TestForbiddenEffectsFail(t *testing.T) {
 	for _, kind := range []*sdkv1.Effect{
 		{Ordinal: 1, Kind: &sdkv1.Effect_Sleep{Sleep: &sdkv1.Sleep{DurationMs: 1}}},
 		{Ordinal: 1, Kind: &sdkv1.Effect_Checkpoint{Checkpoint: &sdkv1.Checkpoint{}}},
-		{Ordinal: 1, Kind: &sdkv1.Effect_Sign{Sign: &sdkv1.Sign{}}},
+		{Ordinal: 1, Kind: &sdkv1.Effect_Forward{Forward: &sdkv1.Forward{}}},
 	} {
 		h, _ := newHandler(t, func(r *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
 			if len(r.History) == 0 {
