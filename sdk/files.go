@@ -11,5 +11,6 @@ import "embed"
 //
 //go:embed abi/*.go go/*.go
 //go:embed go/template
+//go:embed rust/Cargo.toml rust/src/*.rs rust/template
 //go:embed template
 var Files embed.FS
