@@ -81,8 +81,7 @@ func Check(m *sdkv1.Manifest) error {
 		c.mustf(e.GetKeyHeader() == "" || token.MatchString(e.GetKeyHeader()), "endpoint %s: key_header is not a header name", e.GetName())
 	}
 	for _, l := range list(&c, "links", m.Links) {
-		c.mustf(ident.MatchString(l.GetName()), "link name %q is not lower case", l.GetName())
-		c.once("link", l.GetName())
+		c.link(l)
 	}
 	for _, s := range list(&c, "secrets", m.Secrets) {
 		c.mustf(ident.MatchString(s), "secret name %q is not lower case", s)
