@@ -23,6 +23,7 @@ type Binding struct {
 	jobs      map[string]*sdkv1.JobType // by the type's name for this tenant
 	endpoints map[string]*egress.Endpoint
 	faults    map[string]error
+	links     map[string]boundLink
 }
 
 type bindingKey struct {
@@ -115,6 +116,7 @@ func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (
 	if len(b.Config) == 0 {
 		b.Config = []byte("{}")
 	}
+	b.links = own.bindLinks(tenant, m.manifest)
 	for _, j := range m.manifest.Jobs {
 		b.jobs[strings.ReplaceAll(j.Type, "{tenant}", tenant)] = j
 	}

@@ -3,7 +3,6 @@ package connector
 import (
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -118,20 +117,9 @@ func (c endpointConfig) bind(tenant string, version uint64, connector string, de
 	if c.RatePerSecond < 0 || c.Connections < 0 || c.Connections > 10_000 {
 		return fail("rate_per_second and connections may not be negative, connections not above 10000")
 	}
-	var allow []netip.Prefix
-	for _, text := range c.Allow {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			address, err := netip.ParseAddr(text)
-			if err != nil {
-				return fail("%q in allow is neither an address nor a range such as 10.1.0.0/16", text)
-			}
-			prefix = netip.PrefixFrom(address, address.BitLen())
-		}
-		if prefix.Addr().Is4In6() {
-			return fail("%q in allow would match nothing; write its IPv4 range", text)
-		}
-		allow = append(allow, prefix)
+	allow, err := prefixes(c.Allow)
+	if err != nil {
+		return fail("%w", err)
 	}
 	var headers []*sdkv1.Header
 	for _, name := range slices.Sorted(maps.Keys(c.Headers)) {

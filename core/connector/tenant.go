@@ -36,6 +36,7 @@ type connectorConfig struct {
 	Endpoints map[string]endpointConfig `json:"endpoints"`
 	Keys      map[string]keys.Config    `json:"keys"`
 	Tokens    keys.TokensUse            `json:"tokens"`
+	Links     map[string]linkConfig     `json:"links"`
 }
 
 // parseTenant reads a tenant's configuration; an empty one binds nothing.
@@ -79,6 +80,9 @@ func CheckTenant(tenant string, text []byte, around egress.Surroundings) error {
 				return err
 			}
 			e.Close()
+		}
+		if err := c.Connectors[name].checkLinks(tenant, name, around); err != nil {
+			return err
 		}
 	}
 	return nil

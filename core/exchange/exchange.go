@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -83,6 +84,35 @@ func (h *Host) Run(ctx context.Context, of Party, trigger *sdkv1.Trigger) (*sdkv
 	return e.run(ctx)
 }
 
+// Once is Run for a trigger that takes one step and no effect.
+func (h *Host) Once(ctx context.Context, of Party, trigger *sdkv1.Trigger) (*sdkv1.Outcome, error) {
+	trigger.TimeMs, trigger.Tenant = h.Now(), of.Tenant
+	reply, err := of.Module.Step(ctx, of.Tenant, &sdkv1.StepRequest{Config: of.Binding.Config, Seed: seed(), Trigger: trigger})
+	if err == nil {
+		err = check(reply)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case reply.Outcome == nil:
+		return nil, errors.New("the connector asked for an effect where none is allowed")
+	}
+	return reply.Outcome, nil
+}
+
+// check says why a reply cannot be followed, if it cannot.
+func check(reply *sdkv1.StepReply) error {
+	switch {
+	case reply.Error != "":
+		return fmt.Errorf("the connector reports: %s", reply.Error)
+	case reply.Mismatch != nil:
+		return fmt.Errorf("the connector is not deterministic at ordinal %d", reply.Mismatch.Ordinal)
+	case reply.Outcome == nil && (len(reply.Effects) == 0 || len(reply.Effects) > abi.EffectsMax):
+		return fmt.Errorf("the connector asked for %d effects at once", len(reply.Effects))
+	}
+	return nil
+}
+
 // seed is what a guest's randomness begins with. Seeds must differ and be hard to
 // guess, and are no keys: the generator of the runtime, which the system seeds,
 // spares a call to the system.
@@ -97,17 +127,14 @@ func seed() []byte {
 func (e *exchange) run(ctx context.Context) (*sdkv1.Outcome, error) {
 	for len(e.request.History) < abi.StepsMax {
 		reply, err := e.Module.Step(ctx, e.Tenant, e.request)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, fmt.Errorf("the step failed: %w", err)
-		case reply.Error != "":
-			return nil, fmt.Errorf("the connector reports: %s", reply.Error)
-		case reply.Mismatch != nil:
-			return nil, fmt.Errorf("the connector is not deterministic at ordinal %d", reply.Mismatch.Ordinal)
-		case reply.Outcome != nil:
+		}
+		if err := check(reply); err != nil {
+			return nil, err
+		}
+		if reply.Outcome != nil {
 			return reply.Outcome, nil
-		case len(reply.Effects) == 0 || len(reply.Effects) > abi.EffectsMax:
-			return nil, fmt.Errorf("the connector asked for %d effects at once", len(reply.Effects))
 		}
 		for _, effect := range reply.Effects {
 			answer, err := e.perform(ctx, effect)
