@@ -24,6 +24,7 @@ import (
 	"github.com/railhead-hub/railhead/core/ingress"
 	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/core/leader"
+	"github.com/railhead-hub/railhead/core/link"
 	"github.com/railhead-hub/railhead/core/outbox"
 	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/core/secret"
@@ -43,6 +44,7 @@ type Node struct {
 	exporter   *outbox.Exporter // nil without Kafka
 	connectors *connector.Registry
 	pkcs11     *keys.Library // nil unless configured
+	links      *link.Links
 	leader     *leader.Leader
 	control    *control.Service
 	hints      atomic.Pointer[func([]engine.Hint)]
@@ -114,9 +116,12 @@ func Open(config Config, options Options) (_ *Node, err error) {
 		return nil, err
 	}
 
-	// What a leader does: jobs, timers, the export.
+	// What a leader does: links, jobs, timers, the export.
+	n.links = link.New(link.Config{
+		Log: n.commands, Connectors: n.connectors, Now: n.clock.NowMS, Logger: n.log, Metrics: link.NewMetrics(metrics),
+	})
 	n.leader = leader.New(leader.Config{
-		Log: n.replica, Connectors: n.connectors, Clock: n.clock, Logger: n.log,
+		Log: n.replica, Connectors: n.connectors, Links: n.links, Clock: n.clock, Logger: n.log,
 		Metrics: leader.NewMetrics(metrics), Workers: config.Limits.Workers, LaneShare: config.Limits.LaneShare,
 	})
 	metrics.MustRegister(
@@ -317,6 +322,7 @@ func (n *Node) onHints(hints []engine.Hint) {
 func (n *Node) setHints() {
 	f := func(hints []engine.Hint) {
 		n.leader.OnHints(hints)
+		n.links.OnHints(hints)
 		n.control.OnHints(hints)
 	}
 	n.hints.Store(&f)
@@ -348,6 +354,11 @@ func (n *Node) follow(ctx context.Context) {
 func (n *Node) lead(ctx context.Context) (end func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup
+	working.Go(func() {
+		if err := n.links.Lead(ctx); err != nil {
+			n.fail(fmt.Errorf("the leader's links: %w", err))
+		}
+	})
 	working.Go(func() {
 		if err := n.leader.Lead(ctx); err != nil {
 			n.fail(fmt.Errorf("the leader's work: %w", err))

@@ -53,7 +53,7 @@ func failureCode(code string) string {
 		return abi.FailureNotFound
 	case engine.CodeTooLarge:
 		return abi.FailureTooLarge
-	case engine.CodeBufferFull:
+	case engine.CodeBufferFull, engine.CodeQueueFull:
 		return abi.FailureBusy
 	case engine.CodeEffectsHeld, engine.CodeInternal, engine.CodeNotBootstrapped:
 		return abi.FailureUnavailable

@@ -44,6 +44,8 @@ func Command(effect *sdkv1.Effect, tenant, connector string, origin *enginev1.Or
 		return &enginev1.Command{Verb: &enginev1.Command_Emit{Emit: &enginev1.Emit{
 			Tenant: tenant, Name: k.Emit.GetName(), Json: k.Emit.GetJson(), Origin: origin,
 		}}}, nil
+	case *sdkv1.Effect_Forward:
+		return forwardCommand(k.Forward, tenant, connector, origin), nil
 	}
 	return nil, nil
 }

@@ -62,6 +62,7 @@ type attempt struct {
 	seed         []byte
 	history      history
 	trigger      *sdkv1.Trigger
+	frames       map[string][]byte // that answered money effects, encoded; by key
 
 	room room
 }
@@ -358,6 +359,9 @@ func (a *attempt) result(outcome *sdkv1.Outcome) (*enginev1.Command, error) {
 // connector has found, by enquiry, to be done. The first answer is lost, so the
 // job is sent to enquire in its turn: that is where the answer can be had.
 func (a *attempt) settledAnswer(key string) []byte {
+	if answer := a.answerFrame(key); answer != nil {
+		return answer
+	}
 	number := uint32(0)
 	_ = a.Log.View(func(tx engine.Tx) error {
 		if row, found := tx.Get(engine.Key{Table: engine.TableEffect, S: key, A: a.job.Payment}); found {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/egress"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -19,9 +20,9 @@ var errSleeping = errors.New("the job sleeps")
 //
 //	repeatable (HTTP to a safe endpoint or by a   at once; the answer stays in memory
 //	safe method, Query)                           until the next command carries it
-//	other HTTP                                    Intend, then the call, then Answer
+//	other HTTP, RoundTrip, Send                   Intend, then the call, then Answer
 //	StartPayment, Publish, Sequence, Emit, Sleep, commands, unique by (job, attempt,
-//	Checkpoint                                    ordinal)
+//	Forward, Checkpoint                           ordinal)
 func (a *attempt) perform(effect *sdkv1.Effect) error {
 	if a.history.last != nil {
 		// Asked for side by side with an effect that has just been answered.
@@ -40,6 +41,15 @@ func (a *attempt) perform(effect *sdkv1.Effect) error {
 	switch k := effect.Kind.(type) {
 	case *sdkv1.Effect_Http:
 		return a.http(effect, digest, k.Http)
+	case *sdkv1.Effect_RoundTrip:
+		return a.roundTrip(effect, digest, k.RoundTrip)
+	case *sdkv1.Effect_Send:
+		return a.send(effect, digest, k.Send)
+	case *sdkv1.Effect_Forward:
+		if _, failure := a.sound(k.Forward.Link, k.Forward.Data); failure != nil {
+			a.since(effect, digest, failure)
+			return nil
+		}
 	case *sdkv1.Effect_Query:
 		var answer *sdkv1.QueryAnswer
 		err := a.Log.View(func(tx engine.Tx) error {
@@ -143,13 +153,19 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 		a.since(effect, digest, out.Answer)
 		return nil
 	}
-	intend := &enginev1.Intend{
-		Origin: a.origin(effect.Ordinal, digest), Endpoint: call.Endpoint, Mode: mode,
-		Key: call.Key, Request: encode(effect),
-	}
+	intend := &enginev1.Intend{Endpoint: call.Endpoint, Mode: mode, Key: call.Key, Request: encode(effect)}
 	if call.Terms != nil {
 		intend.Terms = encode(call.Terms)
 	}
+	return a.intend(effect, digest, intend, func(uuid string) egress.Outcome {
+		return endpoint.Do(a.ctx, call, uuid, false)
+	})
+}
+
+// intend puts an effect into the log and then, unless it has been done or may have
+// been, does it under its UUID.
+func (a *attempt) intend(effect *sdkv1.Effect, digest uint64, intend *enginev1.Intend, do func(uuid string) egress.Outcome) error {
+	intend.Origin = a.origin(effect.Ordinal, digest)
 	heard := time.Now()
 	reply, err := a.propose(&enginev1.Command{Verb: &enginev1.Command_Intend{Intend: intend}})
 	if err != nil {
@@ -157,7 +173,7 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 	}
 	if reply.Kind != enginev1.EventKind_EVENT_KIND_REJECTED {
 		a.history.committed()
-		a.learnKey(call.Key)
+		a.learnKey(intend.Key)
 	}
 	switch reply.Kind {
 	case enginev1.EventKind_EVENT_KIND_EFFECT_INTENDED:
@@ -166,7 +182,7 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 		if err := a.Log.Confirm(a.ctx, a.epoch, heard); err != nil {
 			return err
 		}
-		out := endpoint.Do(a.ctx, call, reply.Uuid, false)
+		out := do(reply.Uuid)
 		return a.answered(effect, digest, out.State, out.Answer, reply.Uuid, out.Reason)
 	case enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED:
 		answer := new(sdkv1.Answer)
@@ -176,7 +192,7 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 		a.history.add(effect.Ordinal, digest, reply.TimeMs, answer)
 		return nil
 	case enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT:
-		return a.inDoubt(reply.Request, max(reply.Mode, mode), reply.Uuid, effect, digest)
+		return a.inDoubt(reply.Request, max(reply.Mode, intend.Mode), reply.Uuid, effect, digest)
 	}
 	return a.refusedEffect(effect, digest, reply)
 }
@@ -192,22 +208,43 @@ func safeMethod(method string) bool { return method == "GET" || method == "HEAD"
 func (a *attempt) inDoubt(request []byte, mode enginev1.Mode, uuid string, effect *sdkv1.Effect, digest uint64) error {
 	const open = enginev1.EffectState_EFFECT_STATE_OPEN
 	stored := new(sdkv1.Effect)
-	if err := stored.UnmarshalVT(request); err != nil || stored.GetHttp() == nil {
+	if err := stored.UnmarshalVT(request); err != nil {
 		return a.answered(effect, digest, open, nil, uuid, "the stored request cannot be read")
 	}
-	endpoint, err := a.binding.Endpoint(stored.GetHttp().Endpoint)
+	again, least, err := a.repeat(stored, uuid)
 	if err != nil {
 		return a.answered(effect, digest, open, nil, uuid, err.Error())
 	}
-	if max(mode, endpoint.Mode()) > enginev1.Mode_MODE_KEYED || mode == enginev1.Mode_MODE_UNSPECIFIED {
+	if max(mode, least) > enginev1.Mode_MODE_KEYED || mode == enginev1.Mode_MODE_UNSPECIFIED {
 		return a.answered(effect, digest, open, nil, uuid, "no answer came before, and the endpoint may not be asked to do it again")
 	}
 	if a.meta.EffectsHeld {
 		a.history.doubt = nil
 		return errParked
 	}
-	out := endpoint.Do(a.ctx, stored.GetHttp(), uuid, true)
+	out := again()
 	return a.answered(effect, digest, out.State, out.Answer, uuid, out.Reason)
+}
+
+// repeat is how an effect is done once more, and the mode of where that would be.
+func (a *attempt) repeat(stored *sdkv1.Effect, uuid string) (again func() egress.Outcome, mode enginev1.Mode, err error) {
+	switch k := stored.Kind.(type) {
+	case *sdkv1.Effect_Http:
+		endpoint, err := a.binding.Endpoint(k.Http.Endpoint)
+		if err != nil {
+			return nil, 0, err
+		}
+		return func() egress.Outcome { return endpoint.Do(a.ctx, k.Http, uuid, true) }, endpoint.Mode(), nil
+	case *sdkv1.Effect_RoundTrip:
+		l, err := a.binding.Link(k.RoundTrip.Link)
+		if err != nil {
+			return nil, 0, err
+		}
+		return func() egress.Outcome { return a.exchangeFrames(k.RoundTrip, l.Mode, true) }, l.Mode, nil
+	case *sdkv1.Effect_Send:
+		return nil, enginev1.Mode_MODE_NEVER, nil
+	}
+	return nil, 0, errors.New("the stored request cannot be read")
 }
 
 // answered keeps the answer of an intended effect in memory: the next step shows

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/link"
 	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -33,6 +34,7 @@ type Log interface {
 type Config struct {
 	Log        Log
 	Connectors *connector.Registry
+	Links      *link.Links // nil: none are open
 	Clock      *Clock
 	Logger     *slog.Logger
 	Metrics    *Metrics

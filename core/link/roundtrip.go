@@ -185,6 +185,14 @@ func (l *Links) Send(ctx context.Context, at Place, data []byte) egress.Outcome 
 	}
 }
 
+// Fit says why a frame cannot be sent over the link at all, with a code of sdk/abi.
+func Fit(l *connector.Link, data []byte) (code string, err error) {
+	if _, err := l.Framing.Append(nil, data); err != nil {
+		return unfitCode(err), err
+	}
+	return "", nil
+}
+
 // unfit reports whether a frame cannot be sent over the link at all.
 func unfit(err error) bool {
 	return errors.Is(err, framing.ErrEmpty) || errors.Is(err, framing.ErrTooLarge) || errors.Is(err, framing.ErrDelimiter)
