@@ -37,6 +37,8 @@ type Config struct {
 	Pprof     bool `koanf:"pprof" help:"serve profiles of this process on the admin address; loopback only"`
 	TestClock bool `koanf:"test_clock" help:"let the control API move the clock; loopback only"`
 
+	Connectors Connectors `koanf:"connectors"`
+
 	Limits Limits `koanf:"limits"`
 }
 
@@ -157,6 +159,9 @@ func (c *Config) Check() error {
 		if !loopback(c.Ingress) && !c.IngressPlain {
 			fault("tls: ingress listens beyond loopback; give cert, key and ca, or set ingress_plain behind a proxy that terminates TLS")
 		}
+	}
+	if err := c.checkConnectors(); err != nil {
+		faults = append(faults, err)
 	}
 	if c.Pprof && !loopback(c.Admin) {
 		fault("pprof: profiles show what a node holds in memory, so admin must listen on loopback")

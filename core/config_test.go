@@ -27,6 +27,11 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"a name may resolve anywhere", func(c *Config) { c.Raft = "node1:7400" }, "tls:"},
 		{"ingress in clear", func(c *Config) { c.Ingress = ":8400" }, "ingress_plain"},
 		{"half a certificate", func(c *Config) { c.TLS.Cert = "x.pem" }, "tls: cert, key and ca"},
+		{"connectors that nobody signed", func(c *Config) {
+			c.Ingress, c.IngressPlain = "0.0.0.0:8400", true
+		}, "connectors.roots:"},
+		{"a root that is no key", func(c *Config) { c.Connectors.Roots = []string{"ada=AAAA"} }, "connectors.roots:"},
+		{"more signatures than roots", func(c *Config) { c.Connectors.Threshold = 1 }, "connectors: threshold"},
 		{"profiles in the open", func(c *Config) { c.Pprof, c.Admin = true, "0.0.0.0:8405" }, "pprof:"},
 		{"test clock in the open", func(c *Config) { c.TestClock, c.Ingress = true, "0.0.0.0:1" }, "test_clock:"},
 		{"peer's form", func(c *Config) { c.Peers = []string{"n1:127.0.0.1:7400"} }, "id=raft-host:port"},

@@ -221,9 +221,14 @@ func (n *Node) openConnectors(commands *control.Commands, metrics *prometheus.Re
 	if n.pkcs11, err = openPKCS11(n.config.PKCS11); err != nil {
 		return err
 	}
+	policy, err := n.config.Connectors.Policy()
+	if err != nil {
+		return err
+	}
 	n.connectors, err = connector.Open(connector.Config{
-		Keys: keys.Surroundings{Dir: n.config.SecretsDir, Library: n.pkcs11, Logger: n.log},
-		Dir:  filepath.Join(n.config.Dir, "connectors"), Load: load, View: n.replica.View,
+		Policy: policy,
+		Keys:   keys.Surroundings{Dir: n.config.SecretsDir, Library: n.pkcs11, Logger: n.log},
+		Dir:    filepath.Join(n.config.Dir, "connectors"), Load: load, View: n.replica.View,
 		Fetch: commands.Fetch, Egress: around, Logger: n.log,
 	})
 	return err

@@ -15,6 +15,8 @@ import (
 type Binding struct {
 	// Module is what it binds.
 	Module *Module
+	// Tally counts what the module did for the tenant.
+	Tally *Tally
 	// Config is the JSON object the guest is given.
 	Config []byte
 	// Keys performs the effects that need keys.
@@ -107,9 +109,14 @@ func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (
 	if err != nil {
 		return nil, err
 	}
+	if row := r.table.Load().installed[m.Digest]; row != nil {
+		if _, err := r.Verify(row, tenant); err != nil {
+			return nil, err
+		}
+	}
 	own := c.Connectors[m.manifest.Name]
 	b := &Binding{
-		Module: m, Config: own.Config, connector: m.manifest.Name, jobs: make(map[string]*sdkv1.JobType),
+		Module: m, Tally: m.Tally(tenant), Config: own.Config, connector: m.manifest.Name, jobs: make(map[string]*sdkv1.JobType),
 		endpoints: make(map[string]*egress.Endpoint), faults: make(map[string]error),
 	}
 	b.Keys = keys.New(c.keys(tenant, m.manifest.Name, m.manifest.Keys), r.Keys)

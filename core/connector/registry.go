@@ -16,6 +16,7 @@ import (
 	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	"github.com/railhead-hub/railhead/sdk/signing"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
@@ -37,6 +38,8 @@ type Config struct {
 	Fetch  func(ctx context.Context, digest Digest) ([]byte, error)
 	Egress egress.Surroundings
 	Keys   keys.Surroundings
+	// Policy is what this node demands of modules' signatures.
+	Policy signing.Policy
 	Logger *slog.Logger
 }
 
@@ -116,9 +119,21 @@ func (r *Registry) RefreshSince(asked time.Time) {
 		r.Logger.Error("the active connectors cannot be read", "err", err)
 		return
 	}
-	r.table.Store(buildRoutes(tenants, activations, func(a *enginev1.Activation) *sdkv1.Manifest {
-		return r.manifest(installed[a.Connector+"\x00"+string(a.Digest)])
-	}))
+	table := buildRoutes(tenants, activations, func(connector string, digest []byte) *sdkv1.Manifest {
+		return r.manifest(installed[connector+"\x00"+string(digest)])
+	})
+	table.activations, table.installed = activations, make(map[Digest]*enginev1.Connector, len(installed))
+	for _, row := range installed {
+		if digest, ok := ToDigest(row.Digest); ok {
+			table.installed[digest] = row
+		}
+	}
+	r.table.Store(table)
+	for _, m := range r.all() {
+		if row := table.installed[m.Digest]; row != nil && row.RevokedMs != 0 {
+			m.revoked.Store(true)
+		}
+	}
 }
 
 func (r *Registry) manifest(row *enginev1.Connector) *sdkv1.Manifest {
@@ -151,12 +166,30 @@ type Module struct {
 	Digest    Digest
 	manifest  *sdkv1.Manifest
 	endpoints map[string]*sdkv1.Endpoint
+	revoked   atomic.Bool
+	tallies   sync.Map // of *Tally, by tenant
 }
 
+// Step is the Stepper's, but for a module that has been revoked: none of its steps
+// begins any more.
+func (m *Module) Step(ctx context.Context, tenant string, request *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+	if m.Revoked() {
+		return nil, ErrRevoked
+	}
+	return m.Stepper.Step(ctx, tenant, request)
+}
+
+// Revoked tells whether the module may not be stepped any more.
+func (m *Module) Revoked() bool { return m.revoked.Load() }
+
 // Module returns a module ready to be stepped. One that this node does not hold
-// is asked for at the others.
+// is asked for at the others. The error is ErrRevoked for one that may not run any
+// more, and a *signing.Error for one that this node does not trust.
 func (r *Registry) Module(ctx context.Context, digest Digest) (*Module, error) {
 	if m := r.loaded(digest); m != nil {
+		if m.Revoked() {
+			return nil, fmt.Errorf("%s: %w", digest, ErrRevoked)
+		}
 		return m, nil
 	}
 	// Compiling takes a while, so it is done once for all who wait; and since they
@@ -185,14 +218,14 @@ func (r *Registry) loaded(digest Digest) *Module {
 }
 
 func (r *Registry) load(ctx context.Context, digest Digest) (*Module, error) {
+	row, err := r.trusted(digest)
+	if err != nil {
+		return nil, err
+	}
 	blob, err := r.blobs.get(digest)
 	if errors.Is(err, ErrNoBlob) && r.Fetch != nil {
-		blob, err = r.Fetch(ctx, digest)
-		if err == nil {
-			var stored Digest
-			if stored, err = r.blobs.put(blob); err == nil && stored != digest {
-				err = fmt.Errorf("another node sent module %s in place of %s", stored, digest)
-			}
+		if blob, err = r.Fetch(ctx, digest); err == nil {
+			err = r.received(blob, digest)
 		}
 	}
 	if err != nil {
@@ -202,7 +235,20 @@ func (r *Registry) load(ctx context.Context, digest Digest) (*Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("module %s: %w", digest, err)
 	}
+	if err := sameManifest(row, blob, stepper); err != nil {
+		return nil, errors.Join(err, stepper.Close(ctx))
+	}
 	return r.keep(ctx, digest, stepper), nil
+}
+
+// received stores a module that another node sent, if it is the one asked for. What is
+// not is not kept: its name would be taken for its content.
+func (r *Registry) received(blob []byte, digest Digest) error {
+	if got := Digest(sha256.Sum256(blob)); got != digest {
+		return fmt.Errorf("another node sent module %s in place of %s: %w", got, digest, ErrDigest)
+	}
+	_, err := r.blobs.put(blob)
+	return err
 }
 
 // keep makes the module known, unless it is already.
@@ -217,6 +263,8 @@ func (r *Registry) keep(ctx context.Context, digest Digest, stepper Stepper) *Mo
 	r.mu.Lock()
 	first := r.modules[digest]
 	if first == nil {
+		row := r.table.Load().installed[digest]
+		m.revoked.Store(row != nil && row.RevokedMs != 0)
 		r.modules[digest] = m
 	}
 	r.mu.Unlock()
@@ -234,8 +282,9 @@ var ErrDigest = errors.New("the module's digest differs")
 
 // Install verifies a module, compiles it and keeps it on this node. It returns
 // the row by which the log will know it; proposing that is the caller's. A module
-// that the sandbox refuses is its *host.Error.
-func (r *Registry) Install(ctx context.Context, module []byte, digest Digest) (*enginev1.Connector, error) {
+// that the sandbox refuses is its *host.Error, one that is not signed as this node
+// demands a *signing.Error.
+func (r *Registry) Install(ctx context.Context, module []byte, digest Digest, author string, signed []*enginev1.Signature) (*enginev1.Connector, error) {
 	if len(module) > ModuleMax {
 		return nil, fmt.Errorf("the module has %d bytes; %d are allowed", len(module), ModuleMax)
 	}
@@ -249,18 +298,23 @@ func (r *Registry) Install(ctx context.Context, module []byte, digest Digest) (*
 		return nil, err
 	}
 	m := stepper.Manifest()
-	encoded, err := m.MarshalVTStrict()
+	encoded, err := manifestOf(module, stepper)
 	if err != nil {
-		return nil, fmt.Errorf("the manifest cannot be encoded: %w", err)
+		return nil, errors.Join(err, stepper.Close(ctx))
 	}
-	if _, err := r.blobs.put(module); err != nil {
+	row := &enginev1.Connector{
+		Name: m.Name, Kind: m.Kind, Version: m.Version, Digest: digest[:],
+		Manifest: encoded, Size: uint64(len(module)), Author: author, Signatures: signed,
+		AcceptsHistoryOf: m.AcceptsHistoryOf,
+	}
+	_, err = r.Verify(row, "")
+	if err == nil {
+		_, err = r.blobs.put(module)
+	}
+	if err != nil {
 		return nil, errors.Join(err, stepper.Close(ctx))
 	}
 	r.keep(ctx, digest, stepper)
-	row := &enginev1.Connector{
-		Name: m.Name, Kind: m.Kind, Version: m.Version, Digest: digest[:],
-		Manifest: encoded, Size: uint64(len(module)),
-	}
 	for _, j := range m.Jobs {
 		row.JobTypes = append(row.JobTypes, j.Type)
 	}
@@ -297,6 +351,27 @@ func (r *Registry) Prepare(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// Warm makes a module ready for a tenant: compiled, bound to its present
+// configuration, with instances made, so that not even the first step pays for any of
+// it.
+func (r *Registry) Warm(ctx context.Context, tenant string, digest Digest) error {
+	m, err := r.Module(ctx, digest)
+	if err != nil || tenant == "" {
+		return err
+	}
+	if version, known := r.table.Load().tenants[tenant]; known {
+		if _, err := r.Bind(tenant, version, m); err != nil {
+			return err
+		}
+	}
+	if w, ok := m.Stepper.(interface {
+		Warm(context.Context, string) error
+	}); ok {
+		return w.Warm(ctx, tenant)
+	}
+	return nil
 }
 
 // Close lets go of modules and connections. Nothing may be stepped any more.

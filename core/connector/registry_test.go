@@ -101,7 +101,7 @@ func TestOneModuleInstalledBySeveralAtOnce(t *testing.T) {
 	for i := range 40 {
 		installing.Go(func() {
 			if i%2 == 0 {
-				if _, err := r.Install(t.Context(), module, digest); err != nil {
+				if _, err := r.Install(t.Context(), module, digest, "", nil); err != nil {
 					t.Error(err)
 				}
 			} else if _, err := r.Module(t.Context(), digest); err != nil && !errors.Is(err, ErrNoBlob) {
@@ -133,7 +133,7 @@ func TestADamagedBlobIsNotUsed(t *testing.T) {
 	r, _ := testRegistry(t, dir, nil)
 	module := []byte("a module")
 	digest := Digest(sha256.Sum256(module))
-	if _, err := r.Install(t.Context(), module, digest); err != nil {
+	if _, err := r.Install(t.Context(), module, digest, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, digest.String()+".wasm"), []byte("a modulf"), 0o600); err != nil {

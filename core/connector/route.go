@@ -20,6 +20,11 @@ type Target struct {
 	Digest    Digest
 	Route     *sdkv1.Route
 	Params    []*sdkv1.Header // the path's segments, unescaped
+
+	// A canary that takes weight of 10,000 requests; see Choose.
+	canary      Digest
+	canaryRoute *sdkv1.Route
+	weight      uint32
 }
 
 // RouteError says why no route takes a request.
@@ -37,6 +42,10 @@ type routes struct {
 	tenants  map[string]uint64    // configuration version by tenant
 	aliases  map[[2]string]string // (kind, value) → tenant
 	modules  map[Digest]bool      // active for some tenant
+
+	// The rows themselves: installed by digest.
+	activations []*enginev1.Activation
+	installed   map[Digest]*enginev1.Connector
 }
 
 // pattern is one route of one connector, for the tenants that have it active.
@@ -55,10 +64,14 @@ type pattern struct {
 type activeRoute struct {
 	digest Digest
 	route  *sdkv1.Route
+
+	canary      Digest
+	canaryRoute *sdkv1.Route // nil: there is no canary
+	weight      uint32
 }
 
 // buildRoutes makes the table from rows and the manifests they carry.
-func buildRoutes(tenants []*enginev1.Tenant, activations []*enginev1.Activation, manifest func(*enginev1.Activation) *sdkv1.Manifest) *routes {
+func buildRoutes(tenants []*enginev1.Tenant, activations []*enginev1.Activation, manifest func(connector string, digest []byte) *sdkv1.Manifest) *routes {
 	r := &routes{
 		tenants: make(map[string]uint64), aliases: make(map[[2]string]string), modules: make(map[Digest]bool),
 	}
@@ -75,9 +88,15 @@ func buildRoutes(tenants []*enginev1.Tenant, activations []*enginev1.Activation,
 			continue
 		}
 		r.modules[digest] = true
-		m := manifest(a)
+		m := manifest(a.Connector, a.Digest)
 		if m == nil {
 			continue
+		}
+		var second *sdkv1.Manifest
+		canary, running := ToDigest(a.Canary)
+		if running {
+			r.modules[canary] = true
+			second = manifest(a.Connector, a.Canary)
 		}
 		for _, route := range m.Routes {
 			shape := strings.Join([]string{a.Connector, route.Method, route.Path, route.TenantHeader, route.TenantAlias}, "\x00")
@@ -87,7 +106,12 @@ func buildRoutes(tenants []*enginev1.Tenant, activations []*enginev1.Activation,
 				byShape[shape] = p
 				r.patterns = append(r.patterns, p)
 			}
-			p.active[a.Tenant] = activeRoute{digest: digest, route: route}
+			active := activeRoute{digest: digest, route: route}
+			if running {
+				active.canary, active.weight = canary, a.CanaryWeight
+				active.canaryRoute = twin(route, second)
+			}
+			p.active[a.Tenant] = active
 		}
 	}
 	// The more is written out, the earlier a pattern is tried: /a/b before /a/{x}.
@@ -181,6 +205,7 @@ func (r *routes) find(method, escapedPath string, header Header) (*Target, *Rout
 		return &Target{
 			Tenant: tenant, Version: r.tenants[tenant], Connector: p.connector,
 			Digest: active.digest, Route: active.route, Params: params,
+			canary: active.canary, canaryRoute: active.canaryRoute, weight: active.weight,
 		}, nil
 	}
 	return nil, missing

@@ -36,7 +36,7 @@ func testRoutes() *routes {
 			{Tenant: "blue", Connector: "other", Digest: digest(4)},
 			{Tenant: "blue", Connector: "unreadable", Digest: digest(5)},
 		},
-		func(a *enginev1.Activation) *sdkv1.Manifest { return manifests[a.Connector] },
+		func(connector string, _ []byte) *sdkv1.Manifest { return manifests[connector] },
 	)
 }
 

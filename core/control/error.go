@@ -26,6 +26,21 @@ func withDetail(err *connect.Error, detail *corev1.ErrorDetail) *connect.Error {
 	return err
 }
 
+// detailOf is the detail of an error of another node; empty if it has none.
+func detailOf(err error) *corev1.ErrorDetail {
+	var failed *connect.Error
+	if errors.As(err, &failed) {
+		for _, d := range failed.Details() {
+			if value, faulty := d.Value(); faulty == nil {
+				if detail, ok := value.(*corev1.ErrorDetail); ok {
+					return detail
+				}
+			}
+		}
+	}
+	return &corev1.ErrorDetail{}
+}
+
 // fromPropose turns what became of a proposal into the caller's error: nil when
 // the engine took the command.
 func (s *Service) fromPropose(reply *enginev1.Event, err error) error {
@@ -67,7 +82,7 @@ func refusal(reply *enginev1.Event) error {
 		engine.CodePaymentUnknown, engine.CodeIncidentUnknown, engine.CodeTokenUnknown, engine.CodeElementUnknown,
 		engine.CodeJobUnknown, engine.CodeTaskUnknown:
 		code = connect.CodeNotFound
-	case engine.CodeConflict, engine.CodeAliasTaken, engine.CodeJobTypeTaken, engine.CodeBootstrapped:
+	case engine.CodeConflict, engine.CodeAliasTaken, engine.CodeJobTypeTaken, engine.CodeRouteTaken, engine.CodeBootstrapped:
 		code = connect.CodeAlreadyExists
 	case engine.CodeBufferFull:
 		code = connect.CodeResourceExhausted

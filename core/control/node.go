@@ -9,14 +9,12 @@ import (
 
 	"github.com/railhead-hub/railhead/core/connector"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
-	"github.com/railhead-hub/railhead/core/v1/corev1connect"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
 // node serves NodeService. It is a type of its own because both services have
 // methods of one name.
 type node struct {
-	corev1connect.UnimplementedNodeServiceHandler
 	*Service
 }
 
@@ -125,8 +123,8 @@ func (n *node) FetchBlob(_ context.Context, r *corev1.FetchBlobRequest, stream *
 // PrepareModule makes a module ready on this node.
 func (n *node) PrepareModule(ctx context.Context, r *corev1.PrepareModuleRequest) (*corev1.PrepareModuleResponse, error) {
 	digest, _ := connector.ToDigest(r.Digest)
-	if _, err := n.Connectors.Module(ctx, digest); err != nil {
-		return nil, refuse(connect.CodeFailedPrecondition, "MODULE_NOT_READY", "%v", err)
+	if err := n.ready(ctx, digest, r.Tenant); err != nil {
+		return nil, err
 	}
 	return &corev1.PrepareModuleResponse{}, nil
 }

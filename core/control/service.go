@@ -71,7 +71,8 @@ func (s *Service) Handler() http.Handler {
 		connect.WithCompressMinBytes(1 << 20),
 		connect.WithRecover(s.recovered),
 	}
-	mux.Handle(corev1connect.NewControlServiceHandler(s, options...))
+	door, acts := corev1connect.NewControlServiceHandler(s, options...)
+	mux.Handle(door, certified(acts))
 	path, nodes := corev1connect.NewNodeServiceHandler(&node{Service: s}, options...)
 	mux.Handle(path, s.onlyNodes(nodes))
 	reflector := grpcreflect.NewStaticReflector(corev1connect.ControlServiceName, corev1connect.NodeServiceName)

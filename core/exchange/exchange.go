@@ -81,7 +81,13 @@ func (h *Host) Run(ctx context.Context, of Party, trigger *sdkv1.Trigger) (*sdkv
 		Host: h, Party: of,
 		request: &sdkv1.StepRequest{Config: of.Binding.Config, Seed: seed(), Trigger: trigger},
 	}
-	return e.run(ctx)
+	outcome, err := e.run(ctx)
+	_, guests := errors.AsType[*guestFault](err)
+	of.Binding.Tally.Ended(guests)
+	if guests {
+		of.Binding.Tally.Trapped()
+	}
+	return outcome, err
 }
 
 // Once is Run for a trigger that takes one step and no effect.
@@ -104,14 +110,30 @@ func (h *Host) Once(ctx context.Context, of Party, trigger *sdkv1.Trigger) (*sdk
 func check(reply *sdkv1.StepReply) error {
 	switch {
 	case reply.Error != "":
-		return fmt.Errorf("the connector reports: %s", reply.Error)
+		return faulty("the connector reports: %s", reply.Error)
 	case reply.Mismatch != nil:
-		return fmt.Errorf("the connector is not deterministic at ordinal %d", reply.Mismatch.Ordinal)
+		return faulty("the connector is not deterministic at ordinal %d", reply.Mismatch.Ordinal)
 	case reply.Outcome == nil && (len(reply.Effects) == 0 || len(reply.Effects) > abi.EffectsMax):
-		return fmt.Errorf("the connector asked for %d effects at once", len(reply.Effects))
+		return faulty("the connector asked for %d effects at once", len(reply.Effects))
 	}
 	return nil
 }
+
+// guestFault is an error of the guest's making, by which its version is judged.
+type guestFault struct{ text string }
+
+func (f *guestFault) Error() string { return f.text }
+
+// failed is why a step gave no reply: the guest's fault, unless its time was up or its
+// version is revoked.
+func failed(ctx context.Context, err error) error {
+	if ctx.Err() != nil || errors.Is(err, connector.ErrRevoked) {
+		return fmt.Errorf("the step failed: %w", err)
+	}
+	return faulty("the step failed: %v", err)
+}
+
+func faulty(format string, args ...any) error { return &guestFault{fmt.Sprintf(format, args...)} }
 
 // seed is what a guest's randomness begins with. Seeds must differ and be hard to
 // guess, and are no keys: the generator of the runtime, which the system seeds,
@@ -128,7 +150,7 @@ func (e *exchange) run(ctx context.Context) (*sdkv1.Outcome, error) {
 	for len(e.request.History) < abi.StepsMax {
 		reply, err := e.Module.Step(ctx, e.Tenant, e.request)
 		if err != nil {
-			return nil, fmt.Errorf("the step failed: %w", err)
+			return nil, failed(ctx, err)
 		}
 		if err := check(reply); err != nil {
 			return nil, err
@@ -146,7 +168,7 @@ func (e *exchange) run(ctx context.Context) (*sdkv1.Outcome, error) {
 			})
 		}
 	}
-	return nil, fmt.Errorf("the connector took more than %d steps", abi.StepsMax)
+	return nil, faulty("the connector took more than %d steps", abi.StepsMax)
 }
 
 // perform does one effect. An error means that the request cannot be answered

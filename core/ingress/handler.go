@@ -162,6 +162,7 @@ func (h *Handler) serve(ctx context.Context, in *incoming, target *connector.Tar
 	if err != nil {
 		return nil, err
 	}
+	target = target.Choose(request)
 	module, err := h.Connectors.Module(ctx, target.Digest)
 	if err != nil {
 		h.Logger.Warn("a request found its module missing", "connector", target.Connector, "err", err)

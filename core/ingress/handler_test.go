@@ -81,7 +81,7 @@ func newHandler(t testing.TB, step steps, change func(*Config)) (*Handler, *memo
 	if err != nil {
 		t.Fatal(err)
 	}
-	row, err := registry.Install(t.Context(), []byte("m"), sha256.Sum256([]byte("m")))
+	row, err := registry.Install(t.Context(), []byte("m"), sha256.Sum256([]byte("m")), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

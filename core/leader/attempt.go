@@ -25,7 +25,8 @@ const (
 	codeTooManySteps = "TOO_MANY_STEPS" // 63 effects without a checkpoint
 	codeUnknownJob   = "UNKNOWN_JOB"    // the pinned module does not serve the type
 	codeTooLarge     = "TOO_LARGE"      // an effect or outcome over the size of a log entry
-	codeBadOutcome   = "BAD_OUTCOME"    // not an outcome of a job, or its variables are not JSON
+	codeRevoked      = engine.CodeAttemptRevoked
+	codeBadOutcome   = "BAD_OUTCOME" // not an outcome of a job, or its variables are not JSON
 )
 
 // stepsMax leaves one of the job's 64 history entries for the attempt's beginning.
@@ -108,6 +109,9 @@ func (a *attempt) runBound() error {
 		return fmt.Errorf("job %d of payment %d names no module", a.job.N, a.job.Payment)
 	}
 	module, err := a.Connectors.Module(a.ctx, digest)
+	if errors.Is(err, connector.ErrRevoked) {
+		return a.conclude(revoked)
+	}
 	if err != nil {
 		a.logger().Debug("the job waits for its module", "digest", digest.String(), "err", err)
 		return errParked
@@ -137,6 +141,8 @@ func (a *attempt) open(nowMS int64) (err error) {
 	a.makeTrigger(jobType)
 	return nil
 }
+
+var revoked = &failure{codeRevoked, "The version of the connector that worked on the job has been revoked.", true}
 
 var tooManySteps = &failure{codeTooManySteps, "The connector took 63 steps without a checkpoint.", false}
 
@@ -246,6 +252,8 @@ func (a *attempt) step() (*sdkv1.StepReply, error) {
 	switch {
 	case err != nil && a.ctx.Err() != nil:
 		return nil, errDropped
+	case errors.Is(err, connector.ErrRevoked):
+		return nil, revoked
 	case err != nil:
 		a.logger().Warn("a step failed", "err", err)
 		return nil, &failure{codeTrap, err.Error(), true}
@@ -273,6 +281,7 @@ func (a *attempt) check(reply *sdkv1.StepReply) error {
 
 // fail ends the attempt for a reason of the host's.
 func (a *attempt) fail(f *failure) error {
+	a.blame(f)
 	backoff := time.Second << min(a.job.Attempt-1, 6)
 	return a.finish(&sdkv1.Outcome{Kind: &sdkv1.Outcome_Fail{Fail: &sdkv1.Fail{
 		Retryable: f.retryable, BackoffMs: backoff.Milliseconds(), Reason: f.text, Code: f.code,
@@ -294,7 +303,7 @@ func (a *attempt) finish(outcome *sdkv1.Outcome) error {
 
 // finished deals with what the engine made of the outcome.
 func (a *attempt) finished(cmd *enginev1.FinishJob, reply *enginev1.Event) error {
-	a.lane.metrics.finished(outcomeOf(cmd))
+	a.count(outcomeOf(cmd))
 	if reply.Kind != enginev1.EventKind_EVENT_KIND_REJECTED {
 		return nil
 	}
@@ -396,6 +405,8 @@ func (a *attempt) refused(reply *enginev1.Event) error {
 	switch reply.Code {
 	case engine.CodeEffectsHeld:
 		return errParked
+	case engine.CodeConnectorRevoked:
+		return revoked
 	case engine.CodeStale, engine.CodePaymentEnded, engine.CodePaymentUnknown, engine.CodeQuarantined, engine.CodeInternal:
 		a.logger().Info("a job's result came too late", "code", reply.Code)
 		return errDropped

@@ -110,7 +110,7 @@ func (a *attempt) command(effect *sdkv1.Effect, digest uint64) (*enginev1.Comman
 // it is about the effect and not about the job.
 func (a *attempt) refusedEffect(effect *sdkv1.Effect, digest uint64, reply *enginev1.Event) error {
 	switch reply.Code {
-	case engine.CodeStale, engine.CodePaymentEnded, engine.CodeQuarantined, engine.CodeInternal, engine.CodeEffectsHeld:
+	case engine.CodeStale, engine.CodePaymentEnded, engine.CodeQuarantined, engine.CodeInternal, engine.CodeEffectsHeld, engine.CodeConnectorRevoked:
 		return a.refused(reply)
 	}
 	a.since(effect, digest, connector.ReplyAnswer(reply))

@@ -42,6 +42,9 @@ type Config struct {
 	// one connector of one tenant may hold; 0: half of them. A job whose outcome is
 	// on its way into the log runs no more.
 	Workers, LaneShare int
+	// GuardEvery is the pause between two looks at how the versions of connectors do;
+	// 0: a quarter of a second.
+	GuardEvery time.Duration
 	// ExpireEvery is the pause between two runs of retention; 0: one minute.
 	ExpireEvery time.Duration
 }
@@ -64,6 +67,9 @@ func New(c Config) *Leader {
 	}
 	if c.ExpireEvery <= 0 {
 		c.ExpireEvery = time.Minute
+	}
+	if c.GuardEvery <= 0 {
+		c.GuardEvery = 250 * time.Millisecond
 	}
 	return &Leader{Config: c}
 }
@@ -168,6 +174,7 @@ func (l *Leader) Lead(ctx context.Context) error {
 	running.Go(t.dispatch)
 	running.Go(t.fireTimers)
 	running.Go(t.expire)
+	running.Go(t.guardVersions)
 	for range runtime.GOMAXPROCS(0) {
 		running.Go((&stepper{term: t}).run)
 	}

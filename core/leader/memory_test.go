@@ -272,7 +272,7 @@ func newCluster(t testing.TB, url, mode string, run func(*guest) *sdkv1.Outcome)
 	if err != nil {
 		t.Fatal(err)
 	}
-	row, err := c.registry.Install(t.Context(), []byte("a module"), sha256.Sum256([]byte("a module")))
+	row, err := c.registry.Install(t.Context(), []byte("a module"), sha256.Sum256([]byte("a module")), "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -187,7 +187,7 @@ func (s *stepper) propose(a *attempt, outcome *sdkv1.Outcome) {
 	if err == nil {
 		err = s.Log.Enqueue(cmd, func(reply *enginev1.Event, err error) {
 			if err == nil && reply.Kind != enginev1.EventKind_EVENT_KIND_REJECTED {
-				a.lane.metrics.finished(outcomeOf(cmd.GetFinishJob()))
+				a.count(outcomeOf(cmd.GetFinishJob()))
 				a.lanes.forget(a.task)
 				a.recycle()
 				return

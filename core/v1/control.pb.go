@@ -953,12 +953,15 @@ func (x *Signature) GetTenant() string {
 }
 
 type InstallConnectorResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	Kind          string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
-	Digest        []byte                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
-	JobTypes      []string               `protobuf:"bytes,5,rep,name=job_types,json=jobTypes,proto3" json:"job_types,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version  string                 `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	Kind     string                 `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	Digest   []byte                 `protobuf:"bytes,4,opt,name=digest,proto3" json:"digest,omitempty"`
+	JobTypes []string               `protobuf:"bytes,5,rep,name=job_types,json=jobTypes,proto3" json:"job_types,omitempty"`
+	// What may be meant, and more often is not.
+	Warnings      []*Problem `protobuf:"bytes,6,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	Signers       []string   `protobuf:"bytes,7,rep,name=signers,proto3" json:"signers,omitempty"` // the roots whose signatures were accepted
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1028,6 +1031,20 @@ func (x *InstallConnectorResponse) GetJobTypes() []string {
 	return nil
 }
 
+func (x *InstallConnectorResponse) GetWarnings() []*Problem {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *InstallConnectorResponse) GetSigners() []string {
+	if x != nil {
+		return x.Signers
+	}
+	return nil
+}
+
 type ActivateConnectorRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	Tenant    string                 `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
@@ -1038,8 +1055,10 @@ type ActivateConnectorRequest struct {
 	// they are back. Every other node must be ready before the activation.
 	ExcusedNodes []string `protobuf:"bytes,5,rep,name=excused_nodes,json=excusedNodes,proto3" json:"excused_nodes,omitempty"`
 	// Of 10,000 new payments, how many it gets; 0: all.
-	Weight        uint32 `protobuf:"varint,6,opt,name=weight,proto3" json:"weight,omitempty"`
-	Guard         *Guard `protobuf:"bytes,7,opt,name=guard,proto3" json:"guard,omitempty"`
+	Weight uint32 `protobuf:"varint,6,opt,name=weight,proto3" json:"weight,omitempty"`
+	Guard  *Guard `protobuf:"bytes,7,opt,name=guard,proto3" json:"guard,omitempty"`
+	// Refuse what would otherwise be warned of.
+	Strict        bool `protobuf:"varint,8,opt,name=strict,proto3" json:"strict,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1123,6 +1142,13 @@ func (x *ActivateConnectorRequest) GetGuard() *Guard {
 	return nil
 }
 
+func (x *ActivateConnectorRequest) GetStrict() bool {
+	if x != nil {
+		return x.Strict
+	}
+	return false
+}
+
 // Guard is when an activation is rolled back by itself; see engine.v1.Guard. Rates
 // are per 10,000 attempts; what is 0 has a default.
 type Guard struct {
@@ -1203,6 +1229,7 @@ func (x *Guard) GetOff() bool {
 
 type ActivateConnectorResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
+	Warnings      []*Problem             `protobuf:"bytes,1,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1235,6 +1262,13 @@ func (x *ActivateConnectorResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ActivateConnectorResponse.ProtoReflect.Descriptor instead.
 func (*ActivateConnectorResponse) Descriptor() ([]byte, []int) {
 	return file_core_v1_control_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ActivateConnectorResponse) GetWarnings() []*Problem {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
 }
 
 type RollbackConnectorRequest struct {
@@ -7579,8 +7613,10 @@ func (x *FetchBlobResponse) GetPart() []byte {
 }
 
 type PrepareModuleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Digest        []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Digest []byte                 `protobuf:"bytes,1,opt,name=digest,proto3" json:"digest,omitempty"`
+	// For whom it is to be warmed up; empty: for nobody.
+	Tenant        string `protobuf:"bytes,2,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7620,6 +7656,13 @@ func (x *PrepareModuleRequest) GetDigest() []byte {
 		return x.Digest
 	}
 	return nil
+}
+
+func (x *PrepareModuleRequest) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
 }
 
 type PrepareModuleResponse struct {
@@ -7826,13 +7869,15 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x03key\x12%\n" +
 	"\tsignature\x18\x02 \x01(\fB\a\xbaH\x04z\x02h@R\tsignature\x12 \n" +
 	"\x06signer\x18\x03 \x01(\tB\b\xbaH\x05r\x03(\xff\x01R\x06signer\x12\x1f\n" +
-	"\x06tenant\x18\x04 \x01(\tB\a\xbaH\x04r\x02(?R\x06tenant\"\x91\x01\n" +
+	"\x06tenant\x18\x04 \x01(\tB\a\xbaH\x04r\x02(?R\x06tenant\"\xd9\x01\n" +
 	"\x18InstallConnectorResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\tR\x04kind\x12\x16\n" +
 	"\x06digest\x18\x04 \x01(\fR\x06digest\x12\x1b\n" +
-	"\tjob_types\x18\x05 \x03(\tR\bjobTypes\"\xbb\x02\n" +
+	"\tjob_types\x18\x05 \x03(\tR\bjobTypes\x12,\n" +
+	"\bwarnings\x18\x06 \x03(\v2\x10.core.v1.ProblemR\bwarnings\x12\x18\n" +
+	"\asigners\x18\a \x03(\tR\asigners\"\xd3\x02\n" +
 	"\x18ActivateConnectorRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12'\n" +
 	"\tconnector\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\tconnector\x12\x1f\n" +
@@ -7840,14 +7885,16 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x05actor\x18\x04 \x01(\v2\x0e.core.v1.ActorR\x05actor\x12-\n" +
 	"\rexcused_nodes\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\fexcusedNodes\x12 \n" +
 	"\x06weight\x18\x06 \x01(\rB\b\xbaH\x05*\x03\x18\x90NR\x06weight\x12$\n" +
-	"\x05guard\x18\a \x01(\v2\x0e.core.v1.GuardR\x05guard\"\xb4\x01\n" +
+	"\x05guard\x18\a \x01(\v2\x0e.core.v1.GuardR\x05guard\x12\x16\n" +
+	"\x06strict\x18\b \x01(\bR\x06strict\"\xb4\x01\n" +
 	"\x05Guard\x12!\n" +
 	"\fattempts_min\x18\x01 \x01(\rR\vattemptsMin\x12%\n" +
 	"\ttraps_max\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\x90NR\btrapsMax\x12+\n" +
 	"\ffailures_max\x18\x03 \x01(\rB\b\xbaH\x05*\x03\x18\x90NR\vfailuresMax\x12\"\n" +
 	"\bwatch_ms\x18\x04 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\awatchMs\x12\x10\n" +
-	"\x03off\x18\x05 \x01(\bR\x03off\"\x1b\n" +
-	"\x19ActivateConnectorResponse\"\xc7\x01\n" +
+	"\x03off\x18\x05 \x01(\bR\x03off\"I\n" +
+	"\x19ActivateConnectorResponse\x12,\n" +
+	"\bwarnings\x18\x01 \x03(\v2\x10.core.v1.ProblemR\bwarnings\"\xc7\x01\n" +
 	"\x18RollbackConnectorRequest\x128\n" +
 	"\x06tenant\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06tenant\x12'\n" +
 	"\tconnector\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01(?R\tconnector\x12\"\n" +
@@ -8367,9 +8414,10 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x10FetchBlobRequest\x12\x1f\n" +
 	"\x06digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"'\n" +
 	"\x11FetchBlobResponse\x12\x12\n" +
-	"\x04part\x18\x01 \x01(\fR\x04part\"7\n" +
+	"\x04part\x18\x01 \x01(\fR\x04part\"X\n" +
 	"\x14PrepareModuleRequest\x12\x1f\n" +
-	"\x06digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"\x17\n" +
+	"\x06digest\x18\x01 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12\x1f\n" +
+	"\x06tenant\x18\x02 \x01(\tB\a\xbaH\x04r\x02(?R\x06tenant\"\x17\n" +
 	"\x15PrepareModuleResponse\"\x14\n" +
 	"\x12ModuleStatsRequest\"j\n" +
 	"\x13ModuleStatsResponse\x12\x12\n" +
@@ -8570,154 +8618,156 @@ var file_core_v1_control_proto_depIdxs = []int32{
 	4,   // 8: core.v1.GetFlowResponse.ends:type_name -> core.v1.EndResult
 	41,  // 9: core.v1.InstallConnectorRequest.actor:type_name -> core.v1.Actor
 	13,  // 10: core.v1.InstallConnectorRequest.signatures:type_name -> core.v1.Signature
-	41,  // 11: core.v1.ActivateConnectorRequest.actor:type_name -> core.v1.Actor
-	16,  // 12: core.v1.ActivateConnectorRequest.guard:type_name -> core.v1.Guard
-	41,  // 13: core.v1.RollbackConnectorRequest.actor:type_name -> core.v1.Actor
-	41,  // 14: core.v1.RevokeConnectorRequest.actor:type_name -> core.v1.Actor
-	24,  // 15: core.v1.ListConnectorsResponse.connectors:type_name -> core.v1.ConnectorInfo
-	26,  // 16: core.v1.ListConnectorsResponse.activations:type_name -> core.v1.ActivationInfo
-	13,  // 17: core.v1.ConnectorInfo.signatures:type_name -> core.v1.Signature
-	25,  // 18: core.v1.ConnectorInfo.stats:type_name -> core.v1.ModuleStat
-	16,  // 19: core.v1.ActivationInfo.guard:type_name -> core.v1.Guard
-	29,  // 20: core.v1.ListLinksResponse.links:type_name -> core.v1.LinkInfo
-	32,  // 21: core.v1.ListForwardsResponse.frames:type_name -> core.v1.ForwardInfo
-	41,  // 22: core.v1.ReleaseForwardRequest.actor:type_name -> core.v1.Actor
-	36,  // 23: core.v1.Tenant.aliases:type_name -> core.v1.Alias
-	35,  // 24: core.v1.PutTenantRequest.tenant:type_name -> core.v1.Tenant
-	41,  // 25: core.v1.PutTenantRequest.actor:type_name -> core.v1.Actor
-	35,  // 26: core.v1.ListTenantsResponse.tenants:type_name -> core.v1.Tenant
-	42,  // 27: core.v1.StartPaymentRequest.variables:type_name -> core.v1.Variable
-	46,  // 28: core.v1.GetPaymentRequest.client:type_name -> core.v1.ClientKey
-	49,  // 29: core.v1.GetPaymentResponse.payment:type_name -> core.v1.PaymentInfo
-	42,  // 30: core.v1.GetPaymentResponse.variables:type_name -> core.v1.Variable
-	50,  // 31: core.v1.GetPaymentResponse.tokens:type_name -> core.v1.TokenInfo
-	52,  // 32: core.v1.GetPaymentResponse.jobs:type_name -> core.v1.JobInfo
-	53,  // 33: core.v1.GetPaymentResponse.incidents:type_name -> core.v1.IncidentInfo
-	54,  // 34: core.v1.GetPaymentResponse.effects:type_name -> core.v1.EffectInfo
-	74,  // 35: core.v1.GetPaymentResponse.user_tasks:type_name -> core.v1.UserTask
-	48,  // 36: core.v1.GetPaymentResponse.scopes:type_name -> core.v1.ScopeInfo
-	42,  // 37: core.v1.ScopeInfo.variables:type_name -> core.v1.Variable
-	51,  // 38: core.v1.ScopeInfo.waits:type_name -> core.v1.WaitInfo
-	0,   // 39: core.v1.PaymentInfo.result:type_name -> core.v1.Result
-	51,  // 40: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
-	49,  // 41: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
-	42,  // 42: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
-	41,  // 43: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
-	42,  // 44: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
-	41,  // 45: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
-	41,  // 46: core.v1.RetryJobRequest.actor:type_name -> core.v1.Actor
-	42,  // 47: core.v1.SetVariablesRequest.variables:type_name -> core.v1.Variable
-	41,  // 48: core.v1.SetVariablesRequest.actor:type_name -> core.v1.Actor
-	41,  // 49: core.v1.MoveTokenRequest.actor:type_name -> core.v1.Actor
-	68,  // 50: core.v1.MigratePaymentRequest.mappings:type_name -> core.v1.ElementMapping
-	41,  // 51: core.v1.MigratePaymentRequest.actor:type_name -> core.v1.Actor
-	41,  // 52: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
-	42,  // 53: core.v1.BroadcastSignalRequest.variables:type_name -> core.v1.Variable
-	41,  // 54: core.v1.BroadcastSignalRequest.actor:type_name -> core.v1.Actor
-	75,  // 55: core.v1.UserTask.headers:type_name -> core.v1.Header
-	74,  // 56: core.v1.ListUserTasksResponse.tasks:type_name -> core.v1.UserTask
-	74,  // 57: core.v1.GetUserTaskResponse.task:type_name -> core.v1.UserTask
-	42,  // 58: core.v1.GetUserTaskResponse.variables:type_name -> core.v1.Variable
-	41,  // 59: core.v1.ClaimUserTaskRequest.actor:type_name -> core.v1.Actor
-	41,  // 60: core.v1.UnclaimUserTaskRequest.actor:type_name -> core.v1.Actor
-	41,  // 61: core.v1.UpdateUserTaskRequest.actor:type_name -> core.v1.Actor
-	42,  // 62: core.v1.CompleteUserTaskRequest.variables:type_name -> core.v1.Variable
-	41,  // 63: core.v1.CompleteUserTaskRequest.actor:type_name -> core.v1.Actor
-	89,  // 64: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
-	90,  // 65: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
-	91,  // 66: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
-	42,  // 67: core.v1.DriveStart.variables:type_name -> core.v1.Variable
-	42,  // 68: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
-	93,  // 69: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
-	94,  // 70: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
-	95,  // 71: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
-	96,  // 72: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
-	0,   // 73: core.v1.DriveEnded.result:type_name -> core.v1.Result
-	99,  // 74: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
-	100, // 75: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
-	105, // 76: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
-	25,  // 77: core.v1.ModuleStatsResponse.stats:type_name -> core.v1.ModuleStat
-	3,   // 78: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
-	7,   // 79: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
-	9,   // 80: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
-	12,  // 81: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
-	15,  // 82: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
-	18,  // 83: core.v1.ControlService.RollbackConnector:input_type -> core.v1.RollbackConnectorRequest
-	20,  // 84: core.v1.ControlService.RevokeConnector:input_type -> core.v1.RevokeConnectorRequest
-	22,  // 85: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
-	27,  // 86: core.v1.ControlService.ListLinks:input_type -> core.v1.ListLinksRequest
-	30,  // 87: core.v1.ControlService.ListForwards:input_type -> core.v1.ListForwardsRequest
-	33,  // 88: core.v1.ControlService.ReleaseForward:input_type -> core.v1.ReleaseForwardRequest
-	37,  // 89: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
-	39,  // 90: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
-	43,  // 91: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
-	45,  // 92: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
-	55,  // 93: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
-	57,  // 94: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
-	72,  // 95: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
-	59,  // 96: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
-	61,  // 97: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
-	63,  // 98: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
-	65,  // 99: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
-	67,  // 100: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
-	70,  // 101: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
-	76,  // 102: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
-	78,  // 103: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
-	80,  // 104: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
-	82,  // 105: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
-	84,  // 106: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
-	86,  // 107: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
-	88,  // 108: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
-	97,  // 109: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
-	101, // 110: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
-	103, // 111: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
-	106, // 112: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
-	108, // 113: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
-	110, // 114: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
-	112, // 115: core.v1.NodeService.ModuleStats:input_type -> core.v1.ModuleStatsRequest
-	5,   // 116: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
-	8,   // 117: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
-	10,  // 118: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
-	14,  // 119: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
-	17,  // 120: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
-	19,  // 121: core.v1.ControlService.RollbackConnector:output_type -> core.v1.RollbackConnectorResponse
-	21,  // 122: core.v1.ControlService.RevokeConnector:output_type -> core.v1.RevokeConnectorResponse
-	23,  // 123: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
-	28,  // 124: core.v1.ControlService.ListLinks:output_type -> core.v1.ListLinksResponse
-	31,  // 125: core.v1.ControlService.ListForwards:output_type -> core.v1.ListForwardsResponse
-	34,  // 126: core.v1.ControlService.ReleaseForward:output_type -> core.v1.ReleaseForwardResponse
-	38,  // 127: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
-	40,  // 128: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
-	44,  // 129: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
-	47,  // 130: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
-	56,  // 131: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
-	58,  // 132: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
-	73,  // 133: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
-	60,  // 134: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
-	62,  // 135: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
-	64,  // 136: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
-	66,  // 137: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
-	69,  // 138: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
-	71,  // 139: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
-	77,  // 140: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
-	79,  // 141: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
-	81,  // 142: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
-	83,  // 143: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
-	85,  // 144: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
-	87,  // 145: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
-	92,  // 146: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
-	98,  // 147: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
-	102, // 148: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
-	104, // 149: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
-	107, // 150: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
-	109, // 151: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
-	111, // 152: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
-	113, // 153: core.v1.NodeService.ModuleStats:output_type -> core.v1.ModuleStatsResponse
-	116, // [116:154] is the sub-list for method output_type
-	78,  // [78:116] is the sub-list for method input_type
-	78,  // [78:78] is the sub-list for extension type_name
-	78,  // [78:78] is the sub-list for extension extendee
-	0,   // [0:78] is the sub-list for field type_name
+	2,   // 11: core.v1.InstallConnectorResponse.warnings:type_name -> core.v1.Problem
+	41,  // 12: core.v1.ActivateConnectorRequest.actor:type_name -> core.v1.Actor
+	16,  // 13: core.v1.ActivateConnectorRequest.guard:type_name -> core.v1.Guard
+	2,   // 14: core.v1.ActivateConnectorResponse.warnings:type_name -> core.v1.Problem
+	41,  // 15: core.v1.RollbackConnectorRequest.actor:type_name -> core.v1.Actor
+	41,  // 16: core.v1.RevokeConnectorRequest.actor:type_name -> core.v1.Actor
+	24,  // 17: core.v1.ListConnectorsResponse.connectors:type_name -> core.v1.ConnectorInfo
+	26,  // 18: core.v1.ListConnectorsResponse.activations:type_name -> core.v1.ActivationInfo
+	13,  // 19: core.v1.ConnectorInfo.signatures:type_name -> core.v1.Signature
+	25,  // 20: core.v1.ConnectorInfo.stats:type_name -> core.v1.ModuleStat
+	16,  // 21: core.v1.ActivationInfo.guard:type_name -> core.v1.Guard
+	29,  // 22: core.v1.ListLinksResponse.links:type_name -> core.v1.LinkInfo
+	32,  // 23: core.v1.ListForwardsResponse.frames:type_name -> core.v1.ForwardInfo
+	41,  // 24: core.v1.ReleaseForwardRequest.actor:type_name -> core.v1.Actor
+	36,  // 25: core.v1.Tenant.aliases:type_name -> core.v1.Alias
+	35,  // 26: core.v1.PutTenantRequest.tenant:type_name -> core.v1.Tenant
+	41,  // 27: core.v1.PutTenantRequest.actor:type_name -> core.v1.Actor
+	35,  // 28: core.v1.ListTenantsResponse.tenants:type_name -> core.v1.Tenant
+	42,  // 29: core.v1.StartPaymentRequest.variables:type_name -> core.v1.Variable
+	46,  // 30: core.v1.GetPaymentRequest.client:type_name -> core.v1.ClientKey
+	49,  // 31: core.v1.GetPaymentResponse.payment:type_name -> core.v1.PaymentInfo
+	42,  // 32: core.v1.GetPaymentResponse.variables:type_name -> core.v1.Variable
+	50,  // 33: core.v1.GetPaymentResponse.tokens:type_name -> core.v1.TokenInfo
+	52,  // 34: core.v1.GetPaymentResponse.jobs:type_name -> core.v1.JobInfo
+	53,  // 35: core.v1.GetPaymentResponse.incidents:type_name -> core.v1.IncidentInfo
+	54,  // 36: core.v1.GetPaymentResponse.effects:type_name -> core.v1.EffectInfo
+	74,  // 37: core.v1.GetPaymentResponse.user_tasks:type_name -> core.v1.UserTask
+	48,  // 38: core.v1.GetPaymentResponse.scopes:type_name -> core.v1.ScopeInfo
+	42,  // 39: core.v1.ScopeInfo.variables:type_name -> core.v1.Variable
+	51,  // 40: core.v1.ScopeInfo.waits:type_name -> core.v1.WaitInfo
+	0,   // 41: core.v1.PaymentInfo.result:type_name -> core.v1.Result
+	51,  // 42: core.v1.TokenInfo.waits:type_name -> core.v1.WaitInfo
+	49,  // 43: core.v1.ListInFlightResponse.payments:type_name -> core.v1.PaymentInfo
+	42,  // 44: core.v1.PublishMessageRequest.variables:type_name -> core.v1.Variable
+	41,  // 45: core.v1.PublishMessageRequest.actor:type_name -> core.v1.Actor
+	42,  // 46: core.v1.ResolveIncidentRequest.variables:type_name -> core.v1.Variable
+	41,  // 47: core.v1.ResolveIncidentRequest.actor:type_name -> core.v1.Actor
+	41,  // 48: core.v1.RetryJobRequest.actor:type_name -> core.v1.Actor
+	42,  // 49: core.v1.SetVariablesRequest.variables:type_name -> core.v1.Variable
+	41,  // 50: core.v1.SetVariablesRequest.actor:type_name -> core.v1.Actor
+	41,  // 51: core.v1.MoveTokenRequest.actor:type_name -> core.v1.Actor
+	68,  // 52: core.v1.MigratePaymentRequest.mappings:type_name -> core.v1.ElementMapping
+	41,  // 53: core.v1.MigratePaymentRequest.actor:type_name -> core.v1.Actor
+	41,  // 54: core.v1.CancelPaymentRequest.actor:type_name -> core.v1.Actor
+	42,  // 55: core.v1.BroadcastSignalRequest.variables:type_name -> core.v1.Variable
+	41,  // 56: core.v1.BroadcastSignalRequest.actor:type_name -> core.v1.Actor
+	75,  // 57: core.v1.UserTask.headers:type_name -> core.v1.Header
+	74,  // 58: core.v1.ListUserTasksResponse.tasks:type_name -> core.v1.UserTask
+	74,  // 59: core.v1.GetUserTaskResponse.task:type_name -> core.v1.UserTask
+	42,  // 60: core.v1.GetUserTaskResponse.variables:type_name -> core.v1.Variable
+	41,  // 61: core.v1.ClaimUserTaskRequest.actor:type_name -> core.v1.Actor
+	41,  // 62: core.v1.UnclaimUserTaskRequest.actor:type_name -> core.v1.Actor
+	41,  // 63: core.v1.UpdateUserTaskRequest.actor:type_name -> core.v1.Actor
+	42,  // 64: core.v1.CompleteUserTaskRequest.variables:type_name -> core.v1.Variable
+	41,  // 65: core.v1.CompleteUserTaskRequest.actor:type_name -> core.v1.Actor
+	89,  // 66: core.v1.DriveRequest.starts:type_name -> core.v1.DriveStart
+	90,  // 67: core.v1.DriveRequest.publishes:type_name -> core.v1.DrivePublish
+	91,  // 68: core.v1.DriveRequest.counts:type_name -> core.v1.DriveCount
+	42,  // 69: core.v1.DriveStart.variables:type_name -> core.v1.Variable
+	42,  // 70: core.v1.DrivePublish.variables:type_name -> core.v1.Variable
+	93,  // 71: core.v1.DriveResponse.started:type_name -> core.v1.DriveStarted
+	94,  // 72: core.v1.DriveResponse.published:type_name -> core.v1.DrivePublished
+	95,  // 73: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
+	96,  // 74: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
+	0,   // 75: core.v1.DriveEnded.result:type_name -> core.v1.Result
+	99,  // 76: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
+	100, // 77: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
+	105, // 78: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
+	25,  // 79: core.v1.ModuleStatsResponse.stats:type_name -> core.v1.ModuleStat
+	3,   // 80: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
+	7,   // 81: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
+	9,   // 82: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
+	12,  // 83: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
+	15,  // 84: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
+	18,  // 85: core.v1.ControlService.RollbackConnector:input_type -> core.v1.RollbackConnectorRequest
+	20,  // 86: core.v1.ControlService.RevokeConnector:input_type -> core.v1.RevokeConnectorRequest
+	22,  // 87: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
+	27,  // 88: core.v1.ControlService.ListLinks:input_type -> core.v1.ListLinksRequest
+	30,  // 89: core.v1.ControlService.ListForwards:input_type -> core.v1.ListForwardsRequest
+	33,  // 90: core.v1.ControlService.ReleaseForward:input_type -> core.v1.ReleaseForwardRequest
+	37,  // 91: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
+	39,  // 92: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
+	43,  // 93: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
+	45,  // 94: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
+	55,  // 95: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
+	57,  // 96: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
+	72,  // 97: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
+	59,  // 98: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
+	61,  // 99: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
+	63,  // 100: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
+	65,  // 101: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
+	67,  // 102: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
+	70,  // 103: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
+	76,  // 104: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
+	78,  // 105: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
+	80,  // 106: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
+	82,  // 107: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
+	84,  // 108: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
+	86,  // 109: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
+	88,  // 110: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
+	97,  // 111: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
+	101, // 112: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
+	103, // 113: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
+	106, // 114: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
+	108, // 115: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
+	110, // 116: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
+	112, // 117: core.v1.NodeService.ModuleStats:input_type -> core.v1.ModuleStatsRequest
+	5,   // 118: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
+	8,   // 119: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
+	10,  // 120: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
+	14,  // 121: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
+	17,  // 122: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
+	19,  // 123: core.v1.ControlService.RollbackConnector:output_type -> core.v1.RollbackConnectorResponse
+	21,  // 124: core.v1.ControlService.RevokeConnector:output_type -> core.v1.RevokeConnectorResponse
+	23,  // 125: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
+	28,  // 126: core.v1.ControlService.ListLinks:output_type -> core.v1.ListLinksResponse
+	31,  // 127: core.v1.ControlService.ListForwards:output_type -> core.v1.ListForwardsResponse
+	34,  // 128: core.v1.ControlService.ReleaseForward:output_type -> core.v1.ReleaseForwardResponse
+	38,  // 129: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
+	40,  // 130: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
+	44,  // 131: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
+	47,  // 132: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
+	56,  // 133: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
+	58,  // 134: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
+	73,  // 135: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
+	60,  // 136: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
+	62,  // 137: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
+	64,  // 138: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
+	66,  // 139: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
+	69,  // 140: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
+	71,  // 141: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
+	77,  // 142: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
+	79,  // 143: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
+	81,  // 144: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
+	83,  // 145: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
+	85,  // 146: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
+	87,  // 147: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
+	92,  // 148: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
+	98,  // 149: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
+	102, // 150: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
+	104, // 151: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
+	107, // 152: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
+	109, // 153: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
+	111, // 154: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
+	113, // 155: core.v1.NodeService.ModuleStats:output_type -> core.v1.ModuleStatsResponse
+	118, // [118:156] is the sub-list for method output_type
+	80,  // [80:118] is the sub-list for method input_type
+	80,  // [80:80] is the sub-list for extension type_name
+	80,  // [80:80] is the sub-list for extension extendee
+	0,   // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_core_v1_control_proto_init() }
