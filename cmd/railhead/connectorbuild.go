@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/railhead-hub/railhead/sdk/build"
-	"github.com/railhead-hub/railhead/sdk/conformance"
 	"github.com/railhead-hub/railhead/sdk/host"
 	"github.com/railhead-hub/railhead/sdk/manifest"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
@@ -23,9 +22,10 @@ func (a *app) connectorBuild() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "build DIR",
-		Short: "Compile a connector written in Go, with its manifest, to one module",
-		Long: `Compile the Go main package in DIR to WebAssembly and put its manifest.json into
-the module. The same source and Go version give the same bytes. Needs Go.`,
+		Short: "Compile a connector, with its manifest, to one module",
+		Long: `Compile the connector in DIR to WebAssembly, in whatever language it is written,
+and put its manifest.json into the module. The same source and toolchain give the
+same bytes. It needs the language's toolchain, and says what is missing.`,
 		Example: "  railhead connector build plugins/ams/bank -o bin/connectors/ams-bank.wasm",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -66,86 +66,6 @@ it; what a node would refuse is refused here, by the same name (exit code 3).`,
 			return a.describe(args[0], true)
 		},
 	}
-}
-
-func (a *app) connectorTest() *cobra.Command {
-	var vectors string
-	var rewrite bool
-	cmd := &cobra.Command{
-		Use:   "test DIR|MODULE",
-		Short: "Run a connector's vectors and the rules of its kind",
-		Long: `Run a connector's vectors (testdata/*.txt, see sdk/conformance) and the rules of
-its kind in the sandbox: cold, warm and shuffled. A folder is built first; with a
-module, of whatever language, --vectors names the folder that holds testdata.`,
-		Example: `  railhead connector test plugins/ams/bank
-  railhead connector test mine.wasm --vectors ./mine`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			module, dir, err := moduleOf(ctx, args[0], vectors)
-			if err != nil {
-				return err
-			}
-			opened, err := host.Open(ctx, module, host.Options{})
-			if err != nil {
-				return refusedf("%s: %w", args[0], err)
-			}
-			defer opened.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the process ends
-			subject := conformance.Module(opened)
-			if rewrite {
-				if err := conformance.Rewrite(ctx, subject, dir); err != nil {
-					return err
-				}
-			}
-			loaded, err := conformance.Load(dir)
-			if err != nil {
-				return usageError{err}
-			}
-			problems, err := conformance.Check(ctx, subject, loaded)
-			if err != nil {
-				return err
-			}
-			if a.json {
-				out := make([]map[string]string, 0, len(problems))
-				for _, p := range problems {
-					out = append(out, map[string]string{"where": p.Where, "what": p.What, "text": p.Text})
-				}
-				err = printJSON(a.out, map[string]any{"connector": opened.Manifest.GetName(), "vectors": len(loaded), "problems": out})
-			} else {
-				for _, p := range problems {
-					fmt.Fprintln(a.out, p)
-				}
-				fmt.Fprintf(a.out, "%s %s: %d vectors, %d problems\n", opened.Manifest.GetName(), opened.Manifest.GetVersion(), len(loaded), len(problems))
-			}
-			if err == nil && len(problems) > 0 {
-				return errQuiet
-			}
-			return err
-		},
-	}
-	cmd.Flags().StringVar(&vectors, "vectors", "", "`folder` whose testdata holds the vectors; DIR unless set")
-	cmd.Flags().BoolVar(&rewrite, "rewrite", false, "write what the connector answers into the vectors")
-	return cmd
-}
-
-// moduleOf builds the connector in a folder, or reads a module.
-func moduleOf(ctx context.Context, path, vectors string) (module []byte, dir string, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, "", usageError{err}
-	}
-	if info.IsDir() {
-		if vectors == "" {
-			vectors = path
-		}
-		module, err = build.Module(ctx, path)
-		return module, vectors, err
-	}
-	if vectors == "" {
-		return nil, "", usagef("with a module, --vectors names the folder that holds testdata")
-	}
-	module, err = os.ReadFile(path)
-	return module, vectors, err
 }
 
 // describe prints a module's manifest; in full or in a line.

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"context"
 	"strconv"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -9,34 +10,37 @@ import (
 )
 
 // rules holds every reply of every vector to the checks of Rules, and probes the
-// rest.
-func (r *run) rules(vectors []*Vector) error {
-	return r.with(func(i Instance) error {
-		for _, v := range vectors {
-			for p := playing(v); !p.done; {
-				p.next(r, "rules", i)
-				for _, rule := range Rules {
-					if rule.broken == nil || !rule.isFor(r.subject.Manifest.Kind) || p.last == nil {
-						continue
-					}
-					if how := rule.broken(r.subject.Manifest, p.request, p.last); how != "" {
-						r.problemf(v.Name(), rule.Name, "%s", how)
-					}
+// rest; all are also the vectors that fail by themselves, which are not run.
+func (r *run) rules(vectors, all []*Vector) error {
+	i := &revived{subject: r.subject}           // so that a trap is one probe's problem
+	defer i.Close(context.WithoutCancel(r.ctx)) //nolint:errcheck // nothing more is asked of it
+	if err := i.open(r.ctx); err != nil {
+		return err
+	}
+	for _, v := range vectors {
+		for p := playing(v); !p.done; {
+			p.next(r, "rules", i)
+			for _, rule := range Rules {
+				if rule.broken == nil || !rule.isFor(r.subject.Manifest.Kind) || p.last == nil {
+					continue
+				}
+				if how := rule.broken(r.subject.Manifest, p.request, p.last); how != "" {
+					r.problemf(v.Name(), rule.Name, "%s", how)
 				}
 			}
 		}
-		r.covered(vectors)
-		r.answersAll(i)
-		r.unknown(i)
-		r.hardWorld(i, vectors)
-		switch r.subject.Manifest.Kind {
-		case "ams":
-			r.doubt(i, vectors)
-		case "channel", "scheme":
-			r.garbage(i, vectors)
-		}
-		return nil
-	})
+	}
+	r.covered(all)
+	r.answersAll(i)
+	r.unknown(i)
+	r.hardWorld(i, vectors)
+	switch r.subject.Manifest.Kind {
+	case "ams":
+		r.doubt(i, vectors)
+	case "channel", "scheme":
+		r.garbage(i, vectors)
+	}
+	return i.err
 }
 
 func (r *run) covered(vectors []*Vector) {

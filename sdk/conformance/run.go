@@ -34,18 +34,10 @@ func Check(ctx context.Context, subject Subject, vectors []*Vector) ([]Problem, 
 			return r.problems, nil // the later passes would only say it again
 		}
 	}
-	if err := r.rules(vectors); err != nil {
+	if err := r.rules(vectors, vectors); err != nil {
 		return nil, err
 	}
 	return r.problems, nil
-}
-
-// Once runs the vectors one after the other in one instance, and nothing else:
-// enough to see whether another engine, or another processor, agrees.
-func Once(ctx context.Context, subject Subject, vectors []*Vector) ([]Problem, error) {
-	r := &run{ctx: ctx, subject: subject}
-	err := r.with(func(i Instance) error { r.inTurn(i, vectors); return nil })
-	return r.problems, err
 }
 
 type run struct {
@@ -71,6 +63,21 @@ func (r *run) with(f func(Instance) error) error {
 		err = fmt.Errorf("conformance: closing an instance: %w", errClose)
 	}
 	return err
+}
+
+// plain gives each vector an instance of its own.
+func (r *run) plain(vectors []*Vector) error {
+	for _, v := range vectors {
+		if err := r.with(func(i Instance) error {
+			for p := playing(v); !p.done; {
+				p.next(r, "plain", i)
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cold gives each step an instance of its own.
@@ -124,7 +131,8 @@ func (r *run) shuffled(vectors []*Vector) error {
 }
 
 // again replays each vector's histories, the longest first, as a new leader may
-// take up any of them.
+// take up any of them: also those in which only some of the effects that were asked
+// for together are answered, after which the rest is asked for.
 func (r *run) again(vectors []*Vector) error {
 	return r.with(func(i Instance) error {
 		for _, v := range vectors {
@@ -143,10 +151,31 @@ func (r *run) again(vectors []*Vector) error {
 				if got := Render(reply); got != v.blocks[n].want() {
 					r.problemf(v.Name(), "again", "replayed after a longer history, it differs\n%s", difference(v.blocks[n].want(), got))
 				}
+				if n+1 < len(v.blocks) {
+					r.partly(v, i, request, reply, v.blocks[n+1].answers)
+				}
 			}
 		}
 		return nil
 	})
+}
+
+// partly answers only the first of the effects that were asked for together.
+func (r *run) partly(v *Vector, i Instance, request *sdkv1.StepRequest, reply *sdkv1.StepReply, answers []timedAnswer) {
+	for n := 1; n < min(len(reply.Effects), len(answers)); n++ {
+		c := begin(request)
+		c.request.History, c.request.State = slices.Clone(request.History), request.State
+		c.pending = reply.Effects
+		for _, a := range answers[:n] {
+			c.answer(a)
+		}
+		want := Render(&sdkv1.StepReply{Effects: reply.Effects[n:]})
+		if err := c.step(r.ctx, i); err != nil {
+			r.problemf(v.Name(), "again", "with %d of %d effects answered: %v", n, len(reply.Effects), err)
+		} else if got := Render(c.last); got != want {
+			r.problemf(v.Name(), "again", "with %d of %d effects answered, it differs\n%s", n, len(reply.Effects), difference(want, got))
+		}
+	}
 }
 
 // play is a vector being run.

@@ -14,6 +14,8 @@ type Subject struct {
 	Manifest *sdkv1.Manifest
 	// Open makes an instance that has run nothing yet.
 	Open func(context.Context) (Instance, error)
+	// Logged takes the log lines since it was last called; nil if nobody listens.
+	Logged func() []string
 }
 
 // Instance runs steps.

@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"github.com/railhead-hub/railhead/sdk/build"
-	"github.com/railhead-hub/railhead/sdk/host"
 	"github.com/railhead-hub/railhead/sdk/manifest"
 )
 
@@ -20,9 +19,8 @@ type T interface {
 }
 
 // Test checks the Go connector in the directory: natively, through its step
-// function (connector.Step), and compiled, through the sandbox. It reads
-// manifest.json and testdata/*.txt there. The vectors run in the interpreter as
-// well, since a mistake of the compiler would look like one of the connector's.
+// function (connector.Step), and compiled, as [Examine] does. It reads
+// manifest.json and testdata/*.txt there.
 func Test(t T, step func([]byte) []byte, dir string) {
 	t.Helper()
 	if err := test(t, step, dir); err != nil {
@@ -47,44 +45,25 @@ func test(t T, step func([]byte) []byte, dir string) error {
 		return err
 	}
 	found, err := Check(t.Context(), subject, vectors)
-	if report(t, "native", found) || err != nil {
+	for _, p := range found {
+		t.Errorf("native: %s", p)
+	}
+	if err != nil || len(found) > 0 {
 		return err // the module would only say it again
 	}
 	module, err := build.Module(t.Context(), dir)
 	if err != nil {
 		return err
 	}
-	for _, engine := range []struct {
-		name    string
-		options host.Options
-		run     func(context.Context, Subject, []*Vector) ([]Problem, error)
-	}{
-		{"compiler", host.Options{}, Check},
-		{"interpreter", host.Options{Interpreter: true}, Once},
-	} {
-		opened, err := host.Open(t.Context(), module, engine.options)
-		if err != nil {
-			return err
-		}
-		found, err := engine.run(t.Context(), Module(opened), vectors)
-		report(t, engine.name, found)
-		if errClose := opened.Close(context.WithoutCancel(t.Context())); err == nil {
-			err = errClose
-		}
-		if err != nil {
-			return err
-		}
+	r, err := Examine(t.Context(), module, vectors, nil)
+	if err != nil {
+		return err
 	}
-	t.Logf("%s %s: %d vectors run natively and in the sandbox, %d KiB", m.Name, m.Version, len(vectors), len(module)>>10)
+	for _, v := range r.Failed() {
+		t.Errorf("%s", v)
+	}
+	t.Logf("%s %s: %d vectors, %d cases, %d KiB", m.Name, m.Version, len(vectors), len(r.Verdicts), len(module)>>10)
 	return nil
-}
-
-func report(t T, how string, found []Problem) bool {
-	t.Helper()
-	for _, p := range found {
-		t.Errorf("%s: %s", how, p)
-	}
-	return len(found) > 0
 }
 
 // Rewrite runs each vector of dir/testdata cold and writes what it observes

@@ -6,7 +6,6 @@ import (
 
 	"github.com/railhead-hub/railhead/sdk/build"
 	"github.com/railhead-hub/railhead/sdk/conformance"
-	"github.com/railhead-hub/railhead/sdk/host"
 	"github.com/railhead-hub/railhead/sdk/template"
 )
 
@@ -32,20 +31,15 @@ func green(t *testing.T, lang, kind string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opened, err := host.Open(t.Context(), module, host.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer opened.Close(t.Context()) //nolint:errcheck // the test's process ends
 	vectors, err := conformance.Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	problems, err := conformance.Check(t.Context(), conformance.Module(opened), vectors)
+	report, err := conformance.Examine(t.Context(), module, vectors, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range problems {
-		t.Error(p)
+	for _, v := range report.Failed() {
+		t.Error(v)
 	}
 }
