@@ -1,0 +1,106 @@
+// The part of the SDK that is written in TypeScript: what a connector's script
+// imports as "railhead". The build bundles it with the script; types for authors,
+// with all that there is to say about each name, are in railhead.d.ts.
+
+interface Native {
+  serve(connector: object): void;
+  problems(failure: unknown, inDoubt: unknown): void;
+  context(): object;
+  log(level: number, line: string): void;
+}
+
+declare const __railhead: Native;
+const native = __railhead;
+delete (globalThis as Record<string, unknown>).__railhead;
+
+export class Failure extends Error {
+  readonly code: string;
+  readonly text: string;
+  constructor(code: string, text: string) {
+    super(code + ": " + text);
+    this.code = code;
+    this.text = text;
+  }
+}
+
+export class InDoubt extends Error {
+  readonly idempotencyKey: string;
+  readonly reason: string;
+  constructor(idempotencyKey: string, reason: string) {
+    super("in doubt: " + reason);
+    this.idempotencyKey = idempotencyKey;
+    this.reason = reason;
+  }
+}
+
+for (const [problem, name] of [[Failure, "Failure"], [InDoubt, "InDoubt"]] as const) {
+  Object.defineProperty(problem.prototype, "name", { value: name });
+}
+native.problems(Failure, InDoubt);
+
+// Kinds of outcomes are their fields in the contract's Outcome.
+class Outcome {
+  readonly kind: number;
+  readonly value: object;
+  constructor(kind: number, value: object) {
+    this.kind = kind;
+    this.value = value;
+  }
+  retry(backoffMs = 0): Outcome {
+    return this.kind === 2 ? new Outcome(2, { ...this.value, retryable: true, backoffMs }) : this;
+  }
+  with(variables: object): Outcome {
+    return this.kind === 3 ? new Outcome(3, { ...this.value, variables }) : this;
+  }
+}
+
+export const complete = (variables?: object) => new Outcome(1, { variables });
+export const fail = (code: string, reason: string) => new Outcome(2, { code, reason });
+export const bpmnError = (code: string, message: string) => new Outcome(3, { code, message });
+export const doubtful = (key: string, reason: string) => new Outcome(4, { key, reason });
+
+const levels: Record<string, number> = { debug: -4, info: 0, warn: 4, error: 8 };
+
+function word(value: unknown): string {
+  if (typeof value === "string") return /^[!#-<>-~]+$/.test(value) ? value : JSON.stringify(value);
+  if (value instanceof Error) return JSON.stringify(String(value));
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}
+
+Object.defineProperty(native.context(), "log", {
+  value: (level: string, message: string, fields: Record<string, unknown> = {}) => {
+    if (!(level in levels)) throw new TypeError("log: the level is debug, info, warn or error");
+    let line = message;
+    for (const name of Object.keys(fields)) line += " " + name + "=" + word(fields[name]);
+    native.log(levels[level], line);
+  },
+});
+
+const say = (level: number) => (...what: unknown[]) =>
+  native.log(level, what.map((w) => (typeof w === "string" ? w : w instanceof Error ? String(w) : word(w))).join(" "));
+
+Object.defineProperty(globalThis, "console", {
+  value: Object.freeze({ debug: say(-4), log: say(0), info: say(0), warn: say(4), error: say(8) }),
+});
+
+export function perConfig<C extends { config: object; tenant: string }, T>(read: (c: C) => T): (c: C) => T {
+  let config: object | undefined;
+  let tenant: string | undefined;
+  let value: T;
+  return (c) => {
+    if (c.config !== config || c.tenant !== tenant) {
+      value = read(c);
+      config = c.config;
+      tenant = c.tenant;
+    }
+    return value;
+  };
+}
+
+export function serve(connector: object): void {
+  native.serve(connector);
+}
