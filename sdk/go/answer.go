@@ -16,6 +16,7 @@ const (
 	answerInDoubt  = 5
 	answerFailure  = 6
 	answerSequence = 7
+	answerBytes    = 8
 	answerDone     = 10
 )
 

@@ -7,6 +7,7 @@ package connector
 type Connector struct {
 	Jobs   map[string]func(*Context, *Job) Outcome
 	Routes map[string]func(*Context, *Request) Reply
+	Links  map[string]Link
 }
 
 // served is what Serve was given. It is set while the program initialises and
@@ -15,11 +16,11 @@ var served Connector
 
 // Serve names the connector of this program. Call it once, from init.
 func Serve(c Connector) {
-	if served.Jobs != nil || served.Routes != nil {
+	if served.Jobs != nil || served.Routes != nil || served.Links != nil {
 		panic("connector: Serve was called twice")
 	}
-	if len(c.Jobs) == 0 && len(c.Routes) == 0 {
-		panic("connector: Serve was given neither jobs nor routes")
+	if len(c.Jobs) == 0 && len(c.Routes) == 0 && len(c.Links) == 0 {
+		panic("connector: Serve was given neither jobs nor routes nor links")
 	}
 	served = c
 }
@@ -83,8 +84,12 @@ func (c *Context) run(served *Connector, request string) (failed string) {
 			reply = handler(c, request)
 		}
 		outcome = reply.outcome()
+	case triggerFrame:
+		outcome = c.onFrame(served, trigger)
+	case triggerFrameKey:
+		outcome = c.onFrameKey(served, trigger)
 	default:
-		outcome = Fail("UNKNOWN_TRIGGER", "this connector serves jobs and routes only")
+		outcome = Fail("UNKNOWN_TRIGGER", "this connector serves jobs, routes and links only")
 	}
 	if c.left {
 		return ""

@@ -49,9 +49,11 @@ type entry struct {
 
 // Kinds of triggers: their fields in Trigger.
 const (
-	triggerJob  = 3
-	triggerHTTP = 4
-	triggerLast = 7
+	triggerJob      = 3
+	triggerHTTP     = 4
+	triggerFrame    = 5
+	triggerFrameKey = 6
+	triggerLast     = 7
 )
 
 // decode reads a StepRequest as far as the handler's arguments, and returns the
@@ -125,6 +127,9 @@ const (
 	effectSequence     = 8
 	effectEmit         = 9
 	effectCheckpoint   = 10
+	effectRoundTrip    = 11
+	effectSend         = 12
+	effectForward      = 13
 )
 
 // question is an effect that is being written to the reply.

@@ -93,6 +93,19 @@
 // Broken rules are found out: the SDK compares each effect with the digest in
 // the history and reports a mismatch instead of guessing.
 //
+// # Links
+//
+// A connector may have TCP links, which the manifest lists and the tenant binds to
+// addresses; the host connects, listens, frames and comes back after a failure.
+//
+//	"links": [{"name": "network", "idle_ms": 60000, "framing":
+//	  {"kind": "length", "length_bytes": 2, "length_encoding": "big"}}]
+//
+// [Link] says what the connector does about the frames that come. A job sends with
+// [Context.RoundTrip], which waits for the frame that answers; with [Context.Forward],
+// which is durable and goes on until the other side has acknowledged it; or with
+// [Context.Send], which waits for nothing.
+//
 // # Errors of effects
 //
 // An effect that certainly did not happen returns *[Failure]. One that may or

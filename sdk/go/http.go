@@ -33,6 +33,18 @@ type Terms struct {
 	Creditor string
 }
 
+func (t *Terms) encode(w *writer, number int) {
+	if t == nil {
+		return
+	}
+	at := w.begin(number)
+	w.text(1, t.Amount)
+	w.text(2, t.Currency)
+	w.text(3, t.Debtor)
+	w.text(4, t.Creditor)
+	w.end(at)
+}
+
 // Response is an answered HTTP call of any status; redirects come as they are.
 type Response struct {
 	Status int
@@ -56,14 +68,7 @@ func (c *Context) HTTP(call HTTP) (*Response, error) {
 	encodeHeaders(w, 4, call.Headers)
 	w.bytes(5, call.Body)
 	w.text(6, call.Key)
-	if t := call.Terms; t != nil {
-		at := w.begin(7)
-		w.text(1, t.Amount)
-		w.text(2, t.Currency)
-		w.text(3, t.Debtor)
-		w.text(4, t.Creditor)
-		w.end(at)
-	}
+	call.Terms.encode(w, 7)
 	w.uint(8, millis(call.Timeout))
 	answer, there := c.ask(q)
 	if !there {

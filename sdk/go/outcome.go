@@ -10,7 +10,7 @@ type Outcome struct {
 	code, text string
 	retryable  bool
 	backoffMs  uint64
-	variables  writer // encoded
+	variables  writer // encoded; of frames and a match key, all of them
 	reply      Reply
 }
 
@@ -21,6 +21,8 @@ const (
 	outcomeBpmnError   = 3
 	outcomeDoubt       = 4
 	outcomeReply       = 5
+	outcomeFrames      = 6
+	outcomeMatchKey    = 7
 	outcomeSettlements = 8
 )
 
@@ -75,7 +77,7 @@ func (o *Outcome) encode(w *writer) {
 	}
 	at := w.begin(o.kind)
 	switch o.kind {
-	case outcomeComplete:
+	case outcomeComplete, outcomeFrames, outcomeMatchKey:
 		*w = append(*w, o.variables...)
 	case outcomeFail:
 		w.bool(1, o.retryable)

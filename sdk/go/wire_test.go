@@ -166,10 +166,20 @@ func TestRepliesAreCanonical(t *testing.T) {
 			"sequence":   func(c *Context) Outcome { _, _ = c.Sequence(long); return Outcome{} },
 			"emit":       func(c *Context) Outcome { _ = c.Emit("e", variables); return Outcome{} },
 			"checkpoint": func(c *Context) Outcome { _ = c.Checkpoint([]byte(long)); return Outcome{} },
-			"complete":   func(c *Context) Outcome { c.Settle("hold", true); c.Settle(long, false); return Complete(variables) },
-			"fail":       func(*Context) Outcome { return Fail("CODE", long).Retry(time.Minute) },
-			"error":      func(*Context) Outcome { return BpmnError("CODE", long).With(variables) },
-			"doubtful":   func(*Context) Outcome { return Doubtful("hold", long) },
+			"round trip": func(c *Context) Outcome {
+				_, _ = c.RoundTrip(RoundTrip{Link: "network", Data: []byte(long), MatchKey: "m", Timeout: time.Second, Key: "authorize",
+					Terms: &Terms{Amount: "1", Currency: "TZS"}})
+				return Outcome{}
+			},
+			"send": func(c *Context) Outcome { _ = c.Send("network", []byte(long)); return Outcome{} },
+			"forward": func(c *Context) Outcome {
+				_ = c.Forward(Forward{Link: "network", Key: "m", Data: []byte(long), Until: time.UnixMilli(1 << 41)})
+				return Outcome{}
+			},
+			"complete": func(c *Context) Outcome { c.Settle("hold", true); c.Settle(long, false); return Complete(variables) },
+			"fail":     func(*Context) Outcome { return Fail("CODE", long).Retry(time.Minute) },
+			"error":    func(*Context) Outcome { return BpmnError("CODE", long).With(variables) },
+			"doubtful": func(*Context) Outcome { return Doubtful("hold", long) },
 			"reply": func(*Context) Outcome {
 				return Reply{Status: 201, Headers: map[string]string{"b": "2", "a": "1"}, Body: []byte(long)}.outcome()
 			},
