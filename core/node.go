@@ -172,11 +172,12 @@ func (n *Node) listen(certificates *tls.Config) (err error) {
 	if n.doors, err = listen("control", n.config.Control, certificates, n.log); err != nil {
 		return err
 	}
-	// Customers' systems have no certificate of ours.
+	// Customers' systems have no certificate of ours. Some have one of a tenant's
+	// choice, which is asked for here and judged by the tenant's rule (core/caller).
 	var own *tls.Config
 	if certificates != nil && !n.config.IngressPlain && !loopback(n.config.Ingress) {
 		own = certificates.Clone()
-		own.ClientAuth, own.ClientCAs = tls.NoClientCert, nil
+		own.ClientAuth, own.ClientCAs = tls.RequestClientCert, nil
 	}
 	n.routes, err = listen("ingress", n.config.Ingress, own, n.log)
 	return err

@@ -206,7 +206,7 @@ func check(t testing.TB, err error) {
 func (s *site) furnish(i int) {
 	s.t.Helper()
 	t, c, ctx := s.t, s.control(i), s.t.Context()
-	config := fmt.Sprintf(`{"connectors":{"test":{"endpoints":{"ledger":{"url":%q,"allow":["127.0.0.1/32"]}}}}}`, s.bank.URL)
+	config := fmt.Sprintf(`{"connectors":{"test":{"auth":{"kind":"none"},"endpoints":{"ledger":{"url":%q,"allow":["127.0.0.1/32"]}}}}}`, s.bank.URL)
 	_, err := c.PutTenant(ctx, &corev1.PutTenantRequest{Tenant: &corev1.Tenant{
 		Id: "greenbank", Aliases: []*corev1.Alias{{Kind: "fsp_id", Value: "gb"}}, Config: config,
 	}})

@@ -60,6 +60,7 @@ func listen(name, address string, certificates *tls.Config, log *slog.Logger) (*
 	if name == "ingress" {
 		s.front = ingress.NewFront(l, certificates)
 		s.listener, s.http.TLSConfig = s.front, nil
+		s.http.ConnContext = ingress.ConnContext
 	}
 	return s, nil
 }

@@ -2,6 +2,7 @@ package connector
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/railhead-hub/railhead/core/egress"
@@ -26,6 +27,7 @@ type Binding struct {
 	endpoints map[string]*egress.Endpoint
 	faults    map[string]error
 	links     map[string]boundLink
+	auth      *auth
 }
 
 type bindingKey struct {
@@ -118,6 +120,16 @@ func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (
 	b := &Binding{
 		Module: m, Tally: m.Tally(tenant), Config: own.Config, connector: m.manifest.Name, jobs: make(map[string]*sdkv1.JobType),
 		endpoints: make(map[string]*egress.Endpoint), faults: make(map[string]error),
+		auth: newAuth(own, tenant, r.Egress.Secrets),
+	}
+	if err := b.auth.check(); err != nil {
+		r.Logger.Error("callers of a connector cannot be found out", "tenant", tenant, "connector", b.connector, "err", err)
+	}
+	for name := range own.Routes {
+		if !slices.ContainsFunc(m.manifest.Routes, func(route *sdkv1.Route) bool { return route.Name == name }) {
+			r.Logger.Warn("a tenant configures a route that the connector does not have",
+				"tenant", tenant, "connector", b.connector, "route", name)
+		}
 	}
 	b.Keys = keys.New(c.keys(tenant, m.manifest.Name, m.manifest.Keys), r.Keys)
 	if len(b.Config) == 0 {

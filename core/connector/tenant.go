@@ -15,16 +15,22 @@ import (
 )
 
 // tenantConfig is the JSON of Tenant.config: what each connector is told, and
-// where its endpoints are.
+// where its endpoints are, and who may call its routes.
 //
-//	{"connectors": {"bank": {
-//	  "config": {"branch": "1"},
-//	  "endpoints": {"ledger": {
-//	    "url": "https://ledger.bank.example/api", "mode": "keyed",
-//	    "allow": ["10.1.0.0/16"], "timeout_ms": 5000,
-//	    "headers": {"authorization": "Bearer {{secret:bank_token}}"},
-//	    "secrets": ["bank_token"]}}}}}
+//	{"connectors": {
+//	  "bank": {
+//	    "config": {"branch": "1"},
+//	    "endpoints": {"ledger": {
+//	      "url": "https://ledger.bank.example/api", "mode": "keyed",
+//	      "allow": ["10.1.0.0/16"], "timeout_ms": 5000,
+//	      "headers": {"authorization": "Bearer {{secret:bank_token}}"},
+//	      "secrets": ["bank_token"]}}},
+//	  "paymenthub": {
+//	    "auth": {"kind": "api_key", "keys": [{"secret": "branch_key", "principal": "branches"}]},
+//	    "routes": {"callback": {"auth": {"kind": "none"}}}}}}
 //
+// endpointConfig has all that may be said of an endpoint, package caller all that may
+// be said of callers.
 // Unknown names are refused: a misspelt limit would otherwise be no limit.
 type tenantConfig struct {
 	Connectors map[string]connectorConfig `json:"connectors"`
@@ -37,6 +43,10 @@ type connectorConfig struct {
 	Keys      map[string]keys.Config    `json:"keys"`
 	Tokens    keys.TokensUse            `json:"tokens"`
 	Links     map[string]linkConfig     `json:"links"`
+	// Auth says who may call the connector's routes, Routes what differs for single
+	// ones; see package caller. Nobody may call a route of which neither says anything.
+	Auth   json.RawMessage        `json:"auth"`
+	Routes map[string]routeConfig `json:"routes"`
 }
 
 // parseTenant reads a tenant's configuration; an empty one binds nothing.
@@ -69,6 +79,9 @@ func CheckTenant(tenant string, text []byte, around egress.Surroundings) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Connectors)) {
+		if err := newAuth(c.Connectors[name], tenant, around.Secrets).check(); err != nil {
+			return fmt.Errorf("connector %s: %w", name, err)
+		}
 		endpoints := c.Connectors[name].Endpoints
 		for _, endpoint := range slices.Sorted(maps.Keys(endpoints)) {
 			config, err := endpoints[endpoint].bind(tenant, 0, name, &sdkv1.Endpoint{Name: endpoint, Mode: "safe"})

@@ -24,6 +24,8 @@ type conn struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
+	state func() *tls.ConnectionState // nil without TLS
+
 	buf      []byte
 	from, to int // what of buf has been read from the peer and not used
 	out      []byte
@@ -64,8 +66,13 @@ func (c *conn) serve() {
 	defer c.front.leave(c)
 	if c.front.tls != nil {
 		c.mu.Lock()
-		c.Conn = tls.Server(c.Conn, c.front.tls)
+		secured := tls.Server(c.Conn, c.front.tls)
+		c.Conn = secured
 		c.mu.Unlock()
+		c.state = func() *tls.ConnectionState {
+			state := secured.ConnectionState()
+			return &state
+		}
 	}
 	if c.front.handler.Load() == nil || !c.shake() {
 		c.handOn()
@@ -113,6 +120,7 @@ func (c *conn) one() bool {
 			}
 			return body, nil
 		},
+		tls: c.state,
 	}
 	reply := handler.answer(c.ctx, in)
 	stray, alive := c.unwatch()

@@ -8,8 +8,8 @@
 // committed, the command stands; a caller that gets no reply asks again with the
 // same key.
 //
-// It does not know what a request means and does not authenticate customers;
-// connectors do the first, whoever stands before the hub the second.
+// It does not know what a request means: connectors do. Who may call a route is
+// what the tenant says (core/caller), and of which it says nothing nobody may.
 //
 // Begin with Handler.answer. Requests come to it from two servers: Front reads the
 // plain ones itself, which are nearly all, and leaves every other to net/http

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/railhead-hub/railhead/core/caller"
 	"github.com/railhead-hub/railhead/core/connector"
 	"github.com/railhead-hub/railhead/core/exchange"
 	"github.com/railhead-hub/railhead/core/replica"
@@ -75,6 +77,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reading := http.NewResponseController(w)
 	in := &incoming{
 		method: r.Method, path: r.URL.EscapedPath(), query: r.URL.RawQuery, lines: linesOf(r.Header),
+		tls: func() *tls.ConnectionState { return stateOf(r) },
 		body: func(most int) ([]byte, error) {
 			_ = reading.SetReadDeadline(time.Now().Add(h.Timeout))
 			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
@@ -152,29 +155,31 @@ func (h *Handler) find(ctx context.Context, in *incoming) (*connector.Target, *p
 		target, missing = h.Connectors.Find(in.method, in.path, in.header)
 	}
 	if missing != nil {
-		return nil, &problem{missing.Status, missing.Code, missing.Text}
+		return nil, &problem{status: missing.Status, Code: missing.Code, Text: missing.Text}
 	}
 	return target, nil
 }
 
 func (h *Handler) serve(ctx context.Context, in *incoming, target *connector.Target) (*sdkv1.Reply, error) {
-	request, err := read(in, target)
+	party, err := h.party(ctx, target)
 	if err != nil {
 		return nil, err
 	}
-	target = target.Choose(request)
-	module, err := h.Connectors.Module(ctx, target.Digest)
-	if err != nil {
-		h.Logger.Warn("a request found its module missing", "connector", target.Connector, "err", err)
-		return nil, unavailable
-	}
-	binding, err := h.Connectors.Bind(target.Tenant, target.Version, module)
+	rule, err := party.Binding.Auth(target.Route.Name)
 	if err != nil {
 		return nil, err
 	}
-	outcome, err := h.exchanges.Run(ctx, exchange.Party{
-		Tenant: target.Tenant, Connector: target.Connector, Module: module, Binding: binding,
-	}, &sdkv1.Trigger{Kind: &sdkv1.Trigger_Http{Http: request}})
+	request, err := h.read(in, target, rule)
+	if err != nil {
+		return nil, err
+	}
+	// Who may call is the tenant's to say, and the same for a canary.
+	if chosen := target.Choose(request); chosen != target {
+		if party, err = h.party(ctx, chosen); err != nil {
+			return nil, err
+		}
+	}
+	outcome, err := h.exchanges.Run(ctx, party, &sdkv1.Trigger{Kind: &sdkv1.Trigger_Http{Http: request}})
 	switch {
 	case err == nil && outcome.GetReply() == nil:
 		return nil, errors.New("the connector answered a request with something else than a reply")
@@ -194,8 +199,30 @@ func (h *Handler) serve(ctx context.Context, in *incoming, target *connector.Tar
 	return nil, err
 }
 
-// read takes the request in, within its limits.
-func read(in *incoming, target *connector.Target) (*sdkv1.HttpRequest, error) {
+// party is the connector that a request goes to.
+func (h *Handler) party(ctx context.Context, target *connector.Target) (exchange.Party, error) {
+	module, err := h.Connectors.Module(ctx, target.Digest)
+	if err != nil {
+		h.Logger.Warn("a request found its module missing", "connector", target.Connector, "err", err)
+		return exchange.Party{}, unavailable
+	}
+	binding, err := h.Connectors.Bind(target.Tenant, target.Version, module)
+	return exchange.Party{Tenant: target.Tenant, Connector: target.Connector, Module: module, Binding: binding}, err
+}
+
+// read takes the request in, within its limits, once it is known who calls. A body is
+// read before that only if the caller has signed it.
+func (h *Handler) read(in *incoming, target *connector.Target, rule *caller.Rule) (*sdkv1.HttpRequest, error) {
+	if rule == nil {
+		return nil, noAuth
+	}
+	var who visitor
+	var err error
+	if !rule.None() && !rule.Signed {
+		if who, err = h.identify(in, target, rule, nil); err != nil {
+			return nil, err
+		}
+	}
 	most := int64(target.Route.BodyMax)
 	if most == 0 {
 		most = bodyDefault
@@ -204,15 +231,20 @@ func read(in *incoming, target *connector.Target) (*sdkv1.HttpRequest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rule.Signed {
+		if who, err = h.identify(in, target, rule, body); err != nil {
+			return nil, err
+		}
+	}
 	query, err := parseQuery(in.query)
 	if err != nil {
 		return nil, unreadable
 	}
 	if len(in.lines) > headersMax || len(query) > headersMax {
-		return nil, &problem{http.StatusRequestHeaderFieldsTooLarge, "TOO_LARGE", "The request has more than 100 headers or query parameters."}
+		return nil, &problem{status: http.StatusRequestHeaderFieldsTooLarge, Code: "TOO_LARGE", Text: "The request has more than 100 headers or query parameters."}
 	}
 	return &sdkv1.HttpRequest{
 		Route: target.Route.Name, Method: in.method, Path: in.path,
-		PathParams: target.Params, Query: query, Headers: in.headers(), Body: body,
+		PathParams: target.Params, Query: query, Headers: in.headers(who), Body: body,
 	}, nil
 }

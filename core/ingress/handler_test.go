@@ -87,7 +87,8 @@ func newHandler(t testing.TB, step steps, change func(*Config)) (*Handler, *memo
 	}
 	for _, cmd := range []*enginev1.Command{
 		{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: 1, Secret: make([]byte, 32)}}},
-		{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{Tenant: &enginev1.Tenant{Id: "green"}}}},
+		{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{Tenant: &enginev1.Tenant{
+			Id: "green", Config: []byte(`{"connectors":{"ch":{"auth":{"kind":"none"}}}}`)}}}},
 		{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{Connector: row}}},
 		{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
 			Tenant: "green", Connector: "ch", Digest: row.Digest}}},

@@ -11,6 +11,7 @@ import (
 // Metrics counts requests by connector and status. A nil Metrics counts nothing.
 type Metrics struct {
 	seconds *prometheus.HistogramVec
+	unknown *prometheus.CounterVec
 	// known spares looking a histogram up by its labels.
 	mu    sync.RWMutex
 	known map[served]prometheus.Observer
@@ -32,8 +33,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		}, []string{"connector", "status"}),
 		known: make(map[served]prometheus.Observer),
 	}
-	r.MustRegister(m.seconds)
+	m.unknown = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "railhead_ingress_unauthenticated_total",
+		Help: "Requests whose caller was not known, by the kind of credential wanted and what was wrong with the one shown.",
+	}, []string{"connector", "kind", "reason"})
+	r.MustRegister(m.seconds, m.unknown)
 	return m
+}
+
+func (m *Metrics) refused(connector, kind, reason string) {
+	if m != nil {
+		m.unknown.WithLabelValues(connector, kind, reason).Inc()
+	}
 }
 
 func (m *Metrics) served(connector string, status int, took time.Duration) {

@@ -92,7 +92,7 @@ func agree(t *testing.T, in []byte) {
 	}
 	ours, theirs := &incoming{lines: h.lines}, &incoming{lines: linesOf(r.Header)}
 	flat := func(in *incoming) (out []string) {
-		for _, line := range in.headers() {
+		for _, line := range in.headers(visitor{}) {
 			out = append(out, line.Key+": "+line.Value)
 		}
 		return out

@@ -15,6 +15,8 @@ type problem struct {
 	status int
 	Code   string `json:"code"`
 	Text   string `json:"text"`
+	// challenge is for the header WWW-Authenticate; empty: there is none.
+	challenge string
 }
 
 func (p *problem) Error() string { return p.Code + ": " + p.Text }
@@ -32,18 +34,22 @@ func (p *problem) reply() *sdkv1.Reply {
 	if p.status == http.StatusServiceUnavailable {
 		reply.Headers = append(reply.Headers, &sdkv1.Header{Key: "Retry-After", Value: "1"})
 	}
+	if p.challenge != "" {
+		reply.Headers = append(reply.Headers, &sdkv1.Header{Key: "Www-Authenticate", Value: p.challenge})
+	}
 	return reply
 }
 
 var (
-	overloaded  = &problem{http.StatusServiceUnavailable, "OVERLOADED", "The hub is busy; try again shortly."}
-	unavailable = &problem{http.StatusServiceUnavailable, "UNAVAILABLE", "The hub cannot take requests now; try again shortly."}
-	unknown     = &problem{http.StatusServiceUnavailable, "UNKNOWN_RESULT", "The request may or may not have been taken; send it again with the same key."}
-	tooLarge    = &problem{http.StatusRequestEntityTooLarge, "TOO_LARGE", "The body is larger than this route takes."}
-	unreadable  = &problem{http.StatusBadRequest, "BAD_REQUEST", "The request could not be read."}
-	slow        = &problem{http.StatusRequestTimeout, "TIMEOUT", "The body did not arrive in time."}
-	failed      = &problem{http.StatusInternalServerError, "CONNECTOR_FAILED", "The connector could not serve the request."}
-	late        = &problem{http.StatusGatewayTimeout, "TIMEOUT", "The connector took too long."}
+	overloaded  = &problem{status: http.StatusServiceUnavailable, Code: "OVERLOADED", Text: "The hub is busy; try again shortly."}
+	unavailable = &problem{status: http.StatusServiceUnavailable, Code: "UNAVAILABLE", Text: "The hub cannot take requests now; try again shortly."}
+	unknown     = &problem{status: http.StatusServiceUnavailable, Code: "UNKNOWN_RESULT", Text: "The request may or may not have been taken; send it again with the same key."}
+	tooLarge    = &problem{status: http.StatusRequestEntityTooLarge, Code: "TOO_LARGE", Text: "The body is larger than this route takes."}
+	unreadable  = &problem{status: http.StatusBadRequest, Code: "BAD_REQUEST", Text: "The request could not be read."}
+	slow        = &problem{status: http.StatusRequestTimeout, Code: "TIMEOUT", Text: "The body did not arrive in time."}
+	failed      = &problem{status: http.StatusInternalServerError, Code: "CONNECTOR_FAILED", Text: "The connector could not serve the request."}
+	noAuth      = &problem{status: http.StatusUnauthorized, Code: "AUTH_NOT_CONFIGURED", Text: `Nobody may call this route yet: the tenant's configuration must say, as "auth" of the connector or of the route, how callers are known; {"kind":"none"} if a gateway before the hub knows them.`}
+	late        = &problem{status: http.StatusGatewayTimeout, Code: "TIMEOUT", Text: "The connector took too long."}
 )
 
 // fit makes a connector's reply fit to be written, or says that it is none.

@@ -2,11 +2,13 @@ package ingress
 
 import (
 	"cmp"
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/railhead-hub/railhead/sdk/abi"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
@@ -16,6 +18,8 @@ type incoming struct {
 	lines               []*sdkv1.Header // of the header, names in lower case
 	// body reads the body; one of more than most bytes is tooLarge.
 	body func(most int) ([]byte, error)
+	// tls is the connection's state; nil: it has none.
+	tls func() *tls.ConnectionState
 }
 
 // header is the first line of that name, and how many lines have it.
@@ -46,16 +50,23 @@ func linesOf(header http.Header) []*sdkv1.Header {
 // headers sorts the lines by name and makes one of those that have the same:
 // field lines of one name are one list (RFC 9110 section 5.3). A connector that
 // looks at the first of two ids would otherwise never know of the second. The
-// guest sees no map order.
-func (in *incoming) headers() []*sdkv1.Header {
+// guest sees no map order. Headers that are the host's to set are not taken from
+// outside, and what proved who calls is not passed on.
+func (in *incoming) headers(who visitor) []*sdkv1.Header {
 	slices.SortStableFunc(in.lines, func(a, b *sdkv1.Header) int { return cmp.Compare(a.Key, b.Key) })
 	out := in.lines[:0]
 	for _, line := range in.lines {
+		if strings.HasPrefix(line.Key, reservedPrefix) || line.Key == who.credential {
+			continue
+		}
 		if n := len(out); n > 0 && out[n-1].Key == line.Key {
 			out[n-1].Value += ", " + line.Value
 			continue
 		}
 		out = append(out, line)
+	}
+	if who.principal != "" {
+		out = append(out, &sdkv1.Header{Key: abi.PrincipalHeader, Value: who.principal})
 	}
 	return out
 }

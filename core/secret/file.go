@@ -62,6 +62,13 @@ func (f *File) Value() string { return f.current().value }
 // Version rises with every new value.
 func (f *File) Version() uint64 { return f.current().version }
 
+// Unfit tells the log that what the file holds now is of no use, and that whoever
+// wanted it goes on with what it had.
+func (f *File) Unfit(err error) {
+	f.log.Warn("a secret's new value is of no use; the one before stays in use",
+		"tenant", f.tenant, "secret", f.name, "err", err)
+}
+
 func (f *File) current() *state {
 	now := f.state.Load()
 	info, err := os.Stat(f.path)

@@ -217,6 +217,7 @@ func (h *hub) provision() {
 	if h.keysIgnored {
 		bank["mode"] = "ask"
 	}
+	anybody := map[string]any{"kind": "none"} // the hub listens on loopback
 	scheme := map[string]any{"url": h.scheme.url, "allow": []string{"127.0.0.1/32"}, "timeout_ms": 10_000}
 	config := map[string]any{"connectors": map[string]any{
 		"bank": map[string]any{
@@ -224,8 +225,8 @@ func (h *hub) provision() {
 			"config":    map[string]any{"settle_ms": 4000},
 			"endpoints": map[string]any{"ledger": bank},
 		},
-		"mojaloop":   map[string]any{"endpoints": map[string]any{"hub": scheme, "hub-query": scheme}},
-		"paymenthub": map[string]any{"config": map[string]any{"flow": h.flow, "auto_confirm": !h.confirm}},
+		"mojaloop":   map[string]any{"endpoints": map[string]any{"hub": scheme, "hub-query": scheme}, "auth": anybody},
+		"paymenthub": map[string]any{"config": map[string]any{"flow": h.flow, "auto_confirm": !h.confirm}, "auth": anybody},
 	}}
 	file := filepath.Join(h.dir, "tenant.json")
 	raw, err := json.Marshal(map[string]any{

@@ -537,8 +537,11 @@ type HttpRequest struct {
 	Path          string    `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
 	PathParams    []*Header `protobuf:"bytes,4,rep,name=path_params,json=pathParams,proto3" json:"pathParams,omitempty"`
 	Query         []*Header `protobuf:"bytes,5,rep,name=query,proto3" json:"query,omitempty"`
-	Headers       []*Header `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"` // names in lower case
-	Body          []byte    `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`
+	// Names in lower case. x-railhead-principal is who calls, as the tenant configures
+	// that callers are known; only the host sets it, and other names that begin with
+	// x-railhead-. The credential that proved it is left out.
+	Headers []*Header `protobuf:"bytes,6,rep,name=headers,proto3" json:"headers,omitempty"`
+	Body    []byte    `protobuf:"bytes,7,opt,name=body,proto3" json:"body,omitempty"`
 }
 
 func (x *HttpRequest) Reset() {

@@ -134,7 +134,10 @@ func (cl *cluster) provision(ctx context.Context, modules []string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	tenant := &corev1.Tenant{Id: Tenant, Name: "Benchmark", Config: "{}", BufferedMax: 1_000_000}
+	tenant := &corev1.Tenant{
+		Id: Tenant, Name: "Benchmark", BufferedMax: 1_000_000,
+		Config: `{"connectors": {"bench": {"auth": {"kind": "none"}}}}`, // the hub listens on loopback
+	}
 	return devhub.Provision(ctx, cl.control(), tenant, modules, deploy, &corev1.Actor{Name: "bench"})
 }
 

@@ -105,7 +105,16 @@ type endpoint struct {
 type connectorConfig struct {
 	Config    any                 `json:"config,omitempty"`
 	Endpoints map[string]endpoint `json:"endpoints,omitempty"`
+	Auth      *auth               `json:"auth,omitempty"`
 }
+
+// auth is how callers of a connector's routes are known.
+type auth struct {
+	Kind string `json:"kind"`
+}
+
+// anybody lets everybody in: what it is for listens on loopback.
+var anybody = &auth{Kind: "none"}
 
 // tenantConfig writes the connectors' part of a tenant's configuration.
 func tenantConfig(connectors map[string]connectorConfig) (string, error) {
