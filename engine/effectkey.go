@@ -36,7 +36,7 @@ func (a *application) intend(c *enginev1.Intend) *enginev1.Event {
 	}
 	e := &enginev1.HistoryEntry{
 		Ordinal: c.Origin.Ordinal, Digest: c.Origin.Digest, TimeMs: a.stamp.TimeMS,
-		Request: c.Request, Key: c.Key, Mode: c.Mode, Endpoint: c.Endpoint,
+		Request: c.Request, Key: c.Key, Mode: c.Mode, Endpoint: c.Endpoint, Withheld: c.Withheld,
 	}
 	if e.Mode == enginev1.Mode_MODE_UNSPECIFIED {
 		e.Mode = enginev1.Mode_MODE_NEVER

@@ -159,7 +159,7 @@ func (a *application) asEffect(o *enginev1.Origin, do func(*enginev1.Job) *engin
 
 // finishJob ends an attempt with the connector's outcome.
 func (a *application) finishJob(c *enginev1.FinishJob) *enginev1.Event {
-	if done := c.GetComplete(); done != nil && len(c.Origin.GetSince()) == 0 {
+	if done := c.GetComplete(); done != nil {
 		// The job is gone in the end; nobody needs a copy to change.
 		p, job := a.pass(c.Origin)
 		if c.LastAnswer != nil {
@@ -168,7 +168,7 @@ func (a *application) finishJob(c *enginev1.FinishJob) *enginev1.Event {
 		for _, s := range c.Settlements {
 			p.settle(job, s)
 		}
-		return p.completeJob(job, done)
+		return p.completeJob(job, done, c.Origin.GetSince())
 	}
 	p, job := a.fence(c.Origin)
 	if c.LastAnswer != nil {
@@ -178,8 +178,6 @@ func (a *application) finishJob(c *enginev1.FinishJob) *enginev1.Event {
 		p.settle(job, s)
 	}
 	switch o := c.Outcome.(type) {
-	case *enginev1.FinishJob_Complete:
-		return p.completeJob(job, o.Complete)
 	case *enginev1.FinishJob_Fail:
 		return p.failJob(job, o.Fail)
 	case *enginev1.FinishJob_BpmnError:
@@ -191,14 +189,14 @@ func (a *application) finishJob(c *enginev1.FinishJob) *enginev1.Event {
 	return nil
 }
 
-func (p *payment) completeJob(job *enginev1.Job, o *enginev1.Complete) *enginev1.Event {
+func (p *payment) completeJob(job *enginev1.Job, o *enginev1.Complete, since []*enginev1.HistoryEntry) *enginev1.Event {
 	a := p.a
 	token := p.mustToken(job.Token)
 	if variablesSize(o.Variables) > limitVariables {
 		a.refuse(CodeTooLarge, "The job's variables are larger than 4 MiB.")
 	}
 	done := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_COMPLETED, job))
-	done.Variables = o.Variables
+	done.Variables, done.History = o.Variables, told(job.History, since)
 	a.delete(jobKey(job.Payment, job.N))
 	token.Job = 0
 	p.finish(p.flowOf(p.body(token.Scope)), token, o.Variables, nil)
@@ -217,7 +215,7 @@ func (p *payment) jobEvent(kind enginev1.EventKind, job *enginev1.Job) *enginev1
 // or, when none is left or the failure is final, a person has to look.
 func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
 	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_FAILED, job))
-	failed.Code, failed.Text = clip(o.Code), clip(o.Reason)
+	failed.Code, failed.Text, failed.History = clip(o.Code), clip(o.Reason), told(job.History, nil)
 	job.Reason = clip(o.Reason)
 	if o.Code == CodeAttemptRevoked && p.a.revoked(job) {
 		return p.leaveRevoked(job, failed)
@@ -309,6 +307,7 @@ func (p *payment) holdJob(job *enginev1.Job, code, text string) {
 func (p *payment) jobError(job *enginev1.Job, o *enginev1.BpmnError) *enginev1.Event {
 	thrown := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_ERROR, job))
 	thrown.Code, thrown.Text, thrown.Variables = clip(o.Code), clip(o.Message), o.Variables
+	thrown.History = told(job.History, nil)
 	token := p.mustToken(job.Token)
 	if c, found := p.catch(p.flowOf(p.body(token.Scope)), token, o.Code, errorOf); found {
 		p.tellDoubts(job)
@@ -326,7 +325,7 @@ func (p *payment) jobError(job *enginev1.Job, o *enginev1.BpmnError) *enginev1.E
 // doubtJob leaves an effect of unknown outcome to a person; nothing is repeated.
 func (p *payment) doubtJob(job *enginev1.Job, o *enginev1.Doubt) *enginev1.Event {
 	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT, job))
-	failed.Key, failed.Text = clip(o.Key), clip(o.Reason)
+	failed.Key, failed.Text, failed.History = clip(o.Key), clip(o.Reason), told(job.History, nil)
 	job.Reason = clip(o.Reason)
 	p.holdJob(job, IncidentInDoubt, "It is unknown whether "+quote(o.Key)+" happened: "+clip(o.Reason))
 	return failed
@@ -339,7 +338,7 @@ func (p *payment) cancelJob(token *enginev1.Token) {
 	}
 	k := jobKey(p.row.Payment, token.Job)
 	if job, found := get[*enginev1.Job](p.a, k); found {
-		p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_CANCELLED, job))
+		p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_CANCELLED, job)).History = told(job.History, nil)
 		p.tellDoubts(job)
 		if job.State == enginev1.JobState_JOB_STATE_WAITING {
 			p.a.removeTimer(job.DueMs, job.Payment, enginev1.TimerKind_TIMER_KIND_JOB, job.N)
@@ -420,7 +419,7 @@ func (a *application) wakeJob(payment uint64, n uint32) {
 
 // checkpoint replaces a job's history by the state the connector gave.
 func (a *application) checkpoint(c *enginev1.Checkpoint) *enginev1.Event {
-	_, job := a.fence(c.Origin)
+	p, job := a.fence(c.Origin)
 	if len(c.State) > limitState {
 		a.refuse(CodeTooLarge, "A checkpoint's state is at most 64 KiB.")
 	}
@@ -434,11 +433,13 @@ func (a *application) checkpoint(c *enginev1.Checkpoint) *enginev1.Event {
 	}
 	// What the history forgets must not be forgotten by the next attempt.
 	job.Prior = a.doubts(job)
+	done := p.jobEvent(enginev1.EventKind_EVENT_KIND_CHECKPOINTED, job)
+	done.Ordinal, done.History = c.Origin.Ordinal, told(job.History, nil)
 	job.History = []*enginev1.HistoryEntry{{
 		Ordinal: c.Origin.Ordinal, Digest: c.Origin.Digest, TimeMs: a.stamp.TimeMS, Answered: true, State: c.State,
 	}}
 	a.put(jobKey(job.Payment, job.N), job)
-	return a.frame(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_CHECKPOINTED})
+	return p.tell(done)
 }
 
 // emitOwn puts a connector's own event on the timeline.

@@ -101,10 +101,7 @@ func (r *Ring) tokenize(kind, value string) *sdkv1.Answer {
 }
 
 func (r *Ring) detokenize(token string) *sdkv1.Answer {
-	if !r.use.Detokenize {
-		return failf(abi.FailureForbidden, "%s may not detokenize", r.who).answer()
-	}
-	_, value, err := r.reveal(token)
+	value, err := r.Reveal(token)
 	if err != nil {
 		return asFailure(err).answer()
 	}
@@ -127,11 +124,8 @@ func (r *Ring) Tokenize(kind, value string) (string, error) {
 	if len(value) > ValueMax {
 		return "", failf(abi.FailureTooLarge, "a value of %d bytes is more than the %d of a token", len(value), ValueMax)
 	}
-	if r.tokens == nil {
-		return "", failf(abi.FailureNotFound, "the tenant has no token key")
-	}
-	if r.tokens.fault != nil {
-		return "", failf(abi.FailureNotFound, "the tenant's token key: %v", r.tokens.fault)
+	if err := r.tokensReady(); err != nil {
+		return "", err
 	}
 	var out string
 	err := r.tokens.versions[0].use(func(keys []*software) error {
@@ -148,6 +142,16 @@ func (r *Ring) Tokenize(kind, value string) (string, error) {
 		return nil
 	})
 	return out, err
+}
+
+func (r *Ring) tokensReady() error {
+	if r.tokens == nil {
+		return failf(abi.FailureNotFound, "the tenant has no token key")
+	}
+	if r.tokens.fault != nil {
+		return failf(abi.FailureNotFound, "the tenant's token key: %v", r.tokens.fault)
+	}
+	return nil
 }
 
 // about is what a token authenticates beside its value: a token of one tenant or
@@ -181,8 +185,8 @@ func (r *Ring) reveal(token string) (kind, value string, err error) {
 	if err != nil || len(raw) <= 1+tokenKeyID+sivBytes || raw[0] != tokenVersion {
 		return "", "", errToken
 	}
-	if r.tokens == nil || r.tokens.fault != nil {
-		return "", "", failf(abi.FailureNotFound, "the tenant has no token key")
+	if err := r.tokensReady(); err != nil {
+		return "", "", err
 	}
 	var away error
 	for _, f := range r.tokens.versions {

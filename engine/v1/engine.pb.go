@@ -1983,7 +1983,8 @@ type Intend struct {
 	Key   string `protobuf:"bytes,4,opt,name=key,proto3" json:"key,omitempty"`
 	Terms []byte `protobuf:"bytes,5,opt,name=terms,proto3" json:"terms,omitempty"`
 	// The effect as the connector wrote it, secrets by reference.
-	Request []byte `protobuf:"bytes,6,opt,name=request,proto3" json:"request,omitempty"`
+	Request  []byte `protobuf:"bytes,6,opt,name=request,proto3" json:"request,omitempty"`
+	Withheld bool   `protobuf:"varint,7,opt,name=withheld,proto3" json:"withheld,omitempty"` // see HistoryEntry
 }
 
 func (x *Intend) Reset() {
@@ -2032,6 +2033,13 @@ func (x *Intend) GetRequest() []byte {
 		return x.Request
 	}
 	return nil
+}
+
+func (x *Intend) GetWithheld() bool {
+	if x != nil {
+		return x.Withheld
+	}
+	return false
 }
 
 // Answer commits what came back for an intended effect.
@@ -3125,7 +3133,8 @@ type Event struct {
 	Mode        Mode        `protobuf:"varint,30,opt,name=mode,proto3" json:"mode,omitempty"`
 	Name        string      `protobuf:"bytes,31,opt,name=name,proto3" json:"name,omitempty"`    // element name, file name, connector version, node
 	Value       uint64      `protobuf:"varint,32,opt,name=value,proto3" json:"value,omitempty"` // sequence number, epoch, number of a forwarded frame
-	// Answers of repeatable effects that came into the log with this.
+	// With the end of a job's attempt, or a checkpoint: the answers of its effects that
+	// have no events of their own, without their digests.
 	History []*HistoryEntry `protobuf:"bytes,33,rep,name=history,proto3" json:"history,omitempty"`
 	Weight  uint32          `protobuf:"varint,34,opt,name=weight,proto3" json:"weight,omitempty"` // of a connector's activation, of 10,000
 }
@@ -5229,6 +5238,11 @@ type HistoryEntry struct {
 	// Of an effect that is a command itself (StartPayment, Publish, Sequence, Emit,
 	// Sleep): the encoded Event that answered it.
 	Reply []byte `protobuf:"bytes,12,opt,name=reply,proto3" json:"reply,omitempty"`
+	// Values that tokens stand for are part of the effect, and not in the log: a request
+	// has their tokens in place of them, the digest is masked, and the answer is missing
+	// if the request is a Detokenize, which a leader that takes over performs again. See
+	// core/leader/veil.go.
+	Withheld bool `protobuf:"varint,13,opt,name=withheld,proto3" json:"withheld,omitempty"`
 }
 
 func (x *HistoryEntry) Reset() {
@@ -5319,6 +5333,13 @@ func (x *HistoryEntry) GetReply() []byte {
 		return x.Reply
 	}
 	return nil
+}
+
+func (x *HistoryEntry) GetWithheld() bool {
+	if x != nil {
+		return x.Withheld
+	}
+	return false
 }
 
 // Effect is one money effect of a payment, shared by all its jobs.
@@ -8487,6 +8508,16 @@ func (m *Intend) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Withheld {
+		i--
+		if m.Withheld {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x38
 	}
 	if len(m.Request) > 0 {
 		i -= len(m.Request)
@@ -12792,6 +12823,16 @@ func (m *HistoryEntry) MarshalToSizedBufferVTStrict(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Withheld {
+		i--
+		if m.Withheld {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x68
+	}
 	if len(m.Reply) > 0 {
 		i -= len(m.Reply)
 		copy(dAtA[i:], m.Reply)
@@ -14809,6 +14850,9 @@ func (m *Intend) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	if m.Withheld {
+		n += 2
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -16653,6 +16697,9 @@ func (m *HistoryEntry) SizeVT() (n int) {
 	l = len(m.Reply)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Withheld {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -20907,6 +20954,18 @@ func (m *Intend) UnmarshalVT(dAtA []byte) error {
 				m.Request = []byte{}
 			}
 			iNdEx = postIndex
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Withheld", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Withheld = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -29023,6 +29082,18 @@ func (m *HistoryEntry) UnmarshalVT(dAtA []byte) error {
 				m.Reply = []byte{}
 			}
 			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Withheld", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Withheld = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
