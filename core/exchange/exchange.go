@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -70,6 +71,7 @@ type exchange struct {
 	*Host
 	Party
 	request *sdkv1.StepRequest
+	veil    keys.Veil
 }
 
 // Run steps the connector until it has an outcome. The trigger needs its kind only.
@@ -184,7 +186,7 @@ func (e *exchange) perform(ctx context.Context, effect *sdkv1.Effect) (*sdkv1.An
 		answer, err := e.await(ctx, k.AwaitResult)
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: answer}}, err
 	}
-	if answer := e.Binding.Keys.Do(ctx, effect); answer != nil {
+	if answer := e.keyed(ctx, effect); answer != nil {
 		return answer, nil
 	}
 	cmd, failure := connector.Command(effect, e.Tenant, e.Connector, nil)
@@ -211,11 +213,16 @@ func (e *exchange) http(ctx context.Context, call *sdkv1.Http) (*sdkv1.Answer, e
 		return connector.Failure(abi.FailureUnsupported,
 			"a request from outside may only call safe endpoints; start a payment to do more"), nil
 	}
+	seen := e.veil.Clone()
+	if call, err = e.Binding.Keys.Expand(call, &seen); err != nil {
+		failure := keys.AsFailure(err)
+		return connector.Failure(failure.Code, failure.Text), nil
+	}
 	out := endpoint.Do(ctx, call, "", false)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return out.Answer, nil
+	return seen.Scrub(out.Answer), nil
 }
 
 // query looks, and once more when it has found nothing and this node may be

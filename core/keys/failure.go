@@ -25,8 +25,8 @@ func failf(code, format string, args ...any) *Failure {
 	return &Failure{code, fmt.Sprintf(format, args...)}
 }
 
-// asFailure is any error as one; what has no code is a key that cannot be used now.
-func asFailure(err error) *Failure {
+// AsFailure is any error as one; what has no code is a key that cannot be used now.
+func AsFailure(err error) *Failure {
 	if f, ok := err.(*Failure); ok {
 		return f
 	}

@@ -156,7 +156,7 @@ func (r *Ring) Do(ctx context.Context, effect *sdkv1.Effect) *sdkv1.Answer {
 	case *sdkv1.Effect_Verify:
 		ok, err := r.verify(ctx, e.Verify)
 		if err != nil {
-			return asFailure(err).answer()
+			return AsFailure(err).answer()
 		}
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Bool{Bool: &sdkv1.BoolAnswer{Ok: ok}}}
 	case *sdkv1.Effect_Encrypt:
@@ -169,7 +169,7 @@ func (r *Ring) Do(ctx context.Context, effect *sdkv1.Effect) *sdkv1.Answer {
 		return nil
 	}
 	if err != nil {
-		return asFailure(err).answer()
+		return AsFailure(err).answer()
 	}
 	return &sdkv1.Answer{Kind: &sdkv1.Answer_Bytes{Bytes: &sdkv1.BytesAnswer{Data: out}}}
 }

@@ -95,7 +95,7 @@ func (t *tokens) check() error {
 func (r *Ring) tokenize(kind, value string) *sdkv1.Answer {
 	token, err := r.Tokenize(kind, value)
 	if err != nil {
-		return asFailure(err).answer()
+		return AsFailure(err).answer()
 	}
 	return text(token)
 }
@@ -103,7 +103,7 @@ func (r *Ring) tokenize(kind, value string) *sdkv1.Answer {
 func (r *Ring) detokenize(token string) *sdkv1.Answer {
 	value, err := r.Reveal(token)
 	if err != nil {
-		return asFailure(err).answer()
+		return AsFailure(err).answer()
 	}
 	return text(value)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -19,9 +20,9 @@ var reference = regexp.MustCompile(`\{\{token:(` + Token.String() + `)\}\}`)
 
 const referenceBegins = "{{token:"
 
-// Expand puts values in place of the references in a call that is about to leave.
-// The call given is not changed.
-func (r *Ring) Expand(call *sdkv1.Http) (*sdkv1.Http, error) {
+// Expand puts values in place of the references in a call that is about to leave, and
+// tells the veil of them. The call given is not changed.
+func (r *Ring) Expand(call *sdkv1.Http, seen *Veil) (*sdkv1.Http, error) {
 	found := strings.Contains(call.Path, referenceBegins) || bytes.Contains(call.Body, []byte(referenceBegins))
 	for _, h := range call.Headers {
 		found = found || strings.Contains(h.GetValue(), referenceBegins)
@@ -32,10 +33,12 @@ func (r *Ring) Expand(call *sdkv1.Http) (*sdkv1.Http, error) {
 	var failed error
 	text := func(s string) string {
 		return reference.ReplaceAllStringFunc(s, func(ref string) string {
-			value, err := r.Reveal(ref[len(referenceBegins) : len(ref)-2])
+			token := ref[len(referenceBegins) : len(ref)-2]
+			value, err := r.Reveal(token)
 			if err != nil && failed == nil {
 				failed = err
 			}
+			seen.Learn(value, token)
 			return value
 		})
 	}
@@ -107,6 +110,12 @@ func (v *Veil) Learn(value, token string) {
 	}
 	v.values, v.tokens = append(v.values, value), append(v.tokens, token)
 }
+
+// Knows tells whether there is anything to hide.
+func (v *Veil) Knows() bool { return len(v.values) > 0 }
+
+// Clone is a Veil that learns by itself.
+func (v *Veil) Clone() Veil { return Veil{slices.Clone(v.values), slices.Clone(v.tokens)} }
 
 // Hides tells whether b holds a value.
 func (v *Veil) Hides(b []byte) bool {

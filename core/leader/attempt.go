@@ -62,6 +62,7 @@ type attempt struct {
 	uuid         string // the payment's
 	seed         []byte
 	history      history
+	veil         veil
 	trigger      *sdkv1.Trigger
 	frames       map[string][]byte // that answered money effects, encoded; by key
 
@@ -129,6 +130,9 @@ func (a *attempt) runBound() error {
 // open makes what the connector is shown.
 func (a *attempt) open(nowMS int64) (err error) {
 	if a.history, err = load(a.job, nowMS); err != nil {
+		return err
+	}
+	if err := a.unveil(); err != nil {
 		return err
 	}
 	if len(a.history.entries) >= stepsMax {
@@ -317,9 +321,12 @@ func (a *attempt) finished(cmd *enginev1.FinishJob, reply *enginev1.Event) error
 // result is the outcome as a command, together with the last answer. Its error is
 // a *failure.
 func (a *attempt) result(outcome *sdkv1.Outcome) (*enginev1.Command, error) {
+	if err := a.checkOutcome(outcome); err != nil {
+		return nil, err
+	}
 	r := &a.room
-	// The history ends here, so what is only in memory need not go into the log.
 	r.origin = a.place(uint32(len(a.history.entries))+1, 0)
+	r.origin.Since = a.history.tail()
 	r.finish = enginev1.FinishJob{Origin: &r.origin, LastAnswer: a.history.last}
 	cmd := &r.finish
 	switch o := outcome.Kind.(type) {
@@ -395,7 +402,7 @@ func (a *attempt) origin(ordinal uint32, digest uint64) *enginev1.Origin {
 func (a *attempt) place(ordinal uint32, digest uint64) enginev1.Origin {
 	return enginev1.Origin{
 		Payment: a.job.Payment, Job: a.job.N, Attempt: a.job.Attempt, Epoch: a.epoch,
-		Ordinal: ordinal, Digest: digest,
+		Ordinal: ordinal, Digest: a.logDigest(ordinal, digest),
 	}
 }
 

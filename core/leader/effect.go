@@ -19,7 +19,7 @@ var errSleeping = errors.New("the job sleeps")
 // perform does one effect and adds its answer to the history.
 //
 //	repeatable (HTTP to a safe endpoint or by a   at once; the answer stays in memory
-//	safe method, Query)                           until the next command carries it
+//	safe method, Query, whatever needs keys)      until the next command carries it
 //	other HTTP, RoundTrip, Send                   Intend, then the call, then Answer
 //	StartPayment, Publish, Sequence, Emit, Sleep, commands, unique by (job, attempt,
 //	Forward, Checkpoint                           ordinal)
@@ -30,9 +30,12 @@ func (a *attempt) perform(effect *sdkv1.Effect) error {
 			return err
 		}
 	}
+	if err := a.cover(effect); err != nil {
+		return err
+	}
 	digest := abi.EffectDigest(effect)
 	if doubt := a.history.doubt; doubt != nil && doubt.Ordinal == effect.Ordinal {
-		if doubt.Digest != digest {
+		if doubt.Digest != a.logDigest(effect.Ordinal, digest) {
 			return &failure{codeMismatch, "The connector asks for something else than it intended.", true}
 		}
 		a.history.doubt = nil
@@ -64,6 +67,9 @@ func (a *attempt) perform(effect *sdkv1.Effect) error {
 	case *sdkv1.Effect_Checkpoint:
 		return a.checkpoint(effect, digest, k.Checkpoint)
 	}
+	if a.keyed(effect, digest) {
+		return nil
+	}
 	cmd, failure := a.command(effect, digest)
 	if failure != nil {
 		a.since(effect, digest, failure)
@@ -87,7 +93,7 @@ func (a *attempt) perform(effect *sdkv1.Effect) error {
 // since adds the answer of an effect that may be repeated, or that certainly did
 // not happen.
 func (a *attempt) since(effect *sdkv1.Effect, digest uint64, answer *sdkv1.Answer) {
-	a.history.addSince(effect.Ordinal, digest, a.Clock.NowMS(), answer)
+	a.withhold(a.history.addSince(effect.Ordinal, digest, a.Clock.NowMS(), answer), effect, answer)
 }
 
 // command is the log command that an effect stands for, or the failure to give
@@ -146,19 +152,20 @@ func (a *attempt) http(effect *sdkv1.Effect, digest uint64, call *sdkv1.Http) er
 	}
 	mode := endpoint.Mode()
 	if call.Key == "" && (mode == enginev1.Mode_MODE_SAFE || safeMethod(call.Method)) {
-		out := endpoint.Do(a.ctx, call, "", false)
+		out := a.call(endpoint, call, "", false)
 		if a.ctx.Err() != nil {
 			return errDropped
 		}
 		a.since(effect, digest, out.Answer)
 		return nil
 	}
-	intend := &enginev1.Intend{Endpoint: call.Endpoint, Mode: mode, Key: call.Key, Request: encode(effect)}
+	request, withheld := a.covered(effect)
+	intend := &enginev1.Intend{Endpoint: call.Endpoint, Mode: mode, Key: call.Key, Request: request, Withheld: withheld}
 	if call.Terms != nil {
 		intend.Terms = encode(call.Terms)
 	}
 	return a.intend(effect, digest, intend, func(uuid string) egress.Outcome {
-		return endpoint.Do(a.ctx, call, uuid, false)
+		return a.call(endpoint, call, uuid, false)
 	})
 }
 
@@ -234,7 +241,7 @@ func (a *attempt) repeat(stored *sdkv1.Effect, uuid string) (again func() egress
 		if err != nil {
 			return nil, 0, err
 		}
-		return func() egress.Outcome { return endpoint.Do(a.ctx, k.Http, uuid, true) }, endpoint.Mode(), nil
+		return func() egress.Outcome { return a.call(endpoint, k.Http, uuid, true) }, endpoint.Mode(), nil
 	case *sdkv1.Effect_RoundTrip:
 		l, err := a.binding.Link(k.RoundTrip.Link)
 		if err != nil {

@@ -69,12 +69,15 @@ func (h *history) add(ordinal uint32, digest uint64, timeMS int64, answer *sdkv1
 	h.entries = append(h.entries, &sdkv1.Entry{Ordinal: ordinal, Digest: digest, TimeMs: timeMS, Answer: answer})
 }
 
-// addSince is add for an answer that the next command has to carry into the log.
-func (h *history) addSince(ordinal uint32, digest uint64, timeMS int64, answer *sdkv1.Answer) {
+// addSince is add for an answer that the next command has to carry into the log, as
+// the entry that it returns.
+func (h *history) addSince(ordinal uint32, digest uint64, timeMS int64, answer *sdkv1.Answer) *enginev1.HistoryEntry {
 	h.add(ordinal, digest, timeMS, answer)
-	h.since = append(h.since, &enginev1.HistoryEntry{
+	e := &enginev1.HistoryEntry{
 		Ordinal: ordinal, Digest: digest, TimeMs: timeMS, Answered: true, Answer: encode(answer),
-	})
+	}
+	h.since = append(h.since, e)
+	return e
 }
 
 // carry is what the next command has to carry.
@@ -83,6 +86,25 @@ func (h *history) carry() []*enginev1.HistoryEntry {
 		return h.since
 	}
 	return append([]*enginev1.HistoryEntry{{TimeMs: h.begunMS, Answered: true}}, h.since...)
+}
+
+// tailMax bounds, in bytes, what an outcome carries for the timeline alone.
+const tailMax = 32 << 10
+
+// tail is what an outcome carries. Nobody continues this history, so it is for those
+// who read the payment's events later, and left out where it is large.
+func (h *history) tail() []*enginev1.HistoryEntry {
+	if len(h.since) == 0 {
+		return nil
+	}
+	size := 0
+	for _, e := range h.since {
+		size += e.SizeVT()
+	}
+	if size > tailMax {
+		return nil
+	}
+	return h.carry()
 }
 
 // committed notes that a command has carried everything so far.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/railhead-hub/railhead/core/connector"
 	"github.com/railhead-hub/railhead/core/egress"
+	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/engine"
 	"github.com/railhead-hub/railhead/engine/enginetest"
@@ -254,17 +255,25 @@ const oneTask = `<?xml version="1.0" encoding="UTF-8"?>
 // endpoints "ledger" of the mode, and "enquiry" which is safe, at url.
 func newCluster(t testing.TB, url, mode string, run func(*guest) *sdkv1.Outcome) *cluster {
 	t.Helper()
+	return newClusterOfKeys(t, url, mode, keys.Surroundings{}, "", "", run)
+}
+
+// newClusterOfKeys is newCluster with keys: more is JSON of the connector's
+// configuration, and tokens of the tenant's.
+func newClusterOfKeys(t testing.TB, url, mode string, around keys.Surroundings, more, tokens string, run func(*guest) *sdkv1.Outcome) *cluster {
+	t.Helper()
 	manifest := &sdkv1.Manifest{
 		Name: "bank", Version: "1.0.0", Kind: "ams",
 		Jobs:      []*sdkv1.JobType{{Type: "book-funds-{tenant}"}},
 		Endpoints: []*sdkv1.Endpoint{{Name: "ledger", Mode: mode}, {Name: "enquiry", Mode: "safe"}},
+		Keys:      []string{"jws", "mac"},
 	}
 	c := &cluster{t: t, clock: NewClock()}
 	c.log = newMemoryLog(c.clock)
 	c.must(&enginev1.Command{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: 1, Secret: make([]byte, 32)}}})
 	var err error
 	c.registry, err = connector.Open(connector.Config{
-		Dir: t.TempDir(), View: c.log.View, Logger: slog.New(slog.DiscardHandler), Egress: egress.Surroundings{},
+		Dir: t.TempDir(), View: c.log.View, Logger: slog.New(slog.DiscardHandler), Egress: egress.Surroundings{}, Keys: around,
 		Load: func(context.Context, []byte) (connector.Stepper, error) {
 			return &native{manifest: manifest, run: run}, nil
 		},
@@ -276,9 +285,9 @@ func newCluster(t testing.TB, url, mode string, run func(*guest) *sdkv1.Outcome)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf(`{"connectors":{"bank":{"config":{},"endpoints":{
+	config := fmt.Sprintf(`{%s"connectors":{"bank":{"config":{},%s"endpoints":{
 		"ledger":{"url":%q,"allow":["127.0.0.1"],"timeout_ms":10000},
-		"enquiry":{"url":%q,"allow":["127.0.0.1"],"timeout_ms":10000}}}}}`, url, url)
+		"enquiry":{"url":%q,"allow":["127.0.0.1"],"timeout_ms":10000}}}}}`, tokens, more, url, url)
 	c.must(&enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{
 		Tenant: &enginev1.Tenant{Id: "greenbank", Config: []byte(config)}}}})
 	c.must(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{Connector: row}}})
