@@ -355,6 +355,35 @@ static JSValue native_log(JSContext *ctx, JSValueConst this_val, int argc, JSVal
 	return JS_UNDEFINED;
 }
 
+// native_bytes and native_text convert between strings and UTF-8.
+static JSValue native_bytes(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+	size_t length;
+	if (!JS_IsString(argv[0])) return JS_ThrowTypeError(ctx, "bytes: it takes a string");
+	const char *text = JS_ToCStringLen(ctx, &length, argv[0]);
+	if (!text) return JS_EXCEPTION;
+	JSValue v = JS_NewUint8ArrayCopy(ctx, (const uint8_t *)text, length);
+	JS_FreeCString(ctx, text);
+	return v;
+}
+
+static JSValue native_text(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+	size_t length;
+	uint8_t *bytes;
+	if (JS_IsArrayBuffer(argv[0]))
+		bytes = JS_GetArrayBuffer(ctx, &length, argv[0]);
+	else if (JS_GetTypedArrayType(argv[0]) == JS_TYPED_ARRAY_UINT8)
+		bytes = JS_GetUint8Array(ctx, &length, argv[0]);
+	else
+		return JS_ThrowTypeError(ctx, "text: it takes a Uint8Array or an ArrayBuffer");
+	if (!bytes && length) return JS_EXCEPTION;
+	return JS_NewStringLen(ctx, (const char *)bytes, length);
+}
+
+// native_raw_json tells what to write as it is.
+static JSValue native_raw_json(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+	return raw_json_class(ctx, argv[0]);
+}
+
 // native_problems is told the classes of what effects are refused with.
 static JSValue native_problems(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
 	failure_class = JS_DupValue(ctx, argv[0]);
@@ -380,6 +409,9 @@ static const JSCFunctionListEntry context_properties[] = {
 static const JSCFunctionListEntry native_properties[] = {
 	JS_CFUNC_DEF("log", 2, native_log),
 	JS_CFUNC_DEF("problems", 2, native_problems),
+	JS_CFUNC_DEF("rawJSON", 1, native_raw_json),
+	JS_CFUNC_DEF("bytes", 1, native_bytes),
+	JS_CFUNC_DEF("text", 1, native_text),
 	JS_CFUNC_DEF("context", 0, native_context),
 };
 

@@ -123,6 +123,8 @@ int schema_init(JSContext *ctx);
 int encode(JSContext *ctx, Out *o, const Message *m, int argc, JSValueConst *argv);
 // json_text writes a value as JSON; name is what an exception calls it.
 int json_text(JSContext *ctx, Out *o, JSValueConst value, const char *name);
+// raw_json_class is told the class of objects that hold JSON as text.
+JSValue raw_json_class(JSContext *ctx, JSValueConst constructor);
 
 // ---------------------------------------------------------------- messages
 

@@ -73,7 +73,13 @@ Message outcomes[OUTCOME_MATCH_KEY + 1] = {
 	[OUTCOME_MATCH_KEY] = ARGUMENTS("matchKey", match_key),
 };
 
-static JSAtom atom_json, atom_to_json;
+static JSAtom atom_json, atom_text;
+static JSValue raw_json = JS_UNDEFINED;
+
+JSValue raw_json_class(JSContext *ctx, JSValueConst constructor) {
+	raw_json = JS_DupValue(ctx, constructor);
+	return JS_UNDEFINED;
+}
 
 static int intern(JSContext *ctx, const Message *m) {
 	for (int i = 0; i < m->count; i++) {
@@ -90,8 +96,8 @@ int schema_init(JSContext *ctx) {
 	for (int i = 0; i <= OUTCOME_MATCH_KEY; i++)
 		if (intern(ctx, &outcomes[i])) return -1;
 	atom_json = JS_NewAtom(ctx, "json");
-	atom_to_json = JS_NewAtom(ctx, "toJSON");
-	return atom_json == JS_ATOM_NULL || atom_to_json == JS_ATOM_NULL ? -1 : 0;
+	atom_text = JS_NewAtom(ctx, "text");
+	return atom_json == JS_ATOM_NULL || atom_text == JS_ATOM_NULL ? -1 : 0;
 }
 
 static int wrong(JSContext *ctx, const char *message, const char *field, const char *what) {
@@ -187,7 +193,9 @@ int json_text(JSContext *ctx, Out *o, JSValueConst v, const char *name) {
 		JS_FreeCString(ctx, text);
 		if (as_is) return 0;
 	}
-	JSValue json = JS_JSONStringify(ctx, v, JS_UNDEFINED, JS_UNDEFINED);
+	int raw = JS_IsObject(v) ? JS_IsInstanceOf(ctx, v, raw_json) : 0;
+	if (raw < 0) return -1;
+	JSValue json = raw ? JS_GetProperty(ctx, v, atom_text) : JS_JSONStringify(ctx, v, JS_UNDEFINED, JS_UNDEFINED);
 	if (JS_IsException(json)) return -1;
 	if (JS_IsUndefined(json)) {
 		JS_ThrowTypeError(ctx, "the value of %s has no JSON", name);

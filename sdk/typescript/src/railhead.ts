@@ -7,6 +7,9 @@ interface Native {
   problems(failure: unknown, inDoubt: unknown): void;
   context(): object;
   log(level: number, line: string): void;
+  rawJSON(constructor: unknown): void;
+  bytes(text: string): Uint8Array;
+  text(bytes: Uint8Array | ArrayBuffer): string;
 }
 
 declare const __railhead: Native;
@@ -86,6 +89,28 @@ const say = (level: number) => (...what: unknown[]) =>
 Object.defineProperty(globalThis, "console", {
   value: Object.freeze({ debug: say(-4), log: say(0), info: say(0), warn: say(4), error: say(8) }),
 });
+
+// Text that a variable or body is, digit for digit. Inside of another value it is
+// what JSON.parse makes of it, as far as that can be written back.
+export class RawJSON {
+  readonly text: string;
+  constructor(text: string) {
+    JSON.parse(text);
+    this.text = text;
+    Object.freeze(this);
+  }
+  toJSON(): unknown {
+    const value: unknown = JSON.parse(this.text);
+    return typeof value === "object" && value !== null ? value : (JSON as unknown as Raw).rawJSON(this.text.trim());
+  }
+}
+interface Raw {
+  rawJSON(text: string): unknown;
+}
+native.rawJSON(RawJSON);
+
+export const bytes = native.bytes;
+export const text = native.text;
 
 export function perConfig<C extends { config: object; tenant: string }, T>(read: (c: C) => T): (c: C) => T {
   let config: object | undefined;
