@@ -47,7 +47,7 @@ func TestRefused(t *testing.T) {
 		"atomics":       {guest{helper: []byte{0xfe, 0x03, 0}}.assemble(t), host.ForbiddenFeature, "0xfe"},
 		"exceptions":    {guest{helper: []byte{0x06, noResult, end}}.assemble(t), host.ForbiddenFeature, "0x6"},
 		"nesting":       {guest{helper: nested}.assemble(t), host.TooComplex, "nested"},
-		"br_table": {guest{helper: join(i32(0), []byte{brTable}, wasm.AppendU32(nil, 300_000), make([]byte, 300_001))}.assemble(t),
+		"br_table": {guest{helper: join(i32(0), []byte{brTable}, wasm.AppendU32(nil, 200_000), make([]byte, 200_001))}.assemble(t),
 			host.TooComplex, "br_table"},
 		"table.grow": {guest{table: []byte{0, 1}, helper: join([]byte{refNull, funcref}, i32(1000), []byte{misc, tableGrow, 0, drop})}.assemble(t),
 			host.ForbiddenFeature, "table.grow"},

@@ -15,7 +15,6 @@
 // After a trap its instance is thrown away, since the state of a guest that
 // stopped in the middle of something is undefined.
 //
-// A module made to slow the compiler down is kept to minutes and some hundreds of
-// megabytes (see wasm.EffortMax), which is still a nuisance: admit only modules
-// whose author is known.
+// A module made to slow the compiler down is kept to some seconds and two hundred
+// megabytes (see wasm.EffortMax).
 package host

@@ -73,18 +73,21 @@ func (m *meter) function(dst []byte, s *scan, body []byte, t FuncType) ([]byte, 
 		return nil, faulty(TooComplex, "the functions have more than %d locals together", LocalsSumMax)
 	}
 	begin := r.at
-	err := s.body(r, len(t.Results))
+	err := s.body(r, locals, len(t.Results))
 	s.targets = r.targets
 	if err != nil {
 		return nil, err
 	}
-	effort := s.blocks*(locals+2) + 10*s.branches
+	if s.frame.most > OperandsMax {
+		return nil, faulty(TooComplex, "a function has more than %d operands at once", OperandsMax)
+	}
+	effort := s.effort(len(body), locals)
 	if effort > EffortMax {
-		return nil, faulty(TooComplex, "a function with %d blocks, %d locals and br_tables of %d branches is too much for the compiler",
-			s.blocks, locals, s.branches)
+		return nil, faulty(TooComplex, "a function of %d bytes with %d blocks, %d loops, %d locals and br_tables of %d branches is too much for the compiler",
+			len(body), s.blocks, s.loops, locals, s.branches)
 	}
 	if m.effort += effort; m.effort > EffortSumMax {
-		return nil, faulty(TooComplex, "the functions have too many blocks, locals and br_tables together for the compiler")
+		return nil, faulty(TooComplex, "the functions are too large or too intricate together for the compiler")
 	}
 	if m.branches += s.branches; m.branches > BranchesMax {
 		return nil, faulty(TooComplex, "the br_tables have more than %d branches together", BranchesMax)
@@ -138,22 +141,23 @@ type scan struct {
 	outline *Outline
 	global  uint32 // index of the first global that is the meter's
 
-	points           []point
-	open             []label
-	frame            frame
-	blocks, branches uint64 // what makes work for a compiler
-	calls            bool   // it calls other functions
-	targets          []uint32
+	points  []point
+	open    []label
+	frame   frame
+	calls   bool // it calls other functions
+	targets []uint32
+	// What makes work for a compiler.
+	blocks, loops, branches uint64
 }
 
 // body follows the longest stretch of code without fuel taken along every path,
 // which is easy since code is structured: jumps go forward to the end of an open
 // block, or back to the head of a loop, where fuel is taken anyway.
-func (s *scan) body(r *reader, results int) error {
+func (s *scan) body(r *reader, locals uint64, results int) error {
 	s.points = append(s.points[:0], point{at: r.at})
 	s.open = append(s.open[:0], label{op: opBlock})
 	s.frame = frame{outline: s.outline, open: append(s.frame.open[:0], level{0, results})}
-	s.blocks, s.branches, s.calls = 0, 0, false
+	s.blocks, s.loops, s.branches, s.calls = 0, 0, 0, false
 	stretch := 0
 	// entered is set until the body comes to a place that it may leave another way
 	// than to what follows.
@@ -200,6 +204,7 @@ func (s *scan) body(r *reader, results int) error {
 			stretch = 0
 			s.open = append(s.open, label{op: opLoop})
 			s.blocks++
+			s.loops++
 		case opElse:
 			branch(0)
 			l := &s.open[len(s.open)-1]
@@ -231,6 +236,10 @@ func (s *scan) body(r *reader, results int) error {
 			stretch = 0
 		case opCall, opCallInd:
 			s.calls = true
+		case opLocalGet, opLocalSet, opLocalTee:
+			if uint64(i.arg) >= locals {
+				r.failf("code uses a local that does not exist")
+			}
 		case opGlobalGet, opGlobalSet:
 			if i.arg >= s.global {
 				r.failf("code uses a global that does not exist")

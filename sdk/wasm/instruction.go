@@ -81,8 +81,8 @@ const (
 type instruction struct {
 	op  byte
 	sub uint32 // after opMisc and opVector
-	// arg is the index of global.get, global.set, call and ref.func, the depth of
-	// br and br_if, the index of call_indirect's type.
+	// arg is the index of what is got, set, called or referred to, the depth of br
+	// and br_if, the index of call_indirect's type.
 	arg uint32
 	// block is the type of a block, loop or if: an index, or a negative number.
 	block int64
@@ -97,9 +97,10 @@ func (r *reader) instruction() instruction {
 	switch op := i.op; {
 	case op == opBlock, op == opLoop, op == opIf:
 		i.block = r.signed(33)
-	case op == opBr, op == opBrIf, op == opGlobalGet, op == opGlobalSet, op == opCall, op == opRefFunc:
+	case op == opBr, op == opBrIf, op == opGlobalGet, op == opGlobalSet, op == opCall, op == opRefFunc,
+		op >= opLocalGet && op <= opLocalTee:
 		i.arg = r.u32()
-	case op >= opLocalGet && op <= opLocalTee, op == opTableGet, op == opTableSet:
+	case op == opTableGet, op == opTableSet:
 		r.u32()
 	case op == opBrTable:
 		n := r.count()

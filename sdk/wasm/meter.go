@@ -3,7 +3,6 @@ package wasm
 import (
 	"math"
 	"slices"
-	"strings"
 )
 
 // MeterOptions say what Meter puts into a module.
@@ -125,10 +124,8 @@ func (m *meter) module() ([]byte, error) {
 		case SectionCode:
 			out = AppendSection(out, s.ID, code)
 		case SectionCustom:
-			// Names and debug information would no longer fit the code.
-			if s.Name != "name" && !strings.HasPrefix(s.Name, ".debug") {
-				out = append(out, s.Raw...)
-			}
+			// Names and debug information would no longer fit the code, and nobody
+			// who runs it reads the others.
 		default:
 			out = append(out, s.Raw...)
 		}

@@ -271,12 +271,19 @@ func (p *parser) tables(r *reader) {
 	}
 }
 
+// addressablePages are what 32 bits can address.
+const addressablePages = 1 << 16
+
 func (p *parser) memories(r *reader) {
 	for range r.count() {
 		if len(p.out.Memories) == 1 {
 			r.fault(Feature, "it has more than one memory")
 		}
-		p.out.Memories = append(p.out.Memories, limits(r))
+		l := limits(r)
+		if l.Min > addressablePages || l.Max > addressablePages {
+			r.failf("a memory has more than %d pages", addressablePages)
+		}
+		p.out.Memories = append(p.out.Memories, l)
 		if r.err != nil {
 			return
 		}
@@ -292,6 +299,9 @@ func limits(r *reader) Limits {
 	l.Min = uint64(r.u32())
 	if l.Flags == 1 {
 		l.Max, l.HasMax = uint64(r.u32()), true
+		if l.Max < l.Min {
+			r.failf("a memory's or table's maximum of %d is less than its minimum of %d", l.Max, l.Min)
+		}
 	}
 	return l
 }

@@ -1,6 +1,9 @@
 package wasm
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // Header is the magic number and version that every module begins with.
 var Header = []byte{0, 'a', 's', 'm', 1, 0, 0, 0}
@@ -202,7 +205,13 @@ func (r *reader) bytes(n uint32) []byte {
 	return out
 }
 
-func (r *reader) name() string { return string(r.bytes(r.u32())) }
+func (r *reader) name() string {
+	name := string(r.bytes(r.u32()))
+	if !utf8.ValidString(name) {
+		r.failf("a name is not UTF-8")
+	}
+	return name
+}
 
 // count reads the length of a vector whose elements take at least one byte each.
 func (r *reader) count() int {
