@@ -11,6 +11,7 @@ import "embed"
 //
 //go:embed abi/*.go go/*.go
 //go:embed go/template
+//go:embed c/src c/template
 //go:embed rust/Cargo.toml rust/src/*.rs rust/template
 //go:embed typescript/railhead.d.ts typescript/template
 //go:embed template

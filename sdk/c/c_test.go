@@ -1,0 +1,43 @@
+// Package c_test runs the C SDK's own tests, and holds the SDK to the others.
+package c_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/railhead-hub/railhead/sdk/build"
+)
+
+// compiler is the clang that builds connectors.
+func compiler(t *testing.T) string {
+	t.Helper()
+	clang, err := build.FindClang(t.Context())
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("needs clang for wasm32-wasi (Debian packages clang, lld, wasi-libc and libclang-rt-14-dev-wasm32)")
+	}
+	return clang
+}
+
+// testdata/units.c, compiled natively with the sanitizers of addresses and of
+// undefined behaviour.
+func TestUnits(t *testing.T) {
+	clang, program := compiler(t), filepath.Join(t.TempDir(), "units")
+	sources, err := filepath.Glob("src/*.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		append([]string{clang, "-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined",
+			"-fno-sanitize-recover=all", "-o", program, "testdata/units.c"}, sources...),
+		{program},
+	} {
+		if out, err := exec.CommandContext(t.Context(), args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", args[0], err, out)
+		}
+	}
+}
