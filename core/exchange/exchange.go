@@ -72,6 +72,7 @@ type exchange struct {
 	Party
 	request *sdkv1.StepRequest
 	veil    keys.Veil
+	asked   []*sdkv1.Effect
 }
 
 // Run steps the connector until it has an outcome. The trigger needs its kind only.
@@ -154,6 +155,9 @@ func (e *exchange) run(ctx context.Context) (*sdkv1.Outcome, error) {
 		if err != nil {
 			return nil, failed(ctx, err)
 		}
+		if reply.Mismatch != nil {
+			return nil, e.mismatch(reply.Mismatch)
+		}
 		if err := check(reply); err != nil {
 			return nil, err
 		}
@@ -161,6 +165,7 @@ func (e *exchange) run(ctx context.Context) (*sdkv1.Outcome, error) {
 			return reply.Outcome, nil
 		}
 		for _, effect := range reply.Effects {
+			e.asked = append(e.asked, effect)
 			answer, err := e.perform(ctx, effect)
 			if err != nil {
 				return nil, err

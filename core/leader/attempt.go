@@ -63,6 +63,7 @@ type attempt struct {
 	seed         []byte
 	history      history
 	veil         veil
+	asked        []*sdkv1.Effect // what this leader has performed
 	trigger      *sdkv1.Trigger
 	frames       map[string][]byte // that answered money effects, encoded; by key
 
@@ -272,9 +273,7 @@ func (a *attempt) check(reply *sdkv1.StepReply) error {
 		a.logger().Warn("the guest reports an error", "err", reply.Error)
 		return &failure{codeGuestError, reply.Error, true}
 	case reply.Mismatch != nil:
-		text := fmt.Sprintf("The connector asks at ordinal %d for something else than it did before.", reply.Mismatch.Ordinal)
-		a.logger().Error("the connector is not deterministic", "ordinal", reply.Mismatch.Ordinal)
-		return &failure{codeMismatch, text, true}
+		return a.mismatch(reply.Mismatch)
 	case reply.Outcome == nil && len(reply.Effects) == 0:
 		return &failure{codeGuestError, "The connector returned neither effects nor an outcome.", true}
 	case len(reply.Effects) > abi.EffectsMax:

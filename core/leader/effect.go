@@ -33,10 +33,11 @@ func (a *attempt) perform(effect *sdkv1.Effect) error {
 	if err := a.cover(effect); err != nil {
 		return err
 	}
+	a.asked = append(a.asked, effect)
 	digest := abi.EffectDigest(effect)
 	if doubt := a.history.doubt; doubt != nil && doubt.Ordinal == effect.Ordinal {
 		if doubt.Digest != a.logDigest(effect.Ordinal, digest) {
-			return &failure{codeMismatch, "The connector asks for something else than it intended.", true}
+			return a.mismatch(&sdkv1.Mismatch{Ordinal: effect.Ordinal, Want: doubt.Digest, Got: digest, Effect: effect})
 		}
 		a.history.doubt = nil
 		return a.inDoubt(doubt.Request, doubt.Mode, a.effectUUID(doubt.Key, doubt.Number, doubt.Ordinal), effect, digest)
