@@ -42,7 +42,7 @@ func TestCommandLine(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "recorded": recorded, "model": model, "asflow": asflow,
+			"exits": exits, "rootof": rootof, "altered": altered, "recorded": recorded, "model": model, "asflow": asflow,
 		},
 	})
 }

@@ -116,7 +116,7 @@ func (s *Service) ActivateConnector(ctx context.Context, r *corev1.ActivateConne
 		for _, w := range answer.Warnings {
 			w.Warning = false
 		}
-		return nil, withDetail(connect.NewError(connect.CodeFailedPrecondition, errors.New("The activation is refused: "+answer.Warnings[0].Text)), //nolint:staticcheck // a sentence for people
+		return nil, withDetail(connect.NewError(connect.CodeFailedPrecondition, errors.New("The activation is refused: "+answer.Warnings[0].Text)),
 			&corev1.ErrorDetail{Reason: "INCOMPATIBLE", Problems: answer.Warnings})
 	}
 	reply, err := s.Commands.Propose(ctx, &enginev1.Command{Verb: &enginev1.Command_ActivateConnector{

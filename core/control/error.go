@@ -28,8 +28,7 @@ func withDetail(err *connect.Error, detail *corev1.ErrorDetail) *connect.Error {
 
 // detailOf is the detail of an error of another node; empty if it has none.
 func detailOf(err error) *corev1.ErrorDetail {
-	var failed *connect.Error
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*connect.Error](err); ok {
 		for _, d := range failed.Details() {
 			if value, faulty := d.Value(); faulty == nil {
 				if detail, ok := value.(*corev1.ErrorDetail); ok {

@@ -10,19 +10,28 @@ import (
 
 	corev1 "github.com/railhead-hub/railhead/core/v1"
 	"github.com/railhead-hub/railhead/core/v1/corev1connect"
+	"github.com/railhead-hub/railhead/sdk/signing"
 )
 
 // partBytes is how much of a module goes in one message of an upload.
 const partBytes = 512 << 10
 
-// Install uploads a connector's module in parts.
-func Install(ctx context.Context, control corev1connect.ControlServiceClient, module []byte, actor *corev1.Actor) (*corev1.InstallConnectorResponse, error) {
+// Install uploads a connector's module in parts, with its signatures if it has some.
+func Install(ctx context.Context, control corev1connect.ControlServiceClient, module []byte, signed *signing.File, actor *corev1.Actor) (*corev1.InstallConnectorResponse, error) {
 	stream, err := control.InstallConnector(ctx)
 	if err != nil {
 		return nil, err
 	}
 	digest := sha256.Sum256(module)
 	request := &corev1.InstallConnectorRequest{Digest: digest[:], Actor: actor}
+	if signed != nil {
+		request.Author = signed.Author
+		for _, s := range signed.Signatures {
+			request.Signatures = append(request.Signatures, &corev1.Signature{
+				Key: s.Key, Signature: s.Signature, Signer: s.Signer, Tenant: s.Tenant,
+			})
+		}
+	}
 	for {
 		n := min(partBytes, len(module))
 		request.Part, module = module[:n], module[n:]
@@ -52,7 +61,7 @@ func Provision(ctx context.Context, control corev1connect.ControlServiceClient, 
 		if err != nil {
 			return fmt.Errorf("%w: make connectors builds the modules", err)
 		}
-		done, err := Install(ctx, control, module, actor)
+		done, err := Install(ctx, control, module, nil, actor)
 		if err != nil {
 			return fmt.Errorf("install %s: %w", file, err)
 		}
