@@ -43,13 +43,17 @@ static bool current(JSContext *ctx, JSValueConst this_val) {
 
 static JSValue ask(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv, int kind) {
 	if (!current(ctx, this_val)) return JS_EXCEPTION;
+	if (step.writing) return JS_ThrowTypeError(ctx, "an effect is asked for while an effect or an outcome is written");
 	if (step.asked_count == ASKED_MAX) return JS_ThrowRangeError(ctx, "a step asks for more than %d effects", ASKED_MAX);
 	Out *o = &step.waiting;
 	uint32_t ordinal = step.base + step.asked_count + 1;
 	uint32_t before = o->len, reply = put_begin(o, 1);
 	put_uint(o, 1, ordinal);
 	uint32_t effect = put_begin(o, kind);
-	if (encode(ctx, o, &effects[kind].message, argc, argv)) {
+	step.writing = true;
+	int failed = encode(ctx, o, &effects[kind].message, argc, argv);
+	step.writing = false;
+	if (failed) {
 		o->len = before;
 		return JS_EXCEPTION;
 	}

@@ -165,6 +165,7 @@ typedef struct {
 typedef struct {
 	uint32_t number;  // of the step in this instance: objects of earlier ones are stale
 	bool running;
+	bool writing;     // values of the script are being encoded, which may call its code
 	Span config, tenant, seed, state;
 	int64_t now;
 	Entry entries[ENTRIES_MAX];

@@ -14,6 +14,7 @@
 static JSRuntime *rt;
 static JSContext *ctx;
 static JSValue served = JS_UNDEFINED; // what serve was given
+static JSValue seal = JS_UNDEFINED;   // the SDK's function that freezes what scripts share
 static JSAtom atom_jobs, atom_routes, atom_schedules, atom_links, atom_frame, atom_frame_key, atom_kind, atom_value;
 
 static Out input, output;
@@ -148,6 +149,11 @@ static JSValue native_serve(JSContext *c, JSValueConst this_val, int argc, JSVal
 	return JS_UNDEFINED;
 }
 
+static JSValue native_seal(JSContext *c, JSValueConst this_val, int argc, JSValueConst *argv) {
+	seal = JS_DupValue(c, argv[0]);
+	return JS_UNDEFINED;
+}
+
 static int add_intrinsics(JSContext *c) {
 	return JS_AddIntrinsicBaseObjects(c) || JS_AddIntrinsicDate(c) || JS_AddIntrinsicEval(c) ||
 	       JS_AddIntrinsicRegExp(c) || JS_AddIntrinsicJSON(c) || JS_AddIntrinsicProxy(c) || JS_AddIntrinsicMapSet(c) ||
@@ -167,6 +173,7 @@ static int run_script(const char *script, uint32_t length) {
 	atom_value = JS_NewAtom(ctx, "value");
 	JSValue global = JS_GetGlobalObject(ctx), native = JS_NewObject(ctx);
 	JS_SetPropertyStr(ctx, native, "serve", JS_NewCFunction(ctx, native_serve, "serve", 1));
+	JS_SetPropertyStr(ctx, native, "seal", JS_NewCFunction(ctx, native_seal, "seal", 1));
 	if (schema_init(ctx) || message_init(ctx) || effect_init(ctx, native)) return -1;
 	// The SDK takes it and takes it away again.
 	if (JS_SetPropertyStr(ctx, global, "__railhead", native) < 0) return -1;
@@ -184,6 +191,11 @@ static int run_script(const char *script, uint32_t length) {
 		JS_Throw(ctx, JS_DupValue(ctx, rejected[0].reason));
 		return -1;
 	}
+	done = JS_Call(ctx, seal, JS_UNDEFINED, 0, NULL);
+	if (JS_IsException(done)) return -1;
+	JS_FreeValue(ctx, done);
+	JS_FreeValue(ctx, seal);
+	seal = JS_UNDEFINED;
 	return 0;
 }
 
@@ -380,7 +392,9 @@ static int put_outcome(Out *o, uint32_t trigger, JSValueConst value) {
 		value = body;
 	}
 	uint32_t at = put_begin(o, kind);
+	step.writing = true;
 	failed = encode(ctx, o, &outcomes[kind], 1, &value);
+	step.writing = false;
 	// A status of zero means 200.
 	if (!failed && kind == OUTCOME_REPLY && (o->len == at || o->data[at] != (1 << 3 | VARINT))) {
 		static const uint8_t ok[] = {1 << 3 | VARINT, 0xc8, 0x01};

@@ -7,6 +7,7 @@ interface Native {
   problems(failure: unknown, inDoubt: unknown): void;
   context(): object;
   log(level: number, line: string): void;
+  seal(f: () => void): void;
   rawJSON(constructor: unknown): void;
   bytes(text: string): Uint8Array;
   text(bytes: Uint8Array | ArrayBuffer): string;
@@ -129,3 +130,55 @@ export function perConfig<C extends { config: object; tenant: string }, T>(read:
 export function serve(connector: object): void {
   native.serve(connector);
 }
+
+// seal is called when the script has been evaluated. It freezes the globals and all
+// that belongs to the language, since instances serve all payments of a tenant: what
+// one leaves there another would find. Variables of the script's own modules cannot be
+// frozen.
+native.seal(() => {
+  const reached = new Set<object>();
+  const todo: unknown[] = [
+    globalThis,
+    async () => {},
+    function* () {},
+    async function* () {},
+    [][Symbol.iterator](),
+    ""[Symbol.iterator](),
+    new Map()[Symbol.iterator](),
+    new Set()[Symbol.iterator](),
+    "".matchAll(/x/g),
+    native.context(),
+  ];
+  for (const thing of todo) {
+    if ((typeof thing !== "object" && typeof thing !== "function") || thing === null || reached.has(thing)) continue;
+    reached.add(thing);
+    todo.push(Object.getPrototypeOf(thing));
+    for (const d of Object.values(Object.getOwnPropertyDescriptors(thing))) todo.push(d.value, d.get, d.set);
+    for (const name of Object.getOwnPropertySymbols(thing)) {
+      const d = Object.getOwnPropertyDescriptor(thing, name)!;
+      todo.push(d.value, d.get, d.set);
+    }
+  }
+  // A frozen property of a prototype could not be set in an object either. Scripts do
+  // that to a few, as in this.name = "MyError": those become accessors that set it there.
+  for (const prototype of reached) {
+    if (prototype !== Object.prototype && !(prototype instanceof Error) && prototype !== Error.prototype) continue;
+    for (const name of ["name", "message", "constructor", "toString", "toLocaleString", "valueOf", "hasOwnProperty"]) {
+      const d = Object.getOwnPropertyDescriptor(prototype, name);
+      if (!d?.configurable || !("value" in d)) continue;
+      const value: unknown = d.value;
+      Object.defineProperty(prototype, name, {
+        get: () => value,
+        set(this: object, v: unknown) {
+          if (this === prototype) throw new TypeError(name + " is read-only");
+          Object.defineProperty(this, name, { value: v, writable: true, enumerable: true, configurable: true });
+        },
+        enumerable: false,
+        configurable: false,
+      });
+    }
+  }
+  for (const thing of reached) {
+    if (!ArrayBuffer.isView(thing)) Object.freeze(thing);
+  }
+});
