@@ -267,7 +267,7 @@ func (n *Node) openExporter(certificates *tls.Config, metrics *prometheus.Regist
 
 func (n *Node) controlConfig(peers []Peer, options Options) control.Config {
 	c := control.Config{
-		Commands: n.commands, Replica: n.replica, Connectors: n.connectors, Logger: n.log,
+		Commands: n.commands, Replica: n.replica, Connectors: n.connectors, Links: n.links, Logger: n.log,
 		Node: n.config.ID, Control: n.ControlAddr(), Build: options.Build,
 		Backlog: func() uint64 {
 			if n.exporter == nil {

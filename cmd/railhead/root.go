@@ -118,6 +118,7 @@ func (a *app) verbs() []*cobra.Command {
 		a.paymentCmd(),
 		a.taskCmd(),
 		a.signalCmd(),
+		a.linkCmd(),
 		a.clusterCmd(),
 		a.versionCmd(),
 	}

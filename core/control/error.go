@@ -79,7 +79,7 @@ func refusal(reply *enginev1.Event) error {
 		code = connect.CodeInvalidArgument
 	case engine.CodeTenantUnknown, engine.CodeFlowUnknown, engine.CodeConnectorUnknown,
 		engine.CodePaymentUnknown, engine.CodeIncidentUnknown, engine.CodeTokenUnknown, engine.CodeElementUnknown,
-		engine.CodeJobUnknown, engine.CodeTaskUnknown:
+		engine.CodeJobUnknown, engine.CodeTaskUnknown, engine.CodeForwardUnknown:
 		code = connect.CodeNotFound
 	case engine.CodeConflict, engine.CodeAliasTaken, engine.CodeJobTypeTaken, engine.CodeRouteTaken, engine.CodeBootstrapped:
 		code = connect.CodeAlreadyExists

@@ -12,6 +12,7 @@ import (
 	"connectrpc.com/validate"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/link"
 	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/core/v1/corev1connect"
 )
@@ -21,6 +22,7 @@ type Config struct {
 	Commands   *Commands
 	Replica    *replica.Replica
 	Connectors *connector.Registry
+	Links      *link.Links
 	Logger     *slog.Logger
 	Node       string // this node's id
 	Control    string // its control address

@@ -7797,6 +7797,94 @@ func (x *ModuleStatsResponse) GetReady() [][]byte {
 	return nil
 }
 
+type LinkStatesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkStatesRequest) Reset() {
+	*x = LinkStatesRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[113]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkStatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkStatesRequest) ProtoMessage() {}
+
+func (x *LinkStatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[113]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkStatesRequest.ProtoReflect.Descriptor instead.
+func (*LinkStatesRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{113}
+}
+
+type LinkStatesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Leading       bool                   `protobuf:"varint,1,opt,name=leading,proto3" json:"leading,omitempty"` // else this node knows none
+	Links         []*LinkInfo            `protobuf:"bytes,2,rep,name=links,proto3" json:"links,omitempty"`      // without their queues
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkStatesResponse) Reset() {
+	*x = LinkStatesResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[114]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkStatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkStatesResponse) ProtoMessage() {}
+
+func (x *LinkStatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[114]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkStatesResponse.ProtoReflect.Descriptor instead.
+func (*LinkStatesResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{114}
+}
+
+func (x *LinkStatesResponse) GetLeading() bool {
+	if x != nil {
+		return x.Leading
+	}
+	return false
+}
+
+func (x *LinkStatesResponse) GetLinks() []*LinkInfo {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
 var File_core_v1_control_proto protoreflect.FileDescriptor
 
 const file_core_v1_control_proto_rawDesc = "" +
@@ -8423,7 +8511,11 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x13ModuleStatsResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12)\n" +
 	"\x05stats\x18\x02 \x03(\v2\x13.core.v1.ModuleStatR\x05stats\x12\x14\n" +
-	"\x05ready\x18\x03 \x03(\fR\x05ready*\xb2\x01\n" +
+	"\x05ready\x18\x03 \x03(\fR\x05ready\"\x13\n" +
+	"\x11LinkStatesRequest\"W\n" +
+	"\x12LinkStatesResponse\x12\x18\n" +
+	"\aleading\x18\x01 \x01(\bR\aleading\x12'\n" +
+	"\x05links\x18\x02 \x03(\v2\x11.core.v1.LinkInfoR\x05links*\xb2\x01\n" +
 	"\x06Result\x12\x16\n" +
 	"\x12RESULT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10RESULT_COMPLETED\x10\x01\x12\x11\n" +
@@ -8468,13 +8560,15 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x10CompleteUserTask\x12 .core.v1.CompleteUserTaskRequest\x1a!.core.v1.CompleteUserTaskResponse\x12:\n" +
 	"\x05Drive\x12\x15.core.v1.DriveRequest\x1a\x16.core.v1.DriveResponse(\x010\x01\x129\n" +
 	"\x06Status\x12\x16.core.v1.StatusRequest\x1a\x17.core.v1.StatusResponse\x12K\n" +
-	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\xef\x02\n" +
+	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\xb6\x03\n" +
 	"\vNodeService\x12<\n" +
 	"\aPropose\x12\x17.core.v1.ProposeRequest\x1a\x18.core.v1.ProposeResponse\x12B\n" +
 	"\tReadIndex\x12\x19.core.v1.ReadIndexRequest\x1a\x1a.core.v1.ReadIndexResponse\x12D\n" +
 	"\tFetchBlob\x12\x19.core.v1.FetchBlobRequest\x1a\x1a.core.v1.FetchBlobResponse0\x01\x12N\n" +
 	"\rPrepareModule\x12\x1d.core.v1.PrepareModuleRequest\x1a\x1e.core.v1.PrepareModuleResponse\x12H\n" +
-	"\vModuleStats\x12\x1b.core.v1.ModuleStatsRequest\x1a\x1c.core.v1.ModuleStatsResponseB1Z/github.com/railhead-hub/railhead/core/v1;corev1b\x06proto3"
+	"\vModuleStats\x12\x1b.core.v1.ModuleStatsRequest\x1a\x1c.core.v1.ModuleStatsResponse\x12E\n" +
+	"\n" +
+	"LinkStates\x12\x1a.core.v1.LinkStatesRequest\x1a\x1b.core.v1.LinkStatesResponseB1Z/github.com/railhead-hub/railhead/core/v1;corev1b\x06proto3"
 
 var (
 	file_core_v1_control_proto_rawDescOnce sync.Once
@@ -8489,7 +8583,7 @@ func file_core_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_core_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 113)
+var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 115)
 var file_core_v1_control_proto_goTypes = []any{
 	(Result)(0),                       // 0: core.v1.Result
 	(*ErrorDetail)(nil),               // 1: core.v1.ErrorDetail
@@ -8605,6 +8699,8 @@ var file_core_v1_control_proto_goTypes = []any{
 	(*PrepareModuleResponse)(nil),     // 111: core.v1.PrepareModuleResponse
 	(*ModuleStatsRequest)(nil),        // 112: core.v1.ModuleStatsRequest
 	(*ModuleStatsResponse)(nil),       // 113: core.v1.ModuleStatsResponse
+	(*LinkStatesRequest)(nil),         // 114: core.v1.LinkStatesRequest
+	(*LinkStatesResponse)(nil),        // 115: core.v1.LinkStatesResponse
 }
 var file_core_v1_control_proto_depIdxs = []int32{
 	2,   // 0: core.v1.ErrorDetail.problems:type_name -> core.v1.Problem
@@ -8687,87 +8783,90 @@ var file_core_v1_control_proto_depIdxs = []int32{
 	100, // 77: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
 	105, // 78: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
 	25,  // 79: core.v1.ModuleStatsResponse.stats:type_name -> core.v1.ModuleStat
-	3,   // 80: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
-	7,   // 81: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
-	9,   // 82: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
-	12,  // 83: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
-	15,  // 84: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
-	18,  // 85: core.v1.ControlService.RollbackConnector:input_type -> core.v1.RollbackConnectorRequest
-	20,  // 86: core.v1.ControlService.RevokeConnector:input_type -> core.v1.RevokeConnectorRequest
-	22,  // 87: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
-	27,  // 88: core.v1.ControlService.ListLinks:input_type -> core.v1.ListLinksRequest
-	30,  // 89: core.v1.ControlService.ListForwards:input_type -> core.v1.ListForwardsRequest
-	33,  // 90: core.v1.ControlService.ReleaseForward:input_type -> core.v1.ReleaseForwardRequest
-	37,  // 91: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
-	39,  // 92: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
-	43,  // 93: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
-	45,  // 94: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
-	55,  // 95: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
-	57,  // 96: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
-	72,  // 97: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
-	59,  // 98: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
-	61,  // 99: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
-	63,  // 100: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
-	65,  // 101: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
-	67,  // 102: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
-	70,  // 103: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
-	76,  // 104: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
-	78,  // 105: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
-	80,  // 106: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
-	82,  // 107: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
-	84,  // 108: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
-	86,  // 109: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
-	88,  // 110: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
-	97,  // 111: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
-	101, // 112: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
-	103, // 113: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
-	106, // 114: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
-	108, // 115: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
-	110, // 116: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
-	112, // 117: core.v1.NodeService.ModuleStats:input_type -> core.v1.ModuleStatsRequest
-	5,   // 118: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
-	8,   // 119: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
-	10,  // 120: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
-	14,  // 121: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
-	17,  // 122: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
-	19,  // 123: core.v1.ControlService.RollbackConnector:output_type -> core.v1.RollbackConnectorResponse
-	21,  // 124: core.v1.ControlService.RevokeConnector:output_type -> core.v1.RevokeConnectorResponse
-	23,  // 125: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
-	28,  // 126: core.v1.ControlService.ListLinks:output_type -> core.v1.ListLinksResponse
-	31,  // 127: core.v1.ControlService.ListForwards:output_type -> core.v1.ListForwardsResponse
-	34,  // 128: core.v1.ControlService.ReleaseForward:output_type -> core.v1.ReleaseForwardResponse
-	38,  // 129: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
-	40,  // 130: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
-	44,  // 131: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
-	47,  // 132: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
-	56,  // 133: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
-	58,  // 134: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
-	73,  // 135: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
-	60,  // 136: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
-	62,  // 137: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
-	64,  // 138: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
-	66,  // 139: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
-	69,  // 140: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
-	71,  // 141: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
-	77,  // 142: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
-	79,  // 143: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
-	81,  // 144: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
-	83,  // 145: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
-	85,  // 146: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
-	87,  // 147: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
-	92,  // 148: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
-	98,  // 149: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
-	102, // 150: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
-	104, // 151: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
-	107, // 152: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
-	109, // 153: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
-	111, // 154: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
-	113, // 155: core.v1.NodeService.ModuleStats:output_type -> core.v1.ModuleStatsResponse
-	118, // [118:156] is the sub-list for method output_type
-	80,  // [80:118] is the sub-list for method input_type
-	80,  // [80:80] is the sub-list for extension type_name
-	80,  // [80:80] is the sub-list for extension extendee
-	0,   // [0:80] is the sub-list for field type_name
+	29,  // 80: core.v1.LinkStatesResponse.links:type_name -> core.v1.LinkInfo
+	3,   // 81: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
+	7,   // 82: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
+	9,   // 83: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
+	12,  // 84: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
+	15,  // 85: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
+	18,  // 86: core.v1.ControlService.RollbackConnector:input_type -> core.v1.RollbackConnectorRequest
+	20,  // 87: core.v1.ControlService.RevokeConnector:input_type -> core.v1.RevokeConnectorRequest
+	22,  // 88: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
+	27,  // 89: core.v1.ControlService.ListLinks:input_type -> core.v1.ListLinksRequest
+	30,  // 90: core.v1.ControlService.ListForwards:input_type -> core.v1.ListForwardsRequest
+	33,  // 91: core.v1.ControlService.ReleaseForward:input_type -> core.v1.ReleaseForwardRequest
+	37,  // 92: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
+	39,  // 93: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
+	43,  // 94: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
+	45,  // 95: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
+	55,  // 96: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
+	57,  // 97: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
+	72,  // 98: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
+	59,  // 99: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
+	61,  // 100: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
+	63,  // 101: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
+	65,  // 102: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
+	67,  // 103: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
+	70,  // 104: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
+	76,  // 105: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
+	78,  // 106: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
+	80,  // 107: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
+	82,  // 108: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
+	84,  // 109: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
+	86,  // 110: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
+	88,  // 111: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
+	97,  // 112: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
+	101, // 113: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
+	103, // 114: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
+	106, // 115: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
+	108, // 116: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
+	110, // 117: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
+	112, // 118: core.v1.NodeService.ModuleStats:input_type -> core.v1.ModuleStatsRequest
+	114, // 119: core.v1.NodeService.LinkStates:input_type -> core.v1.LinkStatesRequest
+	5,   // 120: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
+	8,   // 121: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
+	10,  // 122: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
+	14,  // 123: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
+	17,  // 124: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
+	19,  // 125: core.v1.ControlService.RollbackConnector:output_type -> core.v1.RollbackConnectorResponse
+	21,  // 126: core.v1.ControlService.RevokeConnector:output_type -> core.v1.RevokeConnectorResponse
+	23,  // 127: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
+	28,  // 128: core.v1.ControlService.ListLinks:output_type -> core.v1.ListLinksResponse
+	31,  // 129: core.v1.ControlService.ListForwards:output_type -> core.v1.ListForwardsResponse
+	34,  // 130: core.v1.ControlService.ReleaseForward:output_type -> core.v1.ReleaseForwardResponse
+	38,  // 131: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
+	40,  // 132: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
+	44,  // 133: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
+	47,  // 134: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
+	56,  // 135: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
+	58,  // 136: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
+	73,  // 137: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
+	60,  // 138: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
+	62,  // 139: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
+	64,  // 140: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
+	66,  // 141: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
+	69,  // 142: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
+	71,  // 143: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
+	77,  // 144: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
+	79,  // 145: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
+	81,  // 146: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
+	83,  // 147: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
+	85,  // 148: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
+	87,  // 149: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
+	92,  // 150: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
+	98,  // 151: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
+	102, // 152: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
+	104, // 153: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
+	107, // 154: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
+	109, // 155: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
+	111, // 156: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
+	113, // 157: core.v1.NodeService.ModuleStats:output_type -> core.v1.ModuleStatsResponse
+	115, // 158: core.v1.NodeService.LinkStates:output_type -> core.v1.LinkStatesResponse
+	120, // [120:159] is the sub-list for method output_type
+	81,  // [81:120] is the sub-list for method input_type
+	81,  // [81:81] is the sub-list for extension type_name
+	81,  // [81:81] is the sub-list for extension extendee
+	0,   // [0:81] is the sub-list for field type_name
 }
 
 func init() { file_core_v1_control_proto_init() }
@@ -8786,7 +8885,7 @@ func file_core_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_v1_control_proto_rawDesc), len(file_core_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   113,
+			NumMessages:   115,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -149,6 +149,8 @@ const (
 	NodeServicePrepareModuleProcedure = "/core.v1.NodeService/PrepareModule"
 	// NodeServiceModuleStatsProcedure is the fully-qualified name of the NodeService's ModuleStats RPC.
 	NodeServiceModuleStatsProcedure = "/core.v1.NodeService/ModuleStats"
+	// NodeServiceLinkStatesProcedure is the fully-qualified name of the NodeService's LinkStates RPC.
+	NodeServiceLinkStatesProcedure = "/core.v1.NodeService/LinkStates"
 )
 
 // ControlServiceClient is a client for the core.v1.ControlService service.
@@ -1240,6 +1242,8 @@ type NodeServiceClient interface {
 	PrepareModule(context.Context, *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error)
 	// ModuleStats is what connectors did on this node since it started.
 	ModuleStats(context.Context, *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error)
+	// LinkStates is how links stand, which the leader knows.
+	LinkStates(context.Context, *v1.LinkStatesRequest) (*v1.LinkStatesResponse, error)
 }
 
 // NewNodeServiceClient constructs a client for the core.v1.NodeService service. By default, it uses
@@ -1283,6 +1287,12 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(nodeServiceMethods.ByName("ModuleStats")),
 			connect.WithClientOptions(opts...),
 		),
+		linkStates: connect.NewClient[v1.LinkStatesRequest, v1.LinkStatesResponse](
+			httpClient,
+			baseURL+NodeServiceLinkStatesProcedure,
+			connect.WithSchema(nodeServiceMethods.ByName("LinkStates")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -1293,6 +1303,7 @@ type nodeServiceClient struct {
 	fetchBlob     *connect.Client[v1.FetchBlobRequest, v1.FetchBlobResponse]
 	prepareModule *connect.Client[v1.PrepareModuleRequest, v1.PrepareModuleResponse]
 	moduleStats   *connect.Client[v1.ModuleStatsRequest, v1.ModuleStatsResponse]
+	linkStates    *connect.Client[v1.LinkStatesRequest, v1.LinkStatesResponse]
 }
 
 // Propose calls core.v1.NodeService.Propose.
@@ -1336,6 +1347,15 @@ func (c *nodeServiceClient) ModuleStats(ctx context.Context, req *v1.ModuleStats
 	return nil, err
 }
 
+// LinkStates calls core.v1.NodeService.LinkStates.
+func (c *nodeServiceClient) LinkStates(ctx context.Context, req *v1.LinkStatesRequest) (*v1.LinkStatesResponse, error) {
+	response, err := c.linkStates.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // NodeServiceHandler is an implementation of the core.v1.NodeService service.
 type NodeServiceHandler interface {
 	// Propose hands commands to the leader. The commands carry their own keys, so
@@ -1351,6 +1371,8 @@ type NodeServiceHandler interface {
 	PrepareModule(context.Context, *v1.PrepareModuleRequest) (*v1.PrepareModuleResponse, error)
 	// ModuleStats is what connectors did on this node since it started.
 	ModuleStats(context.Context, *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error)
+	// LinkStates is how links stand, which the leader knows.
+	LinkStates(context.Context, *v1.LinkStatesRequest) (*v1.LinkStatesResponse, error)
 }
 
 // NewNodeServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -1390,6 +1412,12 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(nodeServiceMethods.ByName("ModuleStats")),
 		connect.WithHandlerOptions(opts...),
 	)
+	nodeServiceLinkStatesHandler := connect.NewUnaryHandlerSimple(
+		NodeServiceLinkStatesProcedure,
+		svc.LinkStates,
+		connect.WithSchema(nodeServiceMethods.ByName("LinkStates")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/core.v1.NodeService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case NodeServiceProposeProcedure:
@@ -1402,6 +1430,8 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 			nodeServicePrepareModuleHandler.ServeHTTP(w, r)
 		case NodeServiceModuleStatsProcedure:
 			nodeServiceModuleStatsHandler.ServeHTTP(w, r)
+		case NodeServiceLinkStatesProcedure:
+			nodeServiceLinkStatesHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -1429,4 +1459,8 @@ func (UnimplementedNodeServiceHandler) PrepareModule(context.Context, *v1.Prepar
 
 func (UnimplementedNodeServiceHandler) ModuleStats(context.Context, *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.ModuleStats is not implemented"))
+}
+
+func (UnimplementedNodeServiceHandler) LinkStates(context.Context, *v1.LinkStatesRequest) (*v1.LinkStatesResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.LinkStates is not implemented"))
 }
