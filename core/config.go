@@ -36,6 +36,8 @@ type Config struct {
 	// Pprof shows what a node spends its time on, and what it holds in memory.
 	Pprof     bool `koanf:"pprof" help:"serve profiles of this process on the admin address; loopback only"`
 	TestClock bool `koanf:"test_clock" help:"let the control API move the clock; loopback only"`
+	// Unmetered is for measuring what the meter in connectors' code costs.
+	Unmetered bool `koanf:"unmetered" help:"run connectors without a limit on their time, to measure; loopback only"`
 
 	Connectors Connectors `koanf:"connectors"`
 
@@ -168,6 +170,9 @@ func (c *Config) Check() error {
 	}
 	if c.TestClock && !(loopback(c.Raft) && loopback(c.Control) && loopback(c.Ingress)) {
 		fault("test_clock: only on a node that listens on loopback alone")
+	}
+	if c.Unmetered && !(loopback(c.Raft) && loopback(c.Control) && loopback(c.Ingress)) {
+		fault("unmetered: only on a node that listens on loopback alone")
 	}
 	if c.Kafka.ReplicationFactor < 1 || c.Kafka.MinInSync < 1 || c.Kafka.MinInSync > c.Kafka.ReplicationFactor {
 		fault("kafka: min_in_sync and replication_factor are at least 1, and min_in_sync is not above replication_factor")

@@ -34,6 +34,7 @@ func TestCheckSaysWhatIsWrong(t *testing.T) {
 		{"more signatures than roots", func(c *Config) { c.Connectors.Threshold = 1 }, "connectors: threshold"},
 		{"profiles in the open", func(c *Config) { c.Pprof, c.Admin = true, "0.0.0.0:8405" }, "pprof:"},
 		{"test clock in the open", func(c *Config) { c.TestClock, c.Ingress = true, "0.0.0.0:1" }, "test_clock:"},
+		{"unmetered in the open", func(c *Config) { c.Unmetered, c.Ingress = true, "0.0.0.0:1" }, "unmetered:"},
 		{"peer's form", func(c *Config) { c.Peers = []string{"n1:127.0.0.1:7400"} }, "id=raft-host:port"},
 		{"not a peer", func(c *Config) { c.Peers = []string{"n2=127.0.0.1:1/127.0.0.1:2"} }, "n1, is not among"},
 		{"twice", func(c *Config) {

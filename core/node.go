@@ -206,7 +206,7 @@ func (n *Node) replicaConfig(peers []Peer, certificates *tls.Config, metrics *pr
 func (n *Node) openConnectors(commands *control.Commands, metrics *prometheus.Registry, options Options) (err error) {
 	load := options.Load
 	if load == nil {
-		load = connector.Sandbox(host.Options{CacheDir: filepath.Join(n.config.Dir, "compiled"), Log: n.log})
+		load = connector.Sandbox(host.Options{CacheDir: filepath.Join(n.config.Dir, "compiled"), Unmetered: n.config.Unmetered, Log: n.log})
 	}
 	around := egress.Surroundings{
 		Secrets: secret.NewStore(n.config.SecretsDir, n.log), Metrics: egress.NewMetrics(metrics),

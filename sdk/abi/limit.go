@@ -23,6 +23,6 @@ const (
 const (
 	MemoryDefaultBytes = 64 << 20
 	MemoryMaxBytes     = 1 << 30
-	StepDefaultMillis  = 250
-	StepMaxMillis      = 10_000
+	StepDefaultMillis  = 10
+	StepMaxMillis      = 250
 )

@@ -126,15 +126,19 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 }
 
 // Fuel. How much a step may use is written in milliseconds in the manifest. A
-// unit is worth one nanosecond in a tight loop and three in ordinary Go code.
-// Code made to be slow, such as long stretches of divisions, gets a hundred
-// times further on its fuel, so this bounds a runaway guest, and is no promise
-// of a time.
+// unit is worth one to two nanoseconds in a tight loop and three in ordinary Go
+// code. Code made to be slow, such as a walk through memory that no cache holds,
+// gets some hundred times further on its fuel, so this bounds a runaway guest, and
+// is no promise of a time. The default of ten milliseconds is thirteen times what
+// the most costly step of Railhead's connectors takes, a collection of garbage
+// included, and short enough that a guest that holds up Go's collector, which
+// cannot interrupt it, does so for less than anybody notices.
 const (
 	fuelExport    = "railhead_fuel"
 	fuelPerMillis = 500_000
-	// initFuel is for a module's start function and _initialize.
-	initFuel = 500 * fuelPerMillis
+	// initFuel is for a module's start function and _initialize; a Go guest uses
+	// 45,000 units.
+	initFuel = 50 * fuelPerMillis
 	// What a host function costs the guest, and each byte that it handles.
 	fuelPerCall       = 20
 	fuelPerBytesShift = 4

@@ -88,7 +88,7 @@ func callTree() []byte {
 func TestMemoryIsCapped(t *testing.T) {
 	const notEqual = 0x47
 	grow := join([]byte{loop, noResult}, i32(1), []byte{memoryGrow, 0}, i32(-1), []byte{notEqual, brIf, 0, end})
-	g := guest{step: join(grow, returnReply(replyAt, int64(len(completed())))), limits: &sdkv1.Limits{MemoryMaxBytes: 1 << 20, StepMsMax: 1000}}
+	g := guest{step: join(grow, returnReply(replyAt, int64(len(completed())))), limits: &sdkv1.Limits{MemoryMaxBytes: 1 << 20, StepMsMax: 250}}
 	m, err := host.Open(t.Context(), g.assemble(t), host.Options{Log: discard()})
 	if err != nil {
 		t.Fatal(err)

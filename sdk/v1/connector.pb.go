@@ -3022,7 +3022,7 @@ func (x *Framing) GetDelimiter() []byte {
 type Limits struct {
 	unknownFields  []byte
 	MemoryMaxBytes uint32 `protobuf:"varint,1,opt,name=memory_max_bytes,json=memoryMaxBytes,proto3" json:"memoryMaxBytes,omitempty"` // 0: 64 MiB
-	// Milliseconds of computing that one step may take, roughly; 0: 250.
+	// Milliseconds of computing that one step may take, roughly; 0: 10, at most 250.
 	StepMsMax uint32 `protobuf:"varint,2,opt,name=step_ms_max,json=stepMsMax,proto3" json:"stepMsMax,omitempty"`
 }
 
