@@ -119,13 +119,13 @@ func (t *tester) group(group string, verdicts []conformance.Verdict) {
 	for _, v := range verdicts {
 		count[v.Status]++
 	}
-	line := fmt.Sprintf("%-9s %3d passed", group, count[conformance.Passed])
+	fmt.Fprintf(t.out, "%-9s %3d passed", group, count[conformance.Passed])
 	for _, s := range []conformance.Status{conformance.Failed, conformance.NotApplicable} {
 		if count[s] > 0 {
-			line += fmt.Sprintf(", %d %s", count[s], s)
+			fmt.Fprintf(t.out, ", %d %s", count[s], s)
 		}
 	}
-	fmt.Fprintln(t.out, line)
+	fmt.Fprintln(t.out)
 	for i := 0; i < len(verdicts); i++ {
 		switch v := verdicts[i]; {
 		case v.Status == conformance.Failed:
@@ -133,11 +133,12 @@ func (t *tester) group(group string, verdicts []conformance.Verdict) {
 		case t.verbose && v.Status == conformance.Passed:
 			fmt.Fprintf(t.out, "  passed %s\n", v.Case)
 		case v.Status == conformance.NotApplicable:
-			names := v.Case // with those that follow for the same reason
+			names := []string{v.Case} // with those that follow for the same reason
 			for ; i+1 < len(verdicts) && verdicts[i+1].Status == v.Status && verdicts[i+1].Text == v.Text; i++ {
-				names += ", " + verdicts[i+1].Case[strings.LastIndexByte(verdicts[i+1].Case, '/')+1:]
+				next := verdicts[i+1].Case
+				names = append(names, next[strings.LastIndexByte(next, '/')+1:])
 			}
-			fmt.Fprintf(t.out, "  n/a    %s: %s\n", short(names, 100), v.Text)
+			fmt.Fprintf(t.out, "  n/a    %s: %s\n", short(strings.Join(names, ", "), 100), v.Text)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/railhead-hub/railhead/sdk/build"
 	"github.com/railhead-hub/railhead/sdk/conformance"
-	"github.com/railhead-hub/railhead/sdk/host"
 	"github.com/railhead-hub/railhead/sdk/manifest"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
@@ -31,18 +29,55 @@ func TestLedger(t *testing.T) {
 	if !slices.Equal(module, again) {
 		t.Error("two builds of one source differ")
 	}
-	m, err := host.Open(t.Context(), module, host.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer m.Close(context.Background())
 	vectors, err := conformance.Load(ledger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	problems, err := conformance.Check(t.Context(), conformance.Module(m), vectors)
-	if err != nil || len(problems) > 0 {
-		t.Fatal(problems, err)
+	var groups []string
+	report, err := conformance.Examine(t.Context(), module, vectors, func(group string, _ []conformance.Verdict) { groups = append(groups, group) })
+	if err != nil || len(report.Failed()) > 0 {
+		t.Fatal(report.Failed(), err)
+	}
+	if want := []string{"vector", "crash", "warm", "shuffled", "prefix", "rules", "scheme", "engines"}; !slices.Equal(groups, want) {
+		t.Errorf("groups %v, want %v", groups, want)
+	}
+	if len(report.Costs) != len(vectors) || report.Costs[0].Fuel <= 0 || report.Costs[0].MemoryBytes == 0 {
+		t.Errorf("costs %+v", report.Costs)
+	}
+}
+
+// A vector that fails is one failure and not one of every group; what else there is
+// to say is said.
+func TestFailingVector(t *testing.T) {
+	module, err := build.Module(t.Context(), ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vectors := load(t, "job hold-{tenant}\n----\ncomplete\n")
+	report, err := conformance.Examine(t.Context(), module, vectors, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := report.Failed()
+	if len(failed) == 0 || failed[0].Case != "vector/vector.txt:1" || !strings.Contains(failed[0].Text, "- complete") {
+		t.Errorf("%v", failed)
+	}
+	for _, v := range report.Verdicts {
+		if strings.HasSuffix(v.Case, "/vector.txt:1") && v.Case != "vector/vector.txt:1" && v.Status != conformance.NotApplicable {
+			t.Error(v)
+		}
+	}
+	var xml strings.Builder
+	if err := report.JUnit(&xml); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`<testsuites name="ledger 0.1.0"`, `<testsuite name="crash"`, `<testcase classname="ledger.scheme.hold" name="missing">`,
+		`<skipped message="the vector itself fails">`, `<failure message="line 1:">`,
+	} {
+		if !strings.Contains(xml.String(), want) {
+			t.Errorf("the report has no %s:\n%s", want, xml.String())
+		}
 	}
 }
 
@@ -130,6 +165,36 @@ func TestRulesFindBrokenConnectors(t *testing.T) {
 				return asking(&sdkv1.Effect{Ordinal: 1, Kind: &sdkv1.Effect_Sequence{Sequence: &sdkv1.Sequence{Name: "a"}}})
 			}
 			return complete()
+		}},
+		{"warm", "scheme", "job work\n----\ncomplete\n", func() func(*sdkv1.StepRequest) *sdkv1.StepReply {
+			seen := 0
+			return func(*sdkv1.StepRequest) *sdkv1.StepReply {
+				if seen++; seen > 2 {
+					return complete(&sdkv1.Variable{Name: "again", Json: []byte("true")})
+				}
+				return complete()
+			}
+		}()},
+		{"shuffled", "scheme", strings.Repeat("job work\nvar a 1\n----\n1 sleep 1s\n\nanswer done\n----\ncomplete\nvar a 1\n\njob work\nvar a 2\n----\n1 sleep 1s\n\nanswer done\n----\ncomplete\nvar a 2\n\n", 4), func() func(*sdkv1.StepRequest) *sdkv1.StepReply {
+			var last *sdkv1.Variable // of whichever job was there last
+			return func(r *sdkv1.StepRequest) *sdkv1.StepReply {
+				if len(r.History) > 0 {
+					return complete(last)
+				}
+				if vars := r.Trigger.GetJob().Variables; len(vars) > 0 {
+					last = vars[0]
+				}
+				return asking(&sdkv1.Effect{Ordinal: 1, Kind: &sdkv1.Effect_Sleep{Sleep: &sdkv1.Sleep{DurationMs: 1000}}})
+			}
+		}()},
+		{"again", "scheme", "job work\n----\n1 sequence a\n2 sequence b\n\nanswer sequence 1\nanswer sequence 2\n----\ncomplete\n", func(r *sdkv1.StepRequest) *sdkv1.StepReply {
+			if len(r.History) > 0 { // it does not wait for the other
+				return complete()
+			}
+			return &sdkv1.StepReply{Effects: []*sdkv1.Effect{
+				{Ordinal: 1, Kind: &sdkv1.Effect_Sequence{Sequence: &sdkv1.Sequence{Name: "a"}}},
+				{Ordinal: 2, Kind: &sdkv1.Effect_Sequence{Sequence: &sdkv1.Sequence{Name: "b"}}},
+			}}
 		}},
 	} {
 		dir := vectorDir(t, row.vector)

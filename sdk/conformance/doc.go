@@ -141,7 +141,27 @@
 //     as a new leader may take up any of them, and must ask for the same effects.
 //
 // The four must agree with the file, byte for byte. Beyond that every connector
-// is held to the rules in [Rules].
+// is held to the rules in [Rules], and to the suite of its kind.
+//
+// # Suites
+//
+// [Suite] is what every connector of a kind must do, whatever it speaks on the other
+// side, as named cases: ams/hold/duplicate. It needs no simulator of that side. It
+// makes one up from the vectors: it runs them, and changes one thing. The answer to
+// a money effect is withheld, lost, given again, cut in half, or "unreachable"; an
+// earlier attempt has left it in doubt; variables are missing; an amount is no
+// decimal; a canary stands in whatever the manifest calls sensitive. What is then
+// wrong does not depend on the protocol: it completes as if it knew, sends the same
+// under another key, tries again what was refused, names an account in a reason.
+//
+// So a suite runs on a module of any language, with any vectors. Without vectors the
+// cases remain that need no particular answer. A case for which there is no occasion
+// is not applicable, and says why; that an occasion is missing which every connector
+// of the kind has, such as a vector in which a hold is refused, is a failure.
+//
+// ams.go, channel.go and scheme.go list the cases; money.go and route.go hold those
+// of jobs that move money and of routes. [Examine] runs everything there is on a
+// module and measures it: it is what railhead connector test shows.
 //
 // # Rewriting
 //

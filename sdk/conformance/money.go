@@ -46,7 +46,7 @@ func moneyTermsGiven(s *suite, j *jobUnderTest) finding {
 				if how := money(s.manifest, nil, &sdkv1.StepReply{Effects: []*sdkv1.Effect{e}}); how != "" {
 					return failed("%s: %s", sc.name, how)
 				}
-			case h != nil && h.Method != "GET" && h.Method != "HEAD" && mode(s.manifest, h.Endpoint) != "safe":
+			case h != nil && !slices.Contains([]string{"GET", "HEAD"}, h.Method) && mode(s.manifest, h.Endpoint) != "safe":
 				return failed("%s: %s %s may move money, and has no key: give it one, with terms, or send it to an endpoint that is declared safe", sc.name, h.Method, h.Path)
 			}
 		}

@@ -67,7 +67,11 @@ func schemePrior(s *suite, _ *jobUnderTest, sc *scene) finding {
 	request, job := sc.job()
 	job.Attempt++
 	job.Prior = []*sdkv1.PriorEffect{{Key: moneyKey(deed), IdempotencyKey: inDoubt.GetInDoubt().IdempotencyKey}}
-	return s.schemeDoubt(request, sc, "an earlier attempt left the transfer in doubt and enquiry is silent")
+	const what = "an earlier attempt left the transfer in doubt and enquiry is silent"
+	if m := s.play(request, sc, moneyAnswered(inDoubt)).money(); len(m) > 0 && moneyKey(m[0]) != moneyKey(deed) {
+		return failed("%s, under key %s, and it asks for %s", what, moneyKey(deed), describe(m))
+	}
+	return s.schemeDoubt(request, sc, what)
 }
 
 func (s *suite) schemeDoubt(request *sdkv1.StepRequest, sc *scene, what string) finding {

@@ -195,15 +195,6 @@ func plainScene(jobType string) *scene {
 	return &scene{name: "a " + jobType + " with the usual variables", request: r}
 }
 
-func variable(vars []*sdkv1.Variable, name string) []byte {
-	for _, v := range vars {
-		if v.Name == name {
-			return v.Json
-		}
-	}
-	return nil
-}
-
 func sameVariables(a, b []*sdkv1.Variable) bool {
 	return slices.EqualFunc(a, b, func(a, b *sdkv1.Variable) bool { return a.Name == b.Name && bytes.Equal(a.Json, b.Json) })
 }

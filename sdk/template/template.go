@@ -164,8 +164,11 @@ func target(name string) string {
 // addSDK adds the files that sdk.txt lists; a language without one needs none.
 func addSDK(out map[string][]byte, list string) error {
 	text, err := fs.ReadFile(sdk.Files, list)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return nil //nolint:nilerr // the only error is that the file is not embedded
+		return fmt.Errorf("template: %w", err)
 	}
 	type pattern struct{ from, to string }
 	var patterns []pattern

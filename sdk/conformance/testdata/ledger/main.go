@@ -5,6 +5,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	connector "github.com/railhead-hub/railhead/sdk/go"
@@ -21,8 +22,8 @@ func init() {
 func main() {}
 
 func hold(c *connector.Context, job *connector.Job) connector.Outcome {
-	if !job.Has("amount") || !job.Has("currency") {
-		return connector.Fail("MISSING", "the job needs amount and currency")
+	if !decimal(job.String("amount")) || !job.Has("currency") {
+		return connector.Fail("MISSING", "the job needs an amount and a currency")
 	}
 	if doubt, ok := job.Doubt("hold"); ok {
 		return enquire(c, doubt.IdempotencyKey)
@@ -52,6 +53,13 @@ func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 		return connector.BpmnError("INSUFFICIENT_FUNDS", "the ledger refused the hold")
 	}
 	return connector.Fail("LEDGER", "the ledger answered with an unexpected status").Retry(2 * time.Second)
+}
+
+// decimal reports whether a text is an amount: digits, perhaps a point and digits.
+func decimal(s string) bool {
+	whole, fraction, point := strings.Cut(s, ".")
+	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	return digits(whole) && (!point || digits(fraction))
 }
 
 // enquire asks what became of a hold.
