@@ -78,6 +78,9 @@ rh_text rh_escape(rh_context *c, rh_text text);
 rh_text rh_rfc3339(rh_context *c, int64_t ms);
 rh_text rh_rfc3339_ms(rh_context *c, int64_t ms);
 
+/* The SHA-256, of 32 bytes: what rh_start wants of the client's request. */
+rh_text rh_sha256(rh_context *c, rh_text data);
+
 /* Room in the step's memory, zeroed, aligned for anything. */
 void *rh_room(rh_context *c, size_t bytes);
 

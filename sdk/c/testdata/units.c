@@ -91,6 +91,23 @@ static void randomness(void) {
     }
 }
 
+static rh_text hex(rh_text bytes) {
+    rh_bytes out = {0};
+    for (size_t i = 0; i < bytes.length; i++) {
+        rh_append_byte(&out, "0123456789abcdef"[(uint8_t)bytes.at[i] >> 4]);
+        rh_append_byte(&out, "0123456789abcdef"[bytes.at[i] & 15]);
+    }
+    return rh_bytes_text(&out);
+}
+
+static void digests(void) {
+    IS(hex(rh_sha256(NULL, RH(""))), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    IS(hex(rh_sha256(NULL, RH("abc"))), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    IS(hex(rh_sha256(NULL, RH("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"))),
+       "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    TRUE(rh_digest(RH("foobar")) == 0x85944171f73967e8);
+}
+
 /* Whatever the bytes, a step ends with a reply. */
 static void any_bytes(void) {
     rh_random_source source = {0};
@@ -126,6 +143,7 @@ int main(void) {
     json();
     writing();
     randomness();
+    digests();
     any_bytes();
     return mistakes != 0;
 }

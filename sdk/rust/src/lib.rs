@@ -78,6 +78,7 @@ mod log;
 pub mod money;
 mod outcome;
 mod random;
+mod sha256;
 mod step;
 mod time;
 mod trigger;
@@ -99,6 +100,7 @@ pub use money::Money;
 pub use outcome::{Frames, Outcome, Reply};
 #[doc(hidden)]
 pub use step::{step, Connector};
+pub use sha256::sha256;
 pub use time::{Duration, Time};
 pub use trigger::{Frame, Job, LinkEvent, Prior, Request};
 pub use url::escape;
