@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/railhead-hub/railhead/core/ingress"
 )
 
 // Config is everything that may be said about a node: one schema for the
@@ -65,12 +67,13 @@ type Kafka struct {
 
 // Limits bound what a node takes on at once.
 type Limits struct {
-	Workers           int           `koanf:"workers" help:"jobs stepped at once"`
-	LaneShare         int           `koanf:"lane_share" help:"of these, jobs of one connector of one tenant; 0: half"`
-	IngressConcurrent int           `koanf:"ingress_concurrent" help:"connectors' requests served at once; more are answered 503"`
-	IngressTimeout    time.Duration `koanf:"ingress_timeout" help:"of one request on a connector's route, at most 1m30s"`
-	DeltaMaxMB        int64         `koanf:"delta_max_mb" help:"log that may wait for a checkpoint before proposals are refused"`
-	DriveOutstanding  int           `koanf:"drive_outstanding" help:"items of one Drive stream under way"`
+	Workers            int           `koanf:"workers" help:"jobs stepped at once"`
+	LaneShare          int           `koanf:"lane_share" help:"of these, jobs of one connector of one tenant; 0: half"`
+	IngressConcurrent  int           `koanf:"ingress_concurrent" help:"connectors' requests served at once; more are answered 503"`
+	IngressConnections int           `koanf:"ingress_connections" help:"connections of connectors' callers; of more, those on which nothing moves are ended"`
+	IngressTimeout     time.Duration `koanf:"ingress_timeout" help:"of one request on a connector's route, at most 1m30s"`
+	DeltaMaxMB         int64         `koanf:"delta_max_mb" help:"log that may wait for a checkpoint before proposals are refused"`
+	DriveOutstanding   int           `koanf:"drive_outstanding" help:"items of one Drive stream under way"`
 }
 
 // Default is one node for development, on loopback.
@@ -80,7 +83,7 @@ func Default() Config {
 		Raft: "127.0.0.1:7400", Control: "127.0.0.1:8404", Ingress: "127.0.0.1:8400", Admin: "127.0.0.1:8405",
 		Kafka: Kafka{ReplicationFactor: 3, MinInSync: 2},
 		Limits: Limits{
-			Workers: 512, IngressConcurrent: 2048, IngressTimeout: 30 * time.Second,
+			Workers: 512, IngressConcurrent: 2048, IngressConnections: ingress.ConnectionsDefault, IngressTimeout: 30 * time.Second,
 			DeltaMaxMB: 1024, DriveOutstanding: 200_000,
 		},
 	}
@@ -177,7 +180,7 @@ func (c *Config) Check() error {
 	if c.Kafka.ReplicationFactor < 1 || c.Kafka.MinInSync < 1 || c.Kafka.MinInSync > c.Kafka.ReplicationFactor {
 		fault("kafka: min_in_sync and replication_factor are at least 1, and min_in_sync is not above replication_factor")
 	}
-	if c.Limits.Workers < 1 || c.Limits.LaneShare < 0 || c.Limits.IngressConcurrent < 1 ||
+	if c.Limits.Workers < 1 || c.Limits.LaneShare < 0 || c.Limits.IngressConnections < 1 || c.Limits.IngressConcurrent < 1 ||
 		c.Limits.IngressTimeout <= 0 || c.Limits.DeltaMaxMB < 1 || c.Limits.DriveOutstanding < 1 {
 		fault("limits: all of them are positive; only lane_share may be 0")
 	}

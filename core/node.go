@@ -179,8 +179,11 @@ func (n *Node) listen(certificates *tls.Config) (err error) {
 		own = certificates.Clone()
 		own.ClientAuth, own.ClientCAs = tls.RequestClientCert, nil
 	}
-	n.routes, err = listen("ingress", n.config.Ingress, own, n.log)
-	return err
+	if n.routes, err = listen("ingress", n.config.Ingress, own, n.log); err != nil {
+		return err
+	}
+	n.routes.front.Connections = n.config.Limits.IngressConnections
+	return nil
 }
 
 func (n *Node) replicaConfig(peers []Peer, certificates *tls.Config, metrics *prometheus.Registry, log *slog.Logger) replica.Config {

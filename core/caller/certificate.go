@@ -122,7 +122,7 @@ func (k *certified) identify(in *Request) (string, error) {
 		return "", wrong
 	}
 	own := namesOf(leaf)
-	principal := ""
+	var principal string
 	switch {
 	case len(k.names) > 0:
 		at := slices.IndexFunc(k.names, func(name string) bool { return slices.Contains(own, name) })

@@ -19,6 +19,7 @@ import (
 // the front's looks at its clock.
 type conn struct {
 	net.Conn
+	raw   *counted // below TLS
 	front *Front
 	// ctx is of all its requests: when it ends, so does the connection.
 	ctx    context.Context
@@ -54,8 +55,8 @@ const (
 	bufLarge = 64 << 10
 )
 
-func newConn(f *Front, raw net.Conn) *conn {
-	c := &conn{Conn: raw, front: f, buf: make([]byte, bufSmall)}
+func newConn(f *Front, raw *counted) *conn {
+	c := &conn{Conn: raw, raw: raw, front: f, buf: make([]byte, bufSmall)}
 	c.ctx, c.cancel = context.WithCancelCause(f.ctx)
 	c.enter(idle, headLimit)
 	return c
@@ -191,6 +192,10 @@ func (c *conn) rewind(stray []byte) {
 func (c *conn) handOn() {
 	c.enter(serving, 1<<62) // net/http has limits of its own
 	_ = c.Conn.SetDeadline(time.Time{})
+	if !c.raw.takeOver() {
+		_ = c.raw.Close()
+		return
+	}
 	if c.to == c.from {
 		c.front.hand(c.Conn)
 		return

@@ -23,6 +23,10 @@ import (
 // Limits of time are kept by one goroutine that looks over the connections a few
 // times a second; so they are exact to half a second only.
 type Front struct {
+	// Connections is how many there is room for. 0: ConnectionsDefault. It is set
+	// before Accept is called.
+	Connections int
+
 	inner   net.Listener
 	tls     *tls.Config // nil: none
 	handler atomic.Pointer[Handler]
@@ -35,6 +39,8 @@ type Front struct {
 
 	now  atomic.Int64           // milliseconds since the front began, as of the last look
 	date atomic.Pointer[[]byte] // the header line
+
+	open, handed atomic.Int64 // connections, and those of them that net/http has
 
 	mu     sync.Mutex
 	conns  map[*conn]struct{}
@@ -111,11 +117,16 @@ func (f *Front) accept() {
 
 // take begins to serve a connection.
 func (f *Front) take(raw net.Conn) {
-	c := newConn(f, raw)
+	admitted := f.admit(raw)
+	if admitted == nil {
+		_ = raw.Close()
+		return
+	}
+	c := newConn(f, admitted)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.isClosed() {
-		_ = raw.Close()
+		_ = admitted.Close()
 		return
 	}
 	f.conns[c] = struct{}{}

@@ -53,17 +53,30 @@ func (s *site) others() int {
 
 func newSite(t testing.TB, step steps, certificates *tls.Config, change func(*Config)) *site {
 	t.Helper()
+	return newCrowdedSite(t, 0, step, certificates, change)
+}
+
+// newCrowdedSite has room for so many connections.
+func newCrowdedSite(t testing.TB, room int, step steps, certificates *tls.Config, change func(*Config)) *site {
+	t.Helper()
 	h, _ := newHandler(t, step, change)
+	return newSiteOf(t, h, room, certificates)
+}
+
+// newSiteOf is a Front before that handler.
+func newSiteOf(t testing.TB, h *Handler, room int, certificates *tls.Config) *site {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &site{Front: NewFront(l, certificates)}
+	s.Connections = room
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	s.server = &http.Server{Protocols: &protocols, ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.server = &http.Server{Protocols: &protocols, ConnContext: ConnContext, ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		s.left++
 		s.mu.Unlock()
@@ -261,7 +274,7 @@ func TestTheBodyIsPartOfTheTime(t *testing.T) {
 	local, remote := net.Pipe()
 	defer remote.Close()
 	defer local.Close()
-	c := newConn(s.Front, local)
+	c := newConn(s.Front, s.admit(local))
 	c.enter(reading, 1000)
 	c.goOn(serving)
 	c.look(c.since+1001, false)

@@ -12,6 +12,7 @@ import (
 type Metrics struct {
 	seconds *prometheus.HistogramVec
 	unknown *prometheus.CounterVec
+	crowd   *prometheus.CounterVec
 	// known spares looking a histogram up by its labels.
 	mu    sync.RWMutex
 	known map[served]prometheus.Observer
@@ -37,8 +38,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		Name: "railhead_ingress_unauthenticated_total",
 		Help: "Requests whose caller was not known, by the kind of credential wanted and what was wrong with the one shown.",
 	}, []string{"connector", "kind", "reason"})
-	r.MustRegister(m.seconds, m.unknown)
+	m.crowd = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "railhead_ingress_connections_crowded_total",
+		Help: "Connections ended for want of room, on which nothing moved, and connections refused.",
+	}, []string{"what"})
+	r.MustRegister(m.seconds, m.unknown, m.crowd)
 	return m
+}
+
+func (m *Metrics) crowded(what string, n int) {
+	if m != nil {
+		m.crowd.WithLabelValues(what).Add(float64(n))
+	}
 }
 
 func (m *Metrics) refused(connector, kind, reason string) {

@@ -1,12 +1,24 @@
 package ingress
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/railhead-hub/railhead/core/secret"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -37,6 +49,7 @@ func guarded(t *testing.T, connector string, files map[string]string) *Handler {
 		}
 		return &sdkv1.StepReply{Outcome: &sdkv1.Outcome{Kind: &sdkv1.Outcome_Reply{Reply: &sdkv1.Reply{Status: 200, Body: body}}}}, nil
 	}, nil)
+	h.Now = func() int64 { return time.Now().UnixMilli() }
 	h.Connectors.Egress.Secrets = secret.NewStore(dir, nil)
 	_, err := log.Propose(t.Context(), &enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{
 		Tenant: &enginev1.Tenant{Id: "green", Config: []byte(`{"connectors":{"ch":` + connector + `}}`)}}}})
@@ -93,5 +106,70 @@ func TestCallers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestClientCertificates: the certificate of a connection counts, whichever server
+// reads its requests.
+func TestClientCertificates(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Unix(0, 0), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := x509.NewCertPool()
+	authority.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}))
+	own := tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}
+
+	guard := guarded(t, `{"auth":{"kind":"mtls","ca":"clients","names":["cn:gateway"]}}`,
+		map[string]string{"clients": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw}))})
+	s := newSiteOf(t, guard, 0, &tls.Config{Certificates: []tls.Certificate{own}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12})
+	for _, c := range []struct {
+		name    string
+		shows   []tls.Certificate
+		h2      bool
+		expects string // a header by which the front leaves the request to net/http
+		status  int
+	}{
+		{"the front", []tls.Certificate{own}, false, "", 200},
+		{"HTTP/2", []tls.Certificate{own}, true, "", 200},
+		{"handed on", []tls.Certificate{own}, false, "no-cache", 200},
+		{"the front, nothing shown", nil, false, "", 401},
+		{"HTTP/2, nothing shown", nil, true, "", 401},
+		{"handed on, nothing shown", nil, false, "no-cache", 401},
+	} {
+		client := &http.Client{Transport: &http.Transport{
+			TLSClientConfig: &tls.Config{RootCAs: authority, Certificates: c.shows}, ForceAttemptHTTP2: c.h2,
+		}}
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+s.Addr().String()+"/r", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("T", "green")
+		if c.expects != "" {
+			r.Header.Set("Pragma", c.expects)
+		}
+		before := s.others()
+		response, err := client.Do(r)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		body, _ := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		client.CloseIdleConnections()
+		known := strings.Contains(string(body), `"x-railhead-principal":"cn:gateway"`)
+		if response.StatusCode != c.status || known != (c.status == 200) {
+			t.Errorf("%s: %d %s", c.name, response.StatusCode, body)
+		}
+		if byOther := s.others() > before; byOther != (c.h2 || c.expects != "") {
+			t.Errorf("%s: read by net/http: %v", c.name, byOther)
+		}
 	}
 }
