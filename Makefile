@@ -123,6 +123,12 @@ IN_FLIGHT ?= 100000
 bench-growth: build ## what payments that wait cost a node (IN_FLIGHT; a million take minutes)
 	bin/railhead bench --in-flight $(IN_FLIGHT) --duration 5s --json
 
+SWAPS ?= 100
+ROLLBACKS ?= 20
+.PHONY: bench-swap
+bench-swap: build ## swap a connector under load: what is lost or done twice, and what latency does (SWAPS, ROLLBACKS, NODES, DURATION)
+	bin/railhead bench --swaps $(SWAPS) --rollbacks $(ROLLBACKS) --nodes $(NODES) --duration $(DURATION) --json
+
 # -------------------------------------------------------------- the sources
 
 .PHONY: fmt

@@ -19,6 +19,7 @@ func (a *app) benchCmd() *cobra.Command {
 	var workload string
 	var keep bool
 	var inFlight int
+	swaps := benchmark.SwapConfig{}
 	c := benchmark.Config{}
 	cmd := &cobra.Command{
 		Use:   "bench",
@@ -42,13 +43,19 @@ report says what they cost: memory, the throughput of one-task payments beside
 them, pauses of the apply loop because of checkpoints, the time from kill to
 serving, and the time until all their timers have fired that become due at once.
 
+With --swaps, two versions of the connector are swapped so many times while payments
+run, and --rollbacks of the swaps taken back: the report counts what was lost or done
+twice, from the events in Kafka, and compares latencies before, during and after. The
+rate is 1,000 a second, or half of what the machine can do if that is less.
+
 raft_only_payments_per_s repeats the load with as many and as long commands that
 only count, and export nothing. opsd is off while payments run; opsd_drain_per_s
 is how many records a second it then takes in. The columns "CPU us" are
 microseconds of work in each payment, of the leader and of all nodes.`,
 		Example: `  railhead bench --workload one-task --nodes 1 --ingress stream --duration 10s --json
   railhead bench --workload payer-fund-transfer --nodes 3 --half
-  railhead bench --in-flight 1000000 --json`,
+  railhead bench --in-flight 1000000 --json
+  railhead bench --swaps 100 --rollbacks 20 --duration 60s`,
 		Args:    cobra.NoArgs,
 		GroupID: "run",
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
@@ -72,6 +79,9 @@ microseconds of work in each payment, of the leader and of all nodes.`,
 					return usagef("--in-flight has a load of its own: leave out --%s", name)
 				}
 			}
+			if swaps.Swaps < 0 || swaps.Rollbacks < 0 || swaps.Rollbacks > swaps.Swaps || swaps.Swaps > 0 && (inFlight > 0 || c.Half) {
+				return usagef("--swaps goes with at most as many --rollbacks, and without --in-flight and --half")
+			}
 			if c.Dir == "" {
 				if c.Dir, err = os.MkdirTemp("", "railhead-bench-"); err != nil {
 					return err
@@ -85,6 +95,9 @@ microseconds of work in each payment, of the leader and of all nodes.`,
 			}
 			if inFlight > 0 {
 				return a.growth(cmd, c, inFlight, keep)
+			}
+			if swaps.Swaps > 0 {
+				return a.benchSwap(cmd, c, swaps, keep)
 			}
 			report, err := benchmark.Run(cmd.Context(), c)
 			if err != nil {
@@ -118,6 +131,8 @@ microseconds of work in each payment, of the leader and of all nodes.`,
 	flags.Float64Var(&c.Rate, "rate", 0, "payments to begin each second, instead of --outstanding")
 	flags.BoolVar(&c.Half, "half", false, "measure at half of that load as well")
 	flags.IntVar(&inFlight, "in-flight", 0, "payments that wait; measure what they cost")
+	flags.IntVar(&swaps.Swaps, "swaps", 0, "times that the connector is swapped under load")
+	flags.IntVar(&swaps.Rollbacks, "rollbacks", 0, "of the swaps, how many are rolled back")
 	flags.StringVar(&c.Connectors, "connectors", devhub.ConnectorsDir(), "`folder` of the connectors' modules")
 	flags.StringVar(&c.Dir, "dir", "", "`folder` for data and logs; a temporary one unless set")
 	flags.BoolVar(&keep, "keep", false, "leave the folder where it is")
