@@ -2,6 +2,7 @@ package typescript_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"log/slog"
@@ -66,6 +67,36 @@ func encoded(t *testing.T, effect *sdkv1.Effect) []byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+func TestSHA256(t *testing.T) {
+	m := open(t, module(t, "probe"), host.Options{})
+	var texts, want []string
+	for n := range 200 {
+		text := strings.Repeat("a", n)
+		digest := sha256.Sum256([]byte(text))
+		texts, want = append(texts, text), append(want, hex.EncodeToString(digest[:]))
+	}
+	list, err := json.Marshal(texts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digests, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request := probe("digests")
+	job := request.Trigger.GetJob()
+	job.Variables = append(job.Variables, &sdkv1.Variable{Name: "texts", Json: list})
+	reply, err := instance(t, m).Step(t.Context(), request)
+	if err != nil || reply.Outcome == nil {
+		t.Fatal(reply, err)
+	}
+	for _, v := range reply.Outcome.GetComplete().Variables {
+		if v.Name == "digests" && string(v.Json) != string(digests) || v.Name == "same" && string(v.Json) != "true" {
+			t.Errorf("%s: %s", v.Name, v.Json)
+		}
+	}
 }
 
 // described is the call as the script of the test takes it.

@@ -325,6 +325,12 @@ declare module "railhead" {
    */
   export function perConfig<T>(read: (c: { readonly config: any; readonly tenant: string }) => T): (c: Context) => T;
 
+  /** A reply with a JSON body. */
+  export function json(status: number, body: JSONValue): Reply;
+
+  /** The SHA-256 of bytes, or of a string's UTF-8: what requestDigest usually is. */
+  export function sha256(data: Data): Uint8Array;
+
   /** The UTF-8 of a string, and the string of UTF-8 bytes. */
   export function bytes(text: string): Uint8Array;
   export function text(bytes: Uint8Array | ArrayBuffer): string;

@@ -370,6 +370,24 @@ static JSValue native_bytes(JSContext *ctx, JSValueConst this_val, int argc, JSV
 	return v;
 }
 
+// native_sha256 is the SHA-256 of a string or of bytes.
+static JSValue native_sha256(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
+	uint8_t out[32];
+	size_t length = 0;
+	if (JS_IsString(argv[0])) {
+		const char *text = JS_ToCStringLen(ctx, &length, argv[0]);
+		if (!text) return JS_EXCEPTION;
+		sha256(out, (const uint8_t *)text, length);
+		JS_FreeCString(ctx, text);
+	} else {
+		uint8_t *bytes = JS_IsArrayBuffer(argv[0]) ? JS_GetArrayBuffer(ctx, &length, argv[0])
+		               : JS_GetUint8Array(ctx, &length, argv[0]);
+		if (!bytes && JS_HasException(ctx)) return JS_EXCEPTION;
+		sha256(out, bytes, length);
+	}
+	return JS_NewUint8ArrayCopy(ctx, out, sizeof out);
+}
+
 static JSValue native_text(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst *argv) {
 	size_t length;
 	uint8_t *bytes;
@@ -416,6 +434,7 @@ static const JSCFunctionListEntry native_properties[] = {
 	JS_CFUNC_DEF("rawJSON", 1, native_raw_json),
 	JS_CFUNC_DEF("bytes", 1, native_bytes),
 	JS_CFUNC_DEF("text", 1, native_text),
+	JS_CFUNC_DEF("sha256", 1, native_sha256),
 	JS_CFUNC_DEF("context", 0, native_context),
 };
 

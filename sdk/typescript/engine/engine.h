@@ -59,6 +59,8 @@ void put_end(Out *o, uint32_t begun);
 // digest is the 64-bit FNV-1a hash.
 uint64_t digest(const uint8_t *bytes, uint32_t length);
 
+void sha256(uint8_t out[32], const uint8_t *bytes, size_t length);
+
 // ------------------------------------------------------------------ schema
 
 // What a field holds, and which JavaScript values it is written from.

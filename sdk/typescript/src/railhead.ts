@@ -11,6 +11,7 @@ interface Native {
   rawJSON(constructor: unknown): void;
   bytes(text: string): Uint8Array;
   text(bytes: Uint8Array | ArrayBuffer): string;
+  sha256(data: Uint8Array | ArrayBuffer | string): Uint8Array;
 }
 
 declare const __railhead: Native;
@@ -112,6 +113,9 @@ native.rawJSON(RawJSON);
 
 export const bytes = native.bytes;
 export const text = native.text;
+export const sha256 = native.sha256;
+
+export const json = (status: number, body: unknown) => ({ status, json: body });
 
 export function perConfig<C extends { config: object; tenant: string }, T>(read: (c: C) => T): (c: C) => T {
   let config: object | undefined;

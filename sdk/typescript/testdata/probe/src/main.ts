@@ -1,6 +1,6 @@
 // Command of the tests: the variable "do" names what to do.
 import {
-  bytes, complete, Context, Failure, InDoubt, Job, Outcome, perConfig, RawJSON, serve, text, Vars,
+  bytes, complete, Context, Failure, InDoubt, Job, Outcome, perConfig, RawJSON, serve, sha256, text, Vars,
 } from "railhead";
 
 let steps = 0;
@@ -59,6 +59,10 @@ const things: Record<string, (c: Context, job: Job) => Outcome | Promise<Outcome
     return complete();
   },
   // --- what is fine
+  digests: (_, job) => {
+    const hex = (b: Uint8Array) => Array.from(b, (n) => n.toString(16).padStart(2, "0")).join("");
+    return complete({ digests: (job.get("texts") as string[]).map((t) => hex(sha256(t))), same: hex(sha256(bytes("é"))) === hex(sha256("é")) });
+  },
   ownError: () => {
     class MyError extends Error {
       constructor() {
