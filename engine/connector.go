@@ -179,6 +179,7 @@ func (a *application) serve(tenant string, before, module *enginev1.Connector) {
 			a.delete(routeKey(tenant, r))
 		}
 	}
+	a.reschedule(tenant, before, module)
 	for _, t := range module.JobTypes {
 		a.put(jobRouteKey(tenant, forTenant(t, tenant)), &enginev1.JobRoute{Connector: module.Name})
 	}

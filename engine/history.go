@@ -7,12 +7,15 @@ import enginev1 "github.com/railhead-hub/railhead/engine/v1"
 // the event that ends the attempt, or a checkpoint, has the rest. So the history of an
 // attempt can be put together again from a payment's events, to be run as a test.
 
+// versionTold is the version from which on they are there.
+const versionTold = versionPins
+
 // told are a history's answers for the timeline, with those that came with the very
 // command: repeatable effects, effects that are commands, sleeps, and as ordinal 0 the
 // attempt's beginning. Digests stay behind: who has the connector can work them out,
 // and who has not could guess from them what the requests were.
-func told(history, since []*enginev1.HistoryEntry) []*enginev1.HistoryEntry {
-	if len(history)+len(since) == 0 {
+func (p *payment) told(history, since []*enginev1.HistoryEntry) []*enginev1.HistoryEntry {
+	if len(history)+len(since) == 0 || p.a.meta.Version < versionTold {
 		return nil
 	}
 	var out []*enginev1.HistoryEntry

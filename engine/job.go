@@ -196,7 +196,7 @@ func (p *payment) completeJob(job *enginev1.Job, o *enginev1.Complete, since []*
 		a.refuse(CodeTooLarge, "The job's variables are larger than 4 MiB.")
 	}
 	done := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_COMPLETED, job))
-	done.Variables, done.History = o.Variables, told(job.History, since)
+	done.Variables, done.History = o.Variables, p.told(job.History, since)
 	a.delete(jobKey(job.Payment, job.N))
 	token.Job = 0
 	p.finish(p.flowOf(p.body(token.Scope)), token, o.Variables, nil)
@@ -215,7 +215,7 @@ func (p *payment) jobEvent(kind enginev1.EventKind, job *enginev1.Job) *enginev1
 // or, when none is left or the failure is final, a person has to look.
 func (p *payment) failJob(job *enginev1.Job, o *enginev1.Fail) *enginev1.Event {
 	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_FAILED, job))
-	failed.Code, failed.Text, failed.History = clip(o.Code), clip(o.Reason), told(job.History, nil)
+	failed.Code, failed.Text, failed.History = clip(o.Code), clip(o.Reason), p.told(job.History, nil)
 	job.Reason = clip(o.Reason)
 	if o.Code == CodeAttemptRevoked && p.a.revoked(job) {
 		return p.leaveRevoked(job, failed)
@@ -307,7 +307,7 @@ func (p *payment) holdJob(job *enginev1.Job, code, text string) {
 func (p *payment) jobError(job *enginev1.Job, o *enginev1.BpmnError) *enginev1.Event {
 	thrown := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_ERROR, job))
 	thrown.Code, thrown.Text, thrown.Variables = clip(o.Code), clip(o.Message), o.Variables
-	thrown.History = told(job.History, nil)
+	thrown.History = p.told(job.History, nil)
 	token := p.mustToken(job.Token)
 	if c, found := p.catch(p.flowOf(p.body(token.Scope)), token, o.Code, errorOf); found {
 		p.tellDoubts(job)
@@ -325,7 +325,7 @@ func (p *payment) jobError(job *enginev1.Job, o *enginev1.BpmnError) *enginev1.E
 // doubtJob leaves an effect of unknown outcome to a person; nothing is repeated.
 func (p *payment) doubtJob(job *enginev1.Job, o *enginev1.Doubt) *enginev1.Event {
 	failed := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT, job))
-	failed.Key, failed.Text, failed.History = clip(o.Key), clip(o.Reason), told(job.History, nil)
+	failed.Key, failed.Text, failed.History = clip(o.Key), clip(o.Reason), p.told(job.History, nil)
 	job.Reason = clip(o.Reason)
 	p.holdJob(job, IncidentInDoubt, "It is unknown whether "+quote(o.Key)+" happened: "+clip(o.Reason))
 	return failed
@@ -338,7 +338,7 @@ func (p *payment) cancelJob(token *enginev1.Token) {
 	}
 	k := jobKey(p.row.Payment, token.Job)
 	if job, found := get[*enginev1.Job](p.a, k); found {
-		p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_CANCELLED, job)).History = told(job.History, nil)
+		p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_CANCELLED, job)).History = p.told(job.History, nil)
 		p.tellDoubts(job)
 		if job.State == enginev1.JobState_JOB_STATE_WAITING {
 			p.a.removeTimer(job.DueMs, job.Payment, enginev1.TimerKind_TIMER_KIND_JOB, job.N)
@@ -434,11 +434,14 @@ func (a *application) checkpoint(c *enginev1.Checkpoint) *enginev1.Event {
 	// What the history forgets must not be forgotten by the next attempt.
 	job.Prior = a.doubts(job)
 	done := p.jobEvent(enginev1.EventKind_EVENT_KIND_CHECKPOINTED, job)
-	done.Ordinal, done.History = c.Origin.Ordinal, told(job.History, nil)
+	done.Ordinal, done.History = c.Origin.Ordinal, p.told(job.History, nil)
 	job.History = []*enginev1.HistoryEntry{{
 		Ordinal: c.Origin.Ordinal, Digest: c.Origin.Digest, TimeMs: a.stamp.TimeMS, Answered: true, State: c.State,
 	}}
 	a.put(jobKey(job.Payment, job.N), job)
+	if a.meta.Version < versionTold {
+		return a.frame(&enginev1.Event{Kind: done.Kind})
+	}
 	return p.tell(done)
 }
 

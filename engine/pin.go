@@ -40,6 +40,9 @@ func (p *payment) route(jobType string) (connector string, digest []byte, incide
 		return r.Connector, nil, IncidentRevoked
 	}
 	digest = p.draw(act)
+	if _, isSchedule := ScheduleOf(jobType); isSchedule {
+		digest = act.Digest
+	}
 	pin := &enginev1.ConnectorPin{Connector: r.Connector, Digest: digest}
 	if pinned >= 0 {
 		p.countPin(p.row.Pins[pinned], -1)

@@ -197,7 +197,7 @@ func (s stampOnly) NowMS() int64 { return int64(s) }
 func (a *application) startByTimer(d *enginev1.Due) {
 	tenant, id, element := splitCorrelation(d.Subject)
 	latest, found := get[*enginev1.FlowLatest](a, latestKey(tenant, id))
-	if !found || latest.Version != d.N {
+	if !found || latest.Version != d.N || !a.declared(tenant, id) {
 		return
 	}
 	f := a.flow(tenant, id, d.N)

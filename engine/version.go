@@ -6,5 +6,6 @@ package engine
 // until then, so that nodes of different versions reach the same rows.
 //
 //	1  the first
-//	2  rows count the payments that keep a connector's digest
+//	2  rows count the payments that keep a connector's digest; timelines keep what
+//	   attempts were answered
 const Version = versionPins

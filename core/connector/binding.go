@@ -139,6 +139,10 @@ func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (
 	for _, j := range m.manifest.Jobs {
 		b.jobs[strings.ReplaceAll(j.Type, "{tenant}", tenant)] = j
 	}
+	for _, s := range m.manifest.Schedules {
+		jobType := engine.ScheduleType(m.manifest.Name, s.Name)
+		b.jobs[jobType] = &sdkv1.JobType{Type: jobType}
+	}
 	for name, declared := range m.endpoints {
 		bound, ok := own.Endpoints[name]
 		if !ok {

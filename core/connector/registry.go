@@ -318,6 +318,9 @@ func (r *Registry) Install(ctx context.Context, module []byte, digest Digest, au
 	for _, j := range m.Jobs {
 		row.JobTypes = append(row.JobTypes, j.Type)
 	}
+	for _, s := range m.Schedules {
+		row.Schedules = append(row.Schedules, &enginev1.Schedule{Name: s.Name, Cycle: s.Cycle})
+	}
 	for _, route := range m.Routes {
 		row.Routes = append(row.Routes, newPattern(m.Name, route).shape())
 	}

@@ -219,6 +219,9 @@ func (a *attempt) makeTrigger(jobType *sdkv1.JobType) {
 	}
 	r.kind.Job = &r.job
 	r.trigger = sdkv1.Trigger{TimeMs: a.history.begunMS, Tenant: a.job.Tenant, Kind: &r.kind}
+	if name, is := engine.ScheduleOf(a.job.Type); is {
+		r.trigger.Kind = &sdkv1.Trigger_Schedule{Schedule: &sdkv1.Schedule{Name: name, Job: &r.job}}
+	}
 	a.trigger = &r.trigger
 }
 

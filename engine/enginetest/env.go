@@ -309,18 +309,25 @@ func (e *Env) alias2(ev *enginev1.Event) {
 func (e *Env) connector(d *datadriven.TestData) string {
 	name, tenant := arg(d, "name"), arg(d, "tenant")
 	var jobs, routes []string
+	var schedules []*enginev1.Schedule
 	for _, a := range d.CmdArgs {
 		switch a.Key {
 		case "jobs":
 			jobs = a.Vals
 		case "routes":
 			routes = a.Vals
+		case "schedules": // name:cycle
+			for _, v := range a.Vals {
+				name, cycle, _ := strings.Cut(v, ":")
+				schedules = append(schedules, &enginev1.Schedule{Name: name, Cycle: cycle})
+			}
 		}
 	}
 	digest := bytes.Repeat([]byte{byte(integerOr(d, "digest", 1))}, 32)
 	install := e.Apply(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{
 		Connector: &enginev1.Connector{
 			Name: name, Kind: "ams", Version: "1.0.0", Digest: digest, JobTypes: jobs, Routes: routes, AcceptsHistoryOf: heirs(d),
+			Schedules: schedules,
 		},
 	}}})
 	activate := e.Apply(&enginev1.Command{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
