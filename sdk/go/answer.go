@@ -17,7 +17,9 @@ const (
 	answerFailure  = 6
 	answerSequence = 7
 	answerBytes    = 8
+	answerBool     = 9
 	answerDone     = 10
+	answerText     = 11
 )
 
 // decodeAnswer finds the kind: the last field given counts. It panics with

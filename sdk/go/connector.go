@@ -8,6 +8,8 @@ type Connector struct {
 	Jobs   map[string]func(*Context, *Job) Outcome
 	Routes map[string]func(*Context, *Request) Reply
 	Links  map[string]Link
+	// Schedules are run as jobs, as often as the manifest says.
+	Schedules map[string]func(*Context, *Job) Outcome
 }
 
 // served is what Serve was given. It is set while the program initialises and
@@ -16,11 +18,11 @@ var served Connector
 
 // Serve names the connector of this program. Call it once, from init.
 func Serve(c Connector) {
-	if served.Jobs != nil || served.Routes != nil || served.Links != nil {
+	if served.Jobs != nil || served.Routes != nil || served.Links != nil || served.Schedules != nil {
 		panic("connector: Serve was called twice")
 	}
-	if len(c.Jobs) == 0 && len(c.Routes) == 0 && len(c.Links) == 0 {
-		panic("connector: Serve was given neither jobs nor routes nor links")
+	if len(c.Jobs) == 0 && len(c.Routes) == 0 && len(c.Links) == 0 && len(c.Schedules) == 0 {
+		panic("connector: Serve was given neither jobs nor routes, links nor schedules")
 	}
 	served = c
 }
@@ -88,8 +90,10 @@ func (c *Context) run(served *Connector, request string) (failed string) {
 		outcome = c.onFrame(served, trigger)
 	case triggerFrameKey:
 		outcome = c.onFrameKey(served, trigger)
+	case triggerSchedule:
+		outcome = c.onSchedule(served, trigger)
 	default:
-		outcome = Fail("UNKNOWN_TRIGGER", "this connector serves jobs, routes and links only")
+		outcome = Fail("UNKNOWN_TRIGGER", "this connector serves jobs, routes, links and schedules only")
 	}
 	if c.left {
 		return ""

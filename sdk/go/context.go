@@ -53,6 +53,7 @@ const (
 	triggerHTTP     = 4
 	triggerFrame    = 5
 	triggerFrameKey = 6
+	triggerSchedule = 7
 	triggerLast     = 7
 )
 
@@ -130,6 +131,12 @@ const (
 	effectRoundTrip    = 11
 	effectSend         = 12
 	effectForward      = 13
+	effectSign         = 14
+	effectVerify       = 15
+	effectMAC          = 16
+	effectEncrypt      = 17
+	effectTokenize     = 18
+	effectDetokenize   = 19
 )
 
 // question is an effect that is being written to the reply.

@@ -231,7 +231,12 @@ func (w *writer) bytes(number int, b []byte) {
 // begin starts a field whose length is not known yet, and end ends it, given
 // what begin returned.
 func (w *writer) begin(number int) (at int) {
-	*w = append(*w, byte(number<<3|typeLength), 0)
+	if number < 16 {
+		*w = append(*w, byte(number<<3|typeLength), 0)
+	} else { // two bytes; no other writer meets such a number
+		tag := number<<3 | typeLength
+		*w = append(*w, byte(tag)|0x80, byte(tag>>7), 0)
+	}
 	return len(*w)
 }
 

@@ -42,7 +42,7 @@ func Check(m *sdkv1.Manifest) error {
 		c.mustf(false, "kind %q is none of ams, channel, scheme, notify", m.Kind)
 	}
 	c.mustf(len(m.Description) <= 1000, "description is longer than 1000 bytes")
-	c.mustf(len(m.Jobs)+len(m.Routes)+len(m.Links) > 0, "it serves no jobs, routes or links")
+	c.mustf(len(m.Jobs)+len(m.Routes)+len(m.Links)+len(m.Schedules) > 0, "it serves no jobs, routes, links or schedules")
 
 	for _, j := range list(&c, "jobs", m.Jobs) {
 		c.mustf(jobType.MatchString(j.GetType()) && len(j.GetType()) <= 128, "job type %q is not a job type", j.GetType())
@@ -83,6 +83,8 @@ func Check(m *sdkv1.Manifest) error {
 	for _, l := range list(&c, "links", m.Links) {
 		c.link(l)
 	}
+	c.schedules(list(&c, "schedules", m.Schedules))
+	c.heirs(list(&c, "accepts_history_of", m.AcceptsHistoryOf))
 	for _, s := range list(&c, "secrets", m.Secrets) {
 		c.mustf(ident.MatchString(s), "secret name %q is not lower case", s)
 		c.once("secret", s)
