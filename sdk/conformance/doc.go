@@ -32,7 +32,7 @@
 //	complete
 //	var transferPrepareFailed false
 //
-// A block that begins with job or request begins a new vector; the blocks that
+// A block that begins with a trigger begins a new vector; the blocks that
 // begin with answer continue it, until an outcome. Lines that begin with # are
 // comments, allowed above the dashes; the comment above a vector is its title.
 // You write what stands above the dashes and let a rewriting run write the rest
@@ -50,6 +50,9 @@
 //
 //	job TYPE                    the type as in the manifest, {tenant} as it stands
 //	request ROUTE METHOD PATH   the route's name; PATH may have a query
+//	frame LINK                  a frame that came over a link; "frame LINK opened" and
+//	                            "frame LINK idle" for what happened to the link
+//	frame-key LINK              which frame does this one answer?
 //
 // followed by any of these lines:
 //
@@ -64,8 +67,9 @@
 //	element ID, flow ID         job: default empty
 //	prior KEY UUID              job: a money effect in doubt from an earlier attempt
 //	param NAME: VALUE           request: a {name} segment of the route
-//	body TEXT                   request: several body lines are joined by newlines
-//	body-hex HEX                request: for what is not text
+//	body TEXT                   request, frame, frame-key: several body lines are
+//	                            joined by newlines
+//	body-hex HEX                the same, for what is not text
 //
 // An answer is one of
 //

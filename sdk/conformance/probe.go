@@ -44,15 +44,21 @@ func (r *run) rules(vectors, all []*Vector) error {
 }
 
 func (r *run) covered(vectors []*Vector) {
-	jobs, routes := map[string]bool{}, map[string]bool{}
+	jobs, routes, links := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, j := range r.subject.Manifest.Jobs {
 		jobs[j.Type] = false
 	}
 	for _, route := range r.subject.Manifest.Routes {
 		routes[route.Name] = false
 	}
+	for _, l := range r.subject.Manifest.Links {
+		links[l.Name] = false
+	}
 	for _, v := range vectors {
 		set, name := jobs, v.request.Trigger.GetJob().GetType()
+		if link := linkOf(v.request.Trigger); link != "" {
+			set, name = links, link
+		}
 		if http := v.request.Trigger.GetHttp(); http != nil {
 			set, name = routes, http.Route
 		}
@@ -69,6 +75,11 @@ func (r *run) covered(vectors []*Vector) {
 	for _, route := range r.subject.Manifest.Routes {
 		if !routes[route.Name] {
 			r.problemf("route "+route.Name, "covered", "no vector")
+		}
+	}
+	for _, l := range r.subject.Manifest.Links {
+		if !links[l.Name] {
+			r.problemf("link "+l.Name, "covered", "no vector")
 		}
 	}
 }

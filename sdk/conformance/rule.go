@@ -150,7 +150,10 @@ func mode(m *sdkv1.Manifest, endpoint string) string {
 }
 
 func requests(m *sdkv1.Manifest, request *sdkv1.StepRequest, reply *sdkv1.StepReply) string {
-	if request.Trigger.GetHttp() == nil {
+	if request.Trigger.GetFrameKey() != nil && len(reply.Effects) > 0 {
+		return "an effect where a frame's key is asked for"
+	}
+	if request.Trigger.GetHttp() == nil && request.Trigger.GetFrame() == nil {
 		return ""
 	}
 	for _, e := range reply.Effects {

@@ -37,7 +37,7 @@ func (s *settings) parse(lines []directive) error {
 			config.add(d.rest)
 		case "tenant":
 			s.tenant = d.rest
-		case "job", "request", "answer":
+		case "job", "request", "frame", "frame-key", "answer":
 			return d.errorf("a block that begins with %s needs a line of four dashes", d.word)
 		default:
 			return d.errorf("%q is no setting: config and tenant are", d.word)
@@ -83,8 +83,17 @@ func (s *settings) parseTrigger(lines []directive) (*sdkv1.StepRequest, error) {
 			return parseHTTPLine(http, d)
 		}
 		finish = func() { http.Body = content.bytes }
+	case "frame", "frame-key":
+		trigger, set, err := parseFrame(first)
+		if err != nil {
+			return nil, err
+		}
+		request.Trigger.Kind = trigger.Kind
+		var content body
+		parse = content.parse
+		finish = func() { set(content.bytes) }
 	default:
-		return nil, first.errorf("a vector begins with job or request, not with %q", first.word)
+		return nil, first.errorf("a vector begins with job, request, frame or frame-key, not with %q", first.word)
 	}
 	var config body
 	for _, d := range lines[1:] {
