@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/engine"
 	"github.com/railhead-hub/railhead/engine/enginetest"
@@ -32,6 +33,7 @@ type memory struct {
 	index  uint64
 	fail   error
 	ended  chan struct{}
+	told   func(*enginev1.Event)
 }
 
 func (m *memory) Propose(_ context.Context, cmd *enginev1.Command) (*enginev1.Event, error) {
@@ -41,7 +43,13 @@ func (m *memory) Propose(_ context.Context, cmd *enginev1.Command) (*enginev1.Ev
 		return nil, m.fail
 	}
 	m.index++
-	return m.engine.Apply(m.tx, engine.Stamp{Index: m.index, TimeMS: int64(m.index)}, cmd).Reply, nil
+	res := m.engine.Apply(m.tx, engine.Stamp{Index: m.index, TimeMS: int64(m.index)}, cmd)
+	for _, ev := range res.Keep().Events {
+		if m.told != nil {
+			m.told(ev)
+		}
+	}
+	return res.Reply, nil
 }
 
 func (m *memory) View(read func(engine.Tx) error) error {
@@ -64,7 +72,7 @@ var paymentUUID = func() string {
 type steps func(*sdkv1.StepRequest) (*sdkv1.StepReply, error)
 
 func (steps) Manifest() *sdkv1.Manifest {
-	return &sdkv1.Manifest{Name: "ch", Version: "1.0.0", Routes: []*sdkv1.Route{{Name: "r", Method: "POST", Path: "/r", TenantHeader: "T"}}}
+	return &sdkv1.Manifest{Name: "ch", Version: "1.0.0", Keys: []string{"mac"}, Routes: []*sdkv1.Route{{Name: "r", Method: "POST", Path: "/r", TenantHeader: "T"}}}
 }
 func (steps) Close(context.Context) error { return nil }
 func (s steps) Step(_ context.Context, _ string, r *sdkv1.StepRequest) (*sdkv1.StepReply, error) {
@@ -73,9 +81,25 @@ func (s steps) Step(_ context.Context, _ string, r *sdkv1.StepRequest) (*sdkv1.S
 
 func newHandler(t testing.TB, step steps, change func(*Config)) (*Handler, *memory) {
 	t.Helper()
+	registry, log := newRegistry(t, step, keys.Surroundings{}, `{"connectors":{"ch":{"auth":{"kind":"none"}}}}`)
+	c := Config{Log: log, Connectors: registry, Now: func() int64 { return 1 }, Logger: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&c)
+	}
+	return New(c), log
+}
+
+func newHandlerOfKeys(t testing.TB, step steps, around keys.Surroundings, tenant string) (*Handler, *memory) {
+	t.Helper()
+	registry, log := newRegistry(t, step, around, tenant)
+	return New(Config{Log: log, Connectors: registry, Now: func() int64 { return 1 }, Logger: slog.New(slog.DiscardHandler)}), log
+}
+
+func newRegistry(t testing.TB, step steps, around keys.Surroundings, tenant string) (*connector.Registry, *memory) {
+	t.Helper()
 	log := &memory{engine: engine.New(), tx: enginetest.NewMemTx(), ended: make(chan struct{})}
 	registry, err := connector.Open(connector.Config{
-		Dir: t.TempDir(), View: log.View, Logger: slog.New(slog.DiscardHandler),
+		Dir: t.TempDir(), View: log.View, Logger: slog.New(slog.DiscardHandler), Keys: around,
 		Load: func(context.Context, []byte) (connector.Stepper, error) { return step, nil },
 	})
 	if err != nil {
@@ -88,7 +112,7 @@ func newHandler(t testing.TB, step steps, change func(*Config)) (*Handler, *memo
 	for _, cmd := range []*enginev1.Command{
 		{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: 1, Secret: make([]byte, 32)}}},
 		{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{Tenant: &enginev1.Tenant{
-			Id: "green", Config: []byte(`{"connectors":{"ch":{"auth":{"kind":"none"}}}}`)}}}},
+			Id: "green", Config: []byte(tenant)}}}},
 		{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{Connector: row}}},
 		{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
 			Tenant: "green", Connector: "ch", Digest: row.Digest}}},
@@ -98,11 +122,7 @@ func newHandler(t testing.TB, step steps, change func(*Config)) (*Handler, *memo
 		}
 	}
 	registry.Refresh()
-	c := Config{Log: log, Connectors: registry, Now: func() int64 { return 1 }, Logger: slog.New(slog.DiscardHandler)}
-	if change != nil {
-		change(&c)
-	}
-	return New(c), log
+	return registry, log
 }
 
 func post(h http.Handler) (*httptest.ResponseRecorder, problem) {

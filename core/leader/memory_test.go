@@ -255,25 +255,35 @@ const oneTask = `<?xml version="1.0" encoding="UTF-8"?>
 // endpoints "ledger" of the mode, and "enquiry" which is safe, at url.
 func newCluster(t testing.TB, url, mode string, run func(*guest) *sdkv1.Outcome) *cluster {
 	t.Helper()
-	return newClusterOfKeys(t, url, mode, keys.Surroundings{}, "", "", run)
+	return newClusterWith(t, setup{url: url, mode: mode}, run)
 }
 
-// newClusterOfKeys is newCluster with keys: more is JSON of the connector's
-// configuration, and tokens of the tenant's.
-func newClusterOfKeys(t testing.TB, url, mode string, around keys.Surroundings, more, tokens string, run func(*guest) *sdkv1.Outcome) *cluster {
+// setup is what is not the same in every test.
+type setup struct {
+	url, mode string
+	keys      keys.Surroundings
+	// JSON of the connector's configuration and of the tenant's, each with a comma.
+	more, tokens string
+	manifest     func(*sdkv1.Manifest)
+}
+
+func newClusterWith(t testing.TB, s setup, run func(*guest) *sdkv1.Outcome) *cluster {
 	t.Helper()
 	manifest := &sdkv1.Manifest{
 		Name: "bank", Version: "1.0.0", Kind: "ams",
 		Jobs:      []*sdkv1.JobType{{Type: "book-funds-{tenant}"}},
-		Endpoints: []*sdkv1.Endpoint{{Name: "ledger", Mode: mode}, {Name: "enquiry", Mode: "safe"}},
+		Endpoints: []*sdkv1.Endpoint{{Name: "ledger", Mode: s.mode}, {Name: "enquiry", Mode: "safe"}},
 		Keys:      []string{"jws", "mac"},
+	}
+	if s.manifest != nil {
+		s.manifest(manifest)
 	}
 	c := &cluster{t: t, clock: NewClock()}
 	c.log = newMemoryLog(c.clock)
-	c.must(&enginev1.Command{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: 1, Secret: make([]byte, 32)}}})
+	c.must(&enginev1.Command{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: 1, Secret: make([]byte, 32), Version: engine.Version}}})
 	var err error
 	c.registry, err = connector.Open(connector.Config{
-		Dir: t.TempDir(), View: c.log.View, Logger: slog.New(slog.DiscardHandler), Egress: egress.Surroundings{}, Keys: around,
+		Dir: t.TempDir(), View: c.log.View, Logger: slog.New(slog.DiscardHandler), Egress: egress.Surroundings{}, Keys: s.keys,
 		Load: func(context.Context, []byte) (connector.Stepper, error) {
 			return &native{manifest: manifest, run: run}, nil
 		},
@@ -287,7 +297,7 @@ func newClusterOfKeys(t testing.TB, url, mode string, around keys.Surroundings, 
 	}
 	config := fmt.Sprintf(`{%s"connectors":{"bank":{"config":{},%s"endpoints":{
 		"ledger":{"url":%q,"allow":["127.0.0.1"],"timeout_ms":10000},
-		"enquiry":{"url":%q,"allow":["127.0.0.1"],"timeout_ms":10000}}}}}`, tokens, more, url, url)
+		"enquiry":{"url":%q,"allow":["127.0.0.1"],"timeout_ms":10000}}}}}`, s.tokens, s.more, s.url, s.url)
 	c.must(&enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{
 		Tenant: &enginev1.Tenant{Id: "greenbank", Config: []byte(config)}}}})
 	c.must(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{Connector: row}}})

@@ -148,7 +148,7 @@ func TestACardNumberStaysInMemory(t *testing.T) {
 		}
 		return complete("card", fmt.Sprintf("%q", again))
 	}
-	c := newClusterOfKeys(t, bank.URL, "keyed", around, cardMore, cardTokens, run)
+	c := newClusterWith(t, setup{url: bank.URL, mode: "keyed", keys: around, more: cardMore, tokens: cardTokens}, run)
 	var w written
 	cut := make(chan chan struct{}, 1)
 	c.log.onPropose(func(cmd *enginev1.Command) (bool, error) {
@@ -240,7 +240,7 @@ func TestAValueIsNotWrittenDown(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newClusterOfKeys(t, "http://127.0.0.1:1", "ask", around, cardMore, cardTokens, func(g *guest) *sdkv1.Outcome {
+			c := newClusterWith(t, setup{url: "http://127.0.0.1:1", mode: "ask", keys: around, more: cardMore, tokens: cardTokens}, func(g *guest) *sdkv1.Outcome {
 				return last(g, detokenize(g, token))
 			})
 			var w written
@@ -257,7 +257,7 @@ func TestAValueIsNotWrittenDown(t *testing.T) {
 		})
 	}
 	t.Run("a reason gets the token", func(t *testing.T) {
-		c := newClusterOfKeys(t, "http://127.0.0.1:1", "ask", around, cardMore, cardTokens, func(g *guest) *sdkv1.Outcome {
+		c := newClusterWith(t, setup{url: "http://127.0.0.1:1", mode: "ask", keys: around, more: cardMore, tokens: cardTokens}, func(g *guest) *sdkv1.Outcome {
 			return &sdkv1.Outcome{Kind: &sdkv1.Outcome_Fail{Fail: &sdkv1.Fail{Reason: "card " + detokenize(g, token) + " is blocked"}}}
 		})
 		c.elect()
