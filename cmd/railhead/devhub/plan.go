@@ -128,6 +128,7 @@ func (p Plan) NodeConfig(i int) core.Config {
 	c.ID = nodeName(i)
 	c.Dir = filepath.Join(p.Dir, c.ID)
 	c.Raft, c.Control, c.Ingress, c.Admin = address(n.Raft), address(n.Control), address(n.Ingress), address(n.Admin)
+	c.SecretsDir = filepath.Join(p.Dir, "secrets")
 	c.Kafka.Brokers = []string{address(p.Kafka)}
 	c.Kafka.ReplicationFactor, c.Kafka.MinInSync, c.Kafka.AllowEmbedded = 1, 1, true
 	if len(p.Nodes) > 1 {
@@ -147,7 +148,7 @@ func NodeArgs(c core.Config) []string {
 		fmt.Sprintf("--kafka-replication-factor=%d", c.Kafka.ReplicationFactor),
 		fmt.Sprintf("--kafka-min-in-sync=%d", c.Kafka.MinInSync),
 		fmt.Sprintf("--kafka-allow-embedded=%t", c.Kafka.AllowEmbedded),
-		fmt.Sprintf("--test-clock=%t", c.TestClock),
+		fmt.Sprintf("--test-clock=%t", c.TestClock), "--secrets-dir", c.SecretsDir,
 	}
 	if len(c.Peers) > 0 {
 		args = append(args, "--peers", strings.Join(c.Peers, ","))
