@@ -42,7 +42,9 @@
 //   - The host never calls the guest from inside railhead.log, and calls one
 //     instance from one thread at a time.
 //   - A trap, or a reply outside the memory, ends the instance for ever. A
-//     guest that wants to report its own error returns StepReply.error.
+//     guest that wants to report its own error returns StepReply.error. One that
+//     no longer can, since its language aborts on a panic, logs the reason at
+//     LevelError and traps: the step's last such line goes into the host's error.
 //
 // An instance serves every payment of one tenant, in any order, interleaved. A
 // guest therefore keeps nothing between calls that could change an answer;

@@ -321,7 +321,11 @@ func (i *Instance) call(f api.Function) (failed error) {
 	case errors.As(err, &ended):
 		return i.module.failure(Exit, fmt.Sprintf("it ended itself with code %d", ended.ExitCode()), err)
 	}
-	return i.module.failure(Trap, firstLine(err), err)
+	text := firstLine(err)
+	if i.log.said != "" { // as SDKs do whose language cannot leave a panic
+		text = i.log.said + " (" + text + ")"
+	}
+	return i.module.failure(Trap, text, err)
 }
 
 // errFuel stops a guest from inside a host function.

@@ -22,12 +22,14 @@ type guestLog struct {
 	to           *slog.Logger
 	lines, bytes int
 	dropped      int
+	// said is the step's last line of level error: of a guest that traps, the reason.
+	said string
 	// partial holds the unfinished lines of standard output and standard error.
 	partial [2][]byte
 }
 
 // begin starts a step's allowance.
-func (l *guestLog) begin() { l.lines, l.bytes, l.dropped = 0, 0, 0 }
+func (l *guestLog) begin() { l.lines, l.bytes, l.dropped, l.said = 0, 0, 0, "" }
 
 // end writes what is left over.
 func (l *guestLog) end() {
@@ -46,7 +48,11 @@ func (l *guestLog) line(level int32, text []byte) {
 	}
 	l.lines++
 	l.bytes += min(len(text), abi.LogLineMaxBytes)
-	l.to.Log(context.Background(), nearest(level), "the connector says", "text", escape(text))
+	said := escape(text)
+	if nearest(level) == slog.LevelError {
+		l.said = said
+	}
+	l.to.Log(context.Background(), nearest(level), "the connector says", "text", said)
 }
 
 func nearest(level int32) slog.Level {
