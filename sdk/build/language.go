@@ -17,7 +17,7 @@ type language struct {
 }
 
 // languages are asked in this order; each has a file of its own in this package.
-var languages = []language{golang, rustc, typescript, clang}
+var languages = []language{golang, rustc, typescript, clang, assemblyscript}
 
 // detect finds out what a connector is written in.
 func detect(dir string) (language, error) {
