@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"strings"
 	"time"
 
 	connectorhost "github.com/railhead-hub/railhead/core/connector"
@@ -97,7 +98,12 @@ func failureReply(err error) connector.Reply {
 // native is the test connector as a node loads it.
 type native struct{}
 
-func loadNative(context.Context, []byte) (connectorhost.Stepper, error) { return native{}, nil }
+func loadNative(_ context.Context, module []byte) (connectorhost.Stepper, error) {
+	if text, ok := strings.CutPrefix(string(module), "version "); ok {
+		return newVersion(text), nil
+	}
+	return native{}, nil
+}
 
 func (native) Manifest() *sdkv1.Manifest   { return testManifest }
 func (native) Close(context.Context) error { return nil }

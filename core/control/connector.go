@@ -153,12 +153,10 @@ func (s *Service) prepare(ctx context.Context, digest connector.Digest, tenant s
 	return nil
 }
 
-// ready makes a module ready on this node. A node that lags does not know yet by whom
-// the module is signed, so it catches up first.
+// ready makes a module ready on this node. A node that lags may not know yet by whom the
+// module is signed, or that it has been revoked, so it catches up first.
 func (s *Service) ready(ctx context.Context, digest connector.Digest, tenant string) error {
-	if s.Connectors.Row(digest) == nil {
-		_ = s.Commands.CatchUp(ctx) // if that fails, what follows says what is missing
-	}
+	_ = s.Commands.CatchUp(ctx) // if that fails, what follows says what is missing
 	s.Connectors.Refresh()
 	err := s.Connectors.Warm(ctx, tenant, digest)
 	if err == nil {

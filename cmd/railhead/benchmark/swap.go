@@ -92,7 +92,7 @@ func Swap(ctx context.Context, c Config, s SwapConfig) (r SwapReport, err error)
 		DurationS: c.Duration.Seconds(), CPUs: runtime.NumCPU(),
 	}
 	steady := func(what string) (LoadReport, error) {
-		slog.Info("measuring "+what+" the swaps", "rate", c.Rate, "seconds", c.Duration.Seconds())
+		slog.Info("measuring", "swaps", what, "rate", c.Rate, "seconds", c.Duration.Seconds())
 		report, err := cl.load(ctx, loadArgs{do: "payments", workload: c.Workload.Name, rate: c.Rate})
 		if err != nil {
 			return report, fmt.Errorf("%s the swaps: %w", what, err)
