@@ -56,8 +56,8 @@ func (v *version) Step(ctx context.Context, tenant string, request *sdkv1.StepRe
 	return v.native.Step(ctx, tenant, request)
 }
 
-// install installs a version through a node, with signatures by the keys.
-func (s *site) install(i int, text, author, tenant string, keys ...ed25519.PrivateKey) ([]byte, error) {
+// installVersion installs a version through a node, with signatures by the keys.
+func (s *site) installVersion(i int, text, author, tenant string, keys ...ed25519.PrivateKey) ([]byte, error) {
 	module := []byte("version " + text)
 	digest := sha256.Sum256(module)
 	stream, err := s.control(i).InstallConnector(s.t.Context())
@@ -103,7 +103,7 @@ func TestABadCanaryIsRolledBackByItself(t *testing.T) {
 			s := newSite(t, 3, nil)
 			s.furnish(0)
 			stable := s.activation(0).Digest
-			canary, err := s.install(0, bug, "", "")
+			canary, err := s.installVersion(0, bug, "", "")
 			check(t, err)
 			_, err = s.control(1).ActivateConnector(t.Context(), &corev1.ActivateConnectorRequest{
 				Tenant: "greenbank", Connector: "test", Digest: canary, Weight: 5000,
@@ -148,7 +148,7 @@ func TestABadCanaryIsRolledBackByItself(t *testing.T) {
 func TestAnActivationThatDoesBadlyIsRolledBackByItself(t *testing.T) {
 	s := newSite(t, 1, nil)
 	s.furnish(0)
-	bad, err := s.install(0, "1.2.0 traps", "", "")
+	bad, err := s.installVersion(0, "1.2.0 traps", "", "")
 	check(t, err)
 	activate := func(guard *corev1.Guard) {
 		t.Helper()
@@ -190,7 +190,7 @@ func TestARevokedModuleRunsNoMore(t *testing.T) {
 	s := newSite(t, 3, nil)
 	s.furnish(0)
 	const text = "2.0.0"
-	digest, err := s.install(1, text, "", "")
+	digest, err := s.installVersion(1, text, "", "")
 	check(t, err)
 	_, err = s.control(2).ActivateConnector(t.Context(), &corev1.ActivateConnectorRequest{
 		Tenant: "greenbank", Connector: "test", Digest: digest,
@@ -242,7 +242,7 @@ func TestANodeDiesBetweenReadyAndActivate(t *testing.T) {
 	s.furnish(0)
 	leader := s.leader()
 	dead := (leader + 1) % 3
-	digest, err := s.install(leader, "3.0.0", "", "")
+	digest, err := s.installVersion(leader, "3.0.0", "", "")
 	check(t, err)
 	s.close(dead)
 	request := &corev1.ActivateConnectorRequest{Tenant: "greenbank", Connector: "test", Digest: digest}
@@ -301,7 +301,7 @@ func TestSignedConnectors(t *testing.T) {
 		{"4.0.3", "", keys[:2], "NOT_SEPARATE"},
 		{"4.0.4", "eve", []ed25519.PrivateKey{keys[1], keys[0]}, "BAD_SIGNATURE"}, // each under the other's name
 	} {
-		if _, err := s.install(0, c.text, c.author, "", c.keys...); reasonOf(err) != c.reason {
+		if _, err := s.installVersion(0, c.text, c.author, "", c.keys...); reasonOf(err) != c.reason {
 			t.Errorf("%s: %v, want %s", c.text, err, c.reason)
 		}
 	}
@@ -314,7 +314,7 @@ func TestSignedConnectors(t *testing.T) {
 		}
 		return reasonOf(err)
 	}
-	two, err := s.install(0, "4.1.0", "eve", "", keys[:2]...)
+	two, err := s.installVersion(0, "4.1.0", "eve", "", keys[:2]...)
 	check(t, err)
 	if got := activate(0, two, "ada"); got != "MODULE_NOT_READY" {
 		t.Errorf("a node that wants three signatures is overruled: %q", got)
@@ -324,12 +324,12 @@ func TestSignedConnectors(t *testing.T) {
 			t.Errorf("%q may activate: %q", by, got)
 		}
 	}
-	other, err := s.install(0, "4.1.1", "eve", "bluebank", keys...)
+	other, err := s.installVersion(0, "4.1.1", "eve", "bluebank", keys...)
 	check(t, err)
 	if got := activate(0, other, "ada"); got != "WRONG_TENANT" {
 		t.Errorf("a module signed for another tenant: %q", got)
 	}
-	all, err := s.install(0, "4.2.0", "eve", "greenbank", keys...)
+	all, err := s.installVersion(0, "4.2.0", "eve", "greenbank", keys...)
 	check(t, err)
 	if got := activate(1, all, "ada"); got != "" {
 		t.Errorf("a module that all roots signed is refused: %q", got)
