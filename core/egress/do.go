@@ -154,9 +154,7 @@ func (e *Endpoint) send(ctx context.Context, effect *sdkv1.Http, key string, aga
 // is left of its time would end in doubt.
 func (e *Endpoint) enter(ctx context.Context, timeout time.Duration) (leave func(health), err error) {
 	gate, valves := e.gates.of(e.key, e.config.Version, e.limits)
-	ctx, cancel := context.WithTimeout(ctx, min(timeout, e.config.WaitMax))
-	defer cancel()
-	leave, err = gate.enter(ctx, valves)
+	leave, err = gate.enter(ctx, min(timeout, e.config.WaitMax), valves)
 	if err != nil {
 		e.metrics.heldBack(e.config.Connector, e.config.Name, err)
 	}

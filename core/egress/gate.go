@@ -177,18 +177,22 @@ var (
 	errRate = errors.New("the endpoint's rate left no room in time")
 )
 
-// enter waits until a request may be sent, at most until ctx ends. Whoever entered
-// calls leave; who did not has been told why.
-func (g *gate) enter(ctx context.Context, v valves) (leave func(health), err error) {
+// enter waits until a request may be sent, for so long at most. Whoever entered calls
+// leave; who did not has been told why.
+func (g *gate) enter(ctx context.Context, wait time.Duration, v valves) (leave func(health), err error) {
 	if v.breaker != nil && v.breaker.IsOpen() && v.breaker.RemainingDelay() > 0 {
 		return nil, errOpen
 	}
-	if v.room.AcquirePermit(ctx) != nil {
-		return nil, errFull
-	}
-	if v.rate != nil && v.rate.Wait(ctx) != nil {
-		v.room.ReleasePermit()
-		return nil, errRate
+	if room := v.room.TryAcquirePermit(); !room || v.rate != nil {
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		if !room && v.room.AcquirePermit(ctx) != nil {
+			return nil, errFull
+		}
+		if v.rate != nil && v.rate.Wait(ctx) != nil {
+			v.room.ReleasePermit()
+			return nil, errRate
+		}
 	}
 	if v.breaker != nil && !v.breaker.TryAcquirePermit() {
 		v.room.ReleasePermit()
