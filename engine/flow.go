@@ -93,11 +93,6 @@ func (a *application) deploy(c *enginev1.Deploy) *enginev1.Event {
 			warnings = append(warnings, e.Element+": a result is given for it, but it is no end event of this file")
 		}
 	}
-	for _, p := range processes {
-		if strings.HasPrefix(p.ID, scheduleFlow) {
-			a.refuse(CodeFlowRefused, p.ID+": ids that begin with "+scheduleFlow+" are those of connectors' schedules")
-		}
-	}
 	unserved := a.unserved(c.Tenant, processes)
 	if c.Strict && len(unserved) > 0 {
 		a.refuse(CodeJobTypeUnserved, summary(unserved))

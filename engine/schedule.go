@@ -20,8 +20,10 @@ import (
 // which outdates the timers of those before. One that goes is not looked for: its
 // timer finds, when it fires, that nobody declares it any more.
 
-// scheduleFlow begins the ids of such flows. No other flow may be called so.
-const scheduleFlow = "schedule."
+// ScheduleFlow begins the ids of such flows. No other flow may be called so, which is
+// for whoever takes flows from people to see to: a payment that is run again brings its
+// flow along.
+const ScheduleFlow = "schedule."
 
 // ScheduleType is the job type of a connector's schedule, which no manifest can declare.
 func ScheduleType(connector, name string) string { return "schedule:" + connector + ":" + name }
@@ -36,7 +38,7 @@ func ScheduleOf(jobType string) (name string, ok bool) {
 	return name, ok
 }
 
-func scheduleFlowID(connector, name string) string { return scheduleFlow + connector + "." + name }
+func scheduleFlowID(connector, name string) string { return ScheduleFlow + connector + "." + name }
 
 const scheduleXML = `<?xml version="1.0" encoding="UTF-8"?>
 <bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="made-at-%d" targetNamespace="railhead">
@@ -102,7 +104,7 @@ func (a *application) deploySchedule(tenant, connector string, s *enginev1.Sched
 // declared tells whether a flow may be started by its timer: that of a schedule only
 // while the version that serves the tenant declares it.
 func (a *application) declared(tenant, flow string) bool {
-	rest, isSchedule := strings.CutPrefix(flow, scheduleFlow)
+	rest, isSchedule := strings.CutPrefix(flow, ScheduleFlow)
 	if !isSchedule {
 		return true
 	}

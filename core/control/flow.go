@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"sync"
 
 	"connectrpc.com/connect"
@@ -26,6 +27,12 @@ func (s *Service) DeployFlow(ctx context.Context, r *corev1.DeployFlowRequest) (
 		parsed, problems := bpmn.Parse(xml)
 		if bpmn.Refused(problems) || len(parsed) == 0 {
 			return nil, flowRefused(r.File, problems)
+		}
+		for _, p := range parsed {
+			if strings.HasPrefix(p.ID, engine.ScheduleFlow) {
+				return nil, refuse(connect.CodeInvalidArgument, upper(engine.CodeFlowRefused),
+					"%s: ids that begin with %s are those of connectors' schedules.", p.ID, engine.ScheduleFlow)
+			}
 		}
 		copies[tenant], processes[tenant] = xml, parsed
 	}

@@ -224,6 +224,12 @@ func (p *player) finish(job *enginev1.Job, in *input) {
 		return
 	}
 	ev := in.event
+	if row := p.instance(); row != nil {
+		variables, flow := engine.Visible(row, job.Token)
+		p.attempts = append(p.attempts, Attempt{
+			Ended: ev, Variables: variables, Flow: flow, Headers: job.Headers, Retries: job.Retries, StartedMS: row.StartedMs,
+		})
+	}
 	c := &enginev1.FinishJob{Origin: &enginev1.Origin{Payment: p.payment, Job: job.N, Attempt: job.Attempt, Epoch: epoch}}
 	switch ev.Kind {
 	case enginev1.EventKind_EVENT_KIND_JOB_COMPLETED:

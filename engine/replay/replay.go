@@ -48,9 +48,21 @@ type Result struct {
 	// Refused are the engine's refusals of inputs it once took, with code and text.
 	Refused []*enginev1.Event
 	Ended   bool
+	// Attempts are the attempts of jobs that ended as they were recorded, in that order.
+	Attempts []Attempt
 	// Until, if set, is the recorded event up to which the life could be run: a
 	// quarantine or a migration.
 	Until *enginev1.Event
+}
+
+// Attempt is what a job's attempt was about.
+type Attempt struct {
+	Ended     *enginev1.Event      // as recorded
+	Variables []*enginev1.Variable // that it saw, ascending by name
+	Flow      string               // of its element
+	Headers   []*enginev1.Header   // of its task
+	Retries   uint32               // left after it
+	StartedMS int64                // when the payment was
 }
 
 // Agrees tells whether the engine made the recorded events and no others.
@@ -99,6 +111,8 @@ type player struct {
 	// made says of every job which one of its element it is; seen counts them.
 	made map[uint32]nth
 	seen map[string]int
+
+	attempts []Attempt
 }
 
 // Run runs the payment again. The error is ErrIncomplete or ErrFlow, with what is
@@ -145,7 +159,7 @@ func Run(c Case) (*Result, error) {
 	last := events[len(events)-1].TimeMs
 	for n := 0; n < mostSteps && p.step(last); n++ {
 	}
-	r := &Result{Events: p.events, Ended: p.instance() == nil, Refused: p.refused, Until: until}
+	r := &Result{Events: p.events, Ended: p.instance() == nil, Refused: p.refused, Until: until, Attempts: p.attempts}
 	r.Steps = compare(events, p.events)
 	for _, in := range p.inputs {
 		r.Unused = append(r.Unused, in.event)
