@@ -14,11 +14,7 @@ import (
 // The example connector passes the vectors that every language's template passes, and
 // keeps the rules of its kind.
 func TestLedger(t *testing.T) {
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") != "true" {
-			t.Skip("needs Debian's packages nodejs and npm")
-		}
-	}
+	needNode(t)
 	dir := filepath.Join(t.TempDir(), "green-ledger")
 	if err := os.CopyFS(dir, os.DirFS("testdata/ledger")); err != nil {
 		t.Fatal(err)
@@ -40,6 +36,15 @@ func TestLedger(t *testing.T) {
 		t.Error(v)
 	}
 	t.Logf("%d vectors, %d KiB", len(vectors), len(module)>>10)
+}
+
+func needNode(t *testing.T) {
+	t.Helper()
+	for _, tool := range []string{"node", "npm"} {
+		if _, err := exec.LookPath(tool); err != nil && os.Getenv("CI") != "true" {
+			t.Skip("needs Debian's packages nodejs and npm")
+		}
+	}
 }
 
 // vectorsOf puts the shared vectors and the shared manifest into the folder of the

@@ -16,7 +16,7 @@ var assemblyscript = language{name: "AssemblyScript", markers: []string{"assembl
 
 // ascVersion is the compiler that is taken from npm's registry when the connector has
 // none in its node_modules.
-const ascVersion = "0.28.20"
+const ascVersion = "0.27.37"
 
 // ascEntry exports the boundary beside what the connector serves.
 const ascEntry = `import "./assembly/main";

@@ -4,17 +4,22 @@
 // quote is a string as JSON.
 export function quote(s: string): string {
   const digits = "0123456789abcdef";
-  let out = '"';
+  const parts: string[] = ['"'];
+  let from = 0;
   for (let i = 0; i < s.length; i++) {
     const c = s.charCodeAt(i);
-    if (c == 0x22 || c == 0x5c) out += "\\" + s.charAt(i);
-    else if (c == 0x0a) out += "\\n";
-    else if (c == 0x0d) out += "\\r";
-    else if (c == 0x09) out += "\\t";
-    else if (c < 0x20) out += "\\u00" + digits.charAt(c >> 4) + digits.charAt(c & 15);
-    else out += s.charAt(i);
+    if (c >= 0x20 && c != 0x22 && c != 0x5c) continue;
+    parts.push(s.substring(from, i));
+    from = i + 1;
+    if (c >= 0x20) parts.push("\\" + s.charAt(i));
+    else if (c == 0x0a) parts.push("\\n");
+    else if (c == 0x0d) parts.push("\\r");
+    else if (c == 0x09) parts.push("\\t");
+    else parts.push("\\u00" + digits.charAt(c >> 4) + digits.charAt(c & 15));
   }
-  return out + '"';
+  parts.push(s.substring(from));
+  parts.push('"');
+  return parts.join("");
 }
 
 // textOf is the text of a JSON scalar: a string's contents, else the JSON itself; ""
@@ -82,26 +87,32 @@ class Reader {
       this.bad = true;
       return "";
     }
-    let out = "";
+    // Parts, since adding to a string copies it.
+    const parts: string[] = [];
+    let from = this.at;
     while (!this.bad) {
       const c = this.peek();
       if (c < 0x20) break;
       this.at++;
-      if (c == 0x22) return out;
-      if (c != 0x5c) {
-        out += String.fromCharCode(c);
-        continue;
+      if (c == 0x22) {
+        const last = this.s.substring(from, this.at - 1);
+        if (parts.length == 0) return last;
+        parts.push(last);
+        return parts.join("");
       }
+      if (c != 0x5c) continue;
+      parts.push(this.s.substring(from, this.at - 1));
       const e = this.peek();
       this.at++;
-      if (e == 0x22 || e == 0x5c || e == 0x2f) out += String.fromCharCode(e);
-      else if (e == 0x62) out += "\b";
-      else if (e == 0x66) out += "\f";
-      else if (e == 0x6e) out += "\n";
-      else if (e == 0x72) out += "\r";
-      else if (e == 0x74) out += "\t";
-      else if (e == 0x75) out += String.fromCharCode(this.hex());
+      if (e == 0x22 || e == 0x5c || e == 0x2f) parts.push(String.fromCharCode(e));
+      else if (e == 0x62) parts.push("\b");
+      else if (e == 0x66) parts.push("\f");
+      else if (e == 0x6e) parts.push("\n");
+      else if (e == 0x72) parts.push("\r");
+      else if (e == 0x74) parts.push("\t");
+      else if (e == 0x75) parts.push(String.fromCharCode(this.hex()));
       else break;
+      from = this.at;
     }
     this.bad = true;
     return "";
@@ -206,10 +217,8 @@ export class Vars {
   int(name: string, value: i64): Vars { return this.json(name, value.toString()); }
 
   toString(): string {
-    let out = "{";
-    for (let i = 0; i < this.names.length; i++) {
-      out += (i > 0 ? "," : "") + quote(this.names[i]) + ":" + this.values[i];
-    }
-    return out + "}";
+    const parts: string[] = [];
+    for (let i = 0; i < this.names.length; i++) parts.push(quote(this.names[i]) + ":" + this.values[i]);
+    return "{" + parts.join(",") + "}";
   }
 }
