@@ -129,6 +129,11 @@ ROLLBACKS ?= 20
 bench-swap: build ## swap a connector under load: what is lost or done twice, and what latency does (SWAPS, ROLLBACKS, NODES, DURATION)
 	bin/railhead bench --swaps $(SWAPS) --rollbacks $(ROLLBACKS) --nodes $(NODES) --duration $(DURATION) --json
 
+CONNECTORS_BENCH ?=
+.PHONY: bench-connectors
+bench-connectors: ## a call of Go, Rust, C and TypeScript guests, what the sandbox promises, and Extism (CONNECTORS_BENCH=--json)
+	@cd examples/bench/connectors/run && go run . $(CONNECTORS_BENCH)
+
 # -------------------------------------------------------------- the sources
 
 .PHONY: fmt

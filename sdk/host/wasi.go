@@ -31,8 +31,10 @@ type wasiFunc struct {
 // wasi lists the functions of wasi_snapshot_preview1 that a module may import.
 // Language runtimes import them whether or not the connector's code does; what a
 // connector can do with them is read the step's clock, draw from the step's
-// seed, and log. Files and directories do not exist. Sockets and signals are not
-// listed, so a module that wants them is refused.
+// seed, and log. Files and directories do not exist. To send, to receive and to
+// raise signals is not listed, so a module that wants that is refused; the two
+// functions of sockets that are listed fail, and are here because a Go module
+// imports them that uses text/template, whatever it does.
 var wasi = map[string]wasiFunc{
 	"args_get":            {wasiType("ii"), none},
 	"args_sizes_get":      {wasiType("ii"), zeroSizes},
@@ -66,6 +68,8 @@ var wasi = map[string]wasiFunc{
 	"fd_seek":                 {wasiType("iIii"), nosys},
 	"fd_sync":                 {wasiType("i"), nosys},
 	"fd_tell":                 {wasiType("ii"), nosys},
+	"sock_accept":             {wasiType("iii"), nosys},
+	"sock_shutdown":           {wasiType("ii"), nosys},
 	"path_create_directory":   {wasiType("iii"), nosys},
 	"path_filestat_get":       {wasiType("iiiii"), nosys},
 	"path_filestat_set_times": {wasiType("iiiiIIi"), nosys},
