@@ -144,6 +144,14 @@ func (m *masker) exchange(raw []byte, shapes map[protowire.Number]shape) *opsv1.
 	return out
 }
 
+// frame is a frame of a TCP link, which may hold card data: only its size is shown.
+func frame(raw []byte) *opsv1.Exchange {
+	if len(raw) == 0 {
+		return nil
+	}
+	return &opsv1.Exchange{Kind: "frame", SizeBytes: uint32(len(raw))}
+}
+
 // pair reads sdk.v1.Header.
 func (m *masker) pair(raw []byte) (*opsv1.Header, bool) {
 	var name, value string

@@ -60,6 +60,9 @@ func (m *masker) entry(e *enginev1.Event) *opsv1.TimelineEntry {
 	switch e.Kind {
 	case enginev1.EventKind_EVENT_KIND_PAYMENT_STARTED, enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED:
 		entry.Key = m.identifier(e.Key) // the client key
+	case enginev1.EventKind_EVENT_KIND_FORWARD_QUEUED, enginev1.EventKind_EVENT_KIND_FORWARD_ACKNOWLEDGED:
+		// These carry the frames as they go over the wire, not an effect and its answer.
+		entry.Request, entry.Answer = frame(e.Request), frame(e.Answer)
 	}
 	if e.DueMs != 0 {
 		entry.DueTime = at(e.DueMs)

@@ -47,6 +47,11 @@ func TestTimelineIsMasked(t *testing.T) {
 		{Seq: 10, Kind: enginev1.EventKind_EVENT_KIND_INCIDENT_RESOLVED, Number: 1, Actor: &enginev1.Actor{Name: "ops@greenbank", Reason: "called +27710101999"}},
 		{Seq: 11, Kind: enginev1.EventKind_EVENT_KIND_TIMER_SET, DueMs: began + 60_000},
 		{Seq: 12, Kind: enginev1.EventKind(999)},
+		// Frames are not shown, whatever else their bytes could be read as.
+		{Seq: 13, Kind: enginev1.EventKind_EVENT_KIND_FORWARD_QUEUED, Type: "cards", Endpoint: "network", Key: "1420 000777", Value: 1,
+			Request: field(2, text(3, "/4111111111111111"))},
+		{Seq: 14, Kind: enginev1.EventKind_EVENT_KIND_FORWARD_ACKNOWLEDGED, Type: "cards", Endpoint: "network", Key: "1420 000777", Value: 1,
+			Answer: []byte(`{"pan":"4111111111111111"}`)},
 	}
 	var stored []store.Event
 	for i, e := range events {
@@ -54,7 +59,7 @@ func TestTimelineIsMasked(t *testing.T) {
 		e.TimeMs += began + int64(i)*10
 		stored = append(stored, store.Event{Seq: e.Seq, ID: store.EventID(e), Decoded: e})
 	}
-	stored = append(stored, store.Event{Seq: 13, ID: store.ID{Cluster: 1, Incarnation: 1, Index: 99}})
+	stored = append(stored, store.Event{Seq: 15, ID: store.ID{Cluster: 1, Incarnation: 1, Index: 99}})
 	var out bytes.Buffer
 	for _, entry := range newMasker(nil).timeline(stored, 0) {
 		raw, err := protojson.Marshal(entry)
