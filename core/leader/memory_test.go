@@ -12,6 +12,7 @@ import (
 	"github.com/railhead-hub/railhead/core/connector"
 	"github.com/railhead-hub/railhead/core/egress"
 	"github.com/railhead-hub/railhead/core/keys"
+	"github.com/railhead-hub/railhead/core/link"
 	"github.com/railhead-hub/railhead/core/replica"
 	"github.com/railhead-hub/railhead/engine"
 	"github.com/railhead-hub/railhead/engine/enginetest"
@@ -235,6 +236,7 @@ type cluster struct {
 	stop     func()
 	done     chan struct{}
 	leader   *Leader
+	links    *link.Links // nil: none
 }
 
 const oneTask = `<?xml version="1.0" encoding="UTF-8"?>
@@ -274,6 +276,9 @@ func newClusterWith(t testing.TB, s setup, run func(*guest) *sdkv1.Outcome) *clu
 		Jobs:      []*sdkv1.JobType{{Type: "book-funds-{tenant}"}},
 		Endpoints: []*sdkv1.Endpoint{{Name: "ledger", Mode: s.mode}, {Name: "enquiry", Mode: "safe"}},
 		Keys:      []string{"jws", "mac"},
+		Links: []*sdkv1.Link{{Name: "network", Mode: mode, FrameMax: 1000, Framing: &sdkv1.Framing{
+			Kind: "delimiter", Delimiter: []byte("\n"),
+		}}},
 	}
 	if s.manifest != nil {
 		s.manifest(manifest)
@@ -324,12 +329,26 @@ func (c *cluster) elect() {
 	c.t.Helper()
 	c.epoch++
 	c.must(&enginev1.Command{Verb: &enginev1.Command_LeaderStarted{LeaderStarted: &enginev1.LeaderStarted{Epoch: c.epoch, Node: "n1"}}})
-	l := New(Config{Log: c.log, Connectors: c.registry, Clock: c.clock, Logger: slog.New(slog.DiscardHandler), Workers: 8})
+	l := New(Config{Log: c.log, Connectors: c.registry, Clock: c.clock, Logger: slog.New(slog.DiscardHandler), Workers: 8, Links: c.links})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	c.log.onHints(l.OnHints)
+	c.log.onHints(func(hints []engine.Hint) {
+		l.OnHints(hints)
+		if c.links != nil {
+			c.links.OnHints(hints)
+		}
+	})
+	var links sync.WaitGroup
+	if c.links != nil {
+		links.Go(func() {
+			if err := c.links.Lead(ctx); err != nil {
+				c.t.Error(err)
+			}
+		})
+	}
 	go func() {
 		defer close(done)
+		defer links.Wait()
 		if err := l.Lead(ctx); err != nil {
 			c.t.Error(err)
 		}

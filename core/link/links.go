@@ -40,11 +40,12 @@ type Links struct {
 	open    map[Place]*link
 	faults  map[Place]error // of links that cannot be opened
 	wake    chan struct{}   // what is configured may have changed
+	looked  chan struct{}   // closed once the links of this term are known
 }
 
 // New returns Links that are closed until Lead is called.
 func New(c Config) *Links {
-	l := &Links{Config: c, wake: make(chan struct{}, 1)}
+	l := &Links{Config: c, wake: make(chan struct{}, 1), looked: make(chan struct{})}
 	l.exchanges = exchange.New(exchange.Config{Log: patient{c.Log}, Now: c.Now, AwaitMax: c.AwaitMax})
 	c.Metrics.watch(l)
 	return l
@@ -182,6 +183,11 @@ func (l *Links) look(ctx context.Context) error {
 	for at, a := range wanted {
 		l.open[at] = l.newLink(ctx, at, a)
 	}
+	select {
+	case <-l.looked:
+	default:
+		close(l.looked)
+	}
 	return nil
 }
 
@@ -189,6 +195,11 @@ func (l *Links) closeAll() {
 	l.mu.Lock()
 	open := l.open
 	l.leading, l.open, l.faults = false, nil, nil
+	select {
+	case <-l.looked:
+		l.looked = make(chan struct{})
+	default:
+	}
 	l.mu.Unlock()
 	// All connections are cut before any is waited for: the next leader may be about
 	// to open them.
@@ -200,10 +211,24 @@ func (l *Links) closeAll() {
 	}
 }
 
+// lookMax bounds the wait for a term's links to be known: a new leader's jobs may be
+// there first.
+const lookMax = 2 * time.Second
+
 // find is an open link; nil: there is none now.
-func (l *Links) find(at Place) *link {
+func (l *Links) find(ctx context.Context, at Place) *link {
 	if l == nil {
 		return nil
+	}
+	l.mu.Lock()
+	looked := l.looked
+	l.mu.Unlock()
+	over := time.NewTimer(lookMax)
+	defer over.Stop()
+	select {
+	case <-looked:
+	case <-over.C:
+	case <-ctx.Done():
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -66,7 +66,7 @@ func (k *link) answer(key string, data []byte) bool {
 // The outcome is DONE with the answer; REFUSED, certainly not sent, with a Failure; or
 // OPEN without an answer, and a reason.
 func (l *Links) RoundTrip(ctx context.Context, at Place, call *sdkv1.RoundTrip, mode enginev1.Mode, again bool) egress.Outcome {
-	k := l.find(at)
+	k := l.find(ctx, at)
 	if k == nil {
 		return unsent(abi.FailureUnreachable, "the link is not open", again)
 	}
@@ -154,7 +154,7 @@ func (k *link) next(ctx context.Context, s *session) {
 
 // Send sends a frame that nothing answers; it is DONE when it is written.
 func (l *Links) Send(ctx context.Context, at Place, data []byte) egress.Outcome {
-	k := l.find(at)
+	k := l.find(ctx, at)
 	if k == nil {
 		return unsent(abi.FailureUnreachable, "the link is not open", false)
 	}
