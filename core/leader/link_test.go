@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/core/link"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -88,7 +87,11 @@ func newLinkedCluster(t *testing.T, mode string, run func(*guest) *sdkv1.Outcome
 		}
 	}()
 	more := fmt.Sprintf(`"links":{"network":{"connect":%q,"allow":["127.0.0.1"],"timeout_ms":2000}},`, listener.Addr())
-	c := newClusterOfKeys(t, "http://127.0.0.1:1", mode, keys.Surroundings{}, more, "", func(g *guest) *sdkv1.Outcome {
+	c := newClusterWith(t, setup{url: "http://127.0.0.1:1", mode: mode, more: more, manifest: func(m *sdkv1.Manifest) {
+		m.Links = []*sdkv1.Link{{Name: "network", Mode: mode, FrameMax: 1000, Framing: &sdkv1.Framing{
+			Kind: "delimiter", Delimiter: []byte("\n"),
+		}}}
+	}}, func(g *guest) *sdkv1.Outcome {
 		if key := g.request.Trigger.GetFrameKey(); key != nil {
 			words := strings.Fields(string(key.Data))
 			return &sdkv1.Outcome{Kind: &sdkv1.Outcome_MatchKey{MatchKey: &sdkv1.MatchKey{Key: words[1]}}}

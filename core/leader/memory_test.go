@@ -276,9 +276,6 @@ func newClusterWith(t testing.TB, s setup, run func(*guest) *sdkv1.Outcome) *clu
 		Jobs:      []*sdkv1.JobType{{Type: "book-funds-{tenant}"}},
 		Endpoints: []*sdkv1.Endpoint{{Name: "ledger", Mode: s.mode}, {Name: "enquiry", Mode: "safe"}},
 		Keys:      []string{"jws", "mac"},
-		Links: []*sdkv1.Link{{Name: "network", Mode: mode, FrameMax: 1000, Framing: &sdkv1.Framing{
-			Kind: "delimiter", Delimiter: []byte("\n"),
-		}}},
 	}
 	if s.manifest != nil {
 		s.manifest(manifest)
