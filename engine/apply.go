@@ -11,6 +11,7 @@ import (
 // engines over equal rows behave alike. It is not safe for concurrent use.
 type Engine struct {
 	flows  map[flowKey]*flow
+	names  map[servedName]string
 	minter minter
 	secret string
 	// The command being applied, kept so that its slices need not be made anew.
@@ -19,7 +20,7 @@ type Engine struct {
 
 // New returns an engine with empty caches.
 func New() *Engine {
-	e := &Engine{flows: make(map[flowKey]*flow)}
+	e := &Engine{flows: make(map[flowKey]*flow), names: make(map[servedName]string)}
 	a := &e.working
 	a.whole = func() { a.reply = a.carryOut(a.cmd) }
 	return e

@@ -20,6 +20,38 @@ func pinsKey(tenant, connector string, digest []byte) Key {
 	return Key{Table: TablePins, S: tenant + "\x00" + connector + "\x00" + string(digest)}
 }
 
+// servedName is what the keys of activations and pins are made of.
+type servedName struct {
+	tenant, connector string
+	digest            [32]byte // of pins
+}
+
+// limitServedNames bounds the cache of keys. A cluster has few of them, and every job
+// needs two.
+const limitServedNames = 4096
+
+// served is activationKey, or pinsKey where there is a digest, without making the same
+// text again and again.
+func (a *application) served(tenant, connector string, digest []byte) Key {
+	name := servedName{tenant: tenant, connector: connector}
+	copy(name.digest[:], digest)
+	text, known := a.engine.names[name]
+	if !known {
+		if len(a.engine.names) >= limitServedNames {
+			clear(a.engine.names)
+		}
+		text = activationKey(tenant, connector).S
+		if digest != nil {
+			text = pinsKey(tenant, connector, digest).S
+		}
+		a.engine.names[name] = text
+	}
+	if digest != nil {
+		return Key{Table: TablePins, S: text}
+	}
+	return Key{Table: TableActivation, S: text}
+}
+
 // route says which digest of which connector serves a job type for a payment: the
 // one that the payment keeps or, if it has none that still serves, the present one.
 // Where there is none, incident is the code of the incident that says so.
@@ -28,7 +60,7 @@ func (p *payment) route(jobType string) (connector string, digest []byte, incide
 	if !found {
 		return "", nil, IncidentNoConnector
 	}
-	act, found := get[*enginev1.Activation](p.a, activationKey(p.row.Tenant, r.Connector))
+	act, found := get[*enginev1.Activation](p.a, p.a.served(p.row.Tenant, r.Connector, nil))
 	if !found {
 		return "", nil, IncidentNoConnector
 	}
@@ -82,7 +114,7 @@ func isWithdrawn(act *enginev1.Activation, digest []byte) bool {
 // countPin counts a pin of a running payment.
 func (p *payment) countPin(pin *enginev1.ConnectorPin, delta int64) {
 	if p.a.meta.Version >= versionPins {
-		p.a.countPins(pinsKey(p.row.Tenant, pin.Connector, pin.Digest), delta)
+		p.a.countPins(p.a.served(p.row.Tenant, pin.Connector, pin.Digest), delta)
 	}
 }
 
@@ -159,7 +191,7 @@ func (p *payment) inherit(job *enginev1.Job) bool {
 
 // withdrawn tells whether a job's digest was rolled back or revoked.
 func (a *application) withdrawn(job *enginev1.Job) bool {
-	act, found := get[*enginev1.Activation](a, activationKey(job.Tenant, job.Connector))
+	act, found := get[*enginev1.Activation](a, a.served(job.Tenant, job.Connector, nil))
 	return found && isWithdrawn(act, job.Digest)
 }
 
