@@ -134,6 +134,10 @@ CONNECTORS_BENCH ?=
 bench-connectors: ## a call of Go, Rust, C and TypeScript guests, what the sandbox promises, and Extism (CONNECTORS_BENCH=--json)
 	@cd examples/bench/connectors/run && go run . $(CONNECTORS_BENCH)
 
+.PHONY: first-connector
+first-connector: bin/railhead ## make, build and test a new connector in each language whose toolchain is here; in CI in all
+	examples/quickstart/first-connector.sh bin/railhead
+
 # -------------------------------------------------------------- the sources
 
 .PHONY: fmt

@@ -14,5 +14,5 @@ import "embed"
 //go:embed c/src c/template
 //go:embed rust/Cargo.toml rust/src/*.rs rust/template
 //go:embed typescript/railhead.d.ts typescript/template
-//go:embed template
+//go:embed template/common template/ams template/channel template/scheme
 var Files embed.FS

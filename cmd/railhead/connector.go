@@ -15,7 +15,7 @@ import (
 
 func (a *app) connectorCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "connector", Short: "Build, test, sign, install and swap connectors", GroupID: "make"}
-	cmd.AddCommand(a.connectorNew(), a.connectorBuild(), a.connectorTest(), a.connectorDev(), a.connectorVector(), a.connectorInspect(),
+	cmd.AddCommand(a.connectorNew(), a.connectorLanguages(), a.connectorBuild(), a.connectorTest(), a.connectorDev(), a.connectorVector(), a.connectorInspect(),
 		a.connectorKeygen(), a.connectorSign(), a.connectorVerify(), a.connectorPush(), a.connectorPull(),
 		a.connectorInstall(), a.connectorActivate(), a.connectorRollback(), a.connectorRevoke(),
 		a.connectorDrain(), a.connectorList())

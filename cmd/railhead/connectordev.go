@@ -81,7 +81,7 @@ func (d *developer) watch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", d.dir, err)
 	}
-	defer watcher.Close()
+	defer watcher.Close() //nolint:errcheck // nothing is watched any more
 	if err := watchFolders(watcher, d.dir); err != nil {
 		return err
 	}
@@ -128,8 +128,12 @@ func awaitChange(ctx context.Context, watcher *fsnotify.Watcher, dir string) err
 func watchFolders(watcher *fsnotify.Watcher, root string) error {
 	return filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
-		case err != nil || !e.IsDir():
-			return nil // it is gone already, or its folder is watched
+		case errors.Is(err, fs.ErrNotExist): // an editor has taken it away again
+			return nil
+		case err != nil:
+			return fmt.Errorf("watch %s: %w", path, err)
+		case !e.IsDir():
+			return nil
 		case path != root && !isSource(path):
 			return filepath.SkipDir
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/railhead-hub/railhead/sdk/build"
 	"github.com/railhead-hub/railhead/sdk/template"
 )
 
@@ -55,4 +56,36 @@ an API that customers' apps call; scheme, a payment scheme.`,
 	cmd.Flags().StringVar(&c.Kind, "kind", "ams", "the `kind`: "+strings.Join(template.Kinds, ", "))
 	cmd.Flags().StringVar(&dir, "dir", "", "the `folder` to make; NAME here unless set")
 	return cmd
+}
+
+func (a *app) connectorLanguages() *cobra.Command {
+	return &cobra.Command{
+		Use:     "languages",
+		Short:   "List the languages that connectors are written in, and what is missing to build them",
+		Example: "  railhead connector languages",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list []map[string]string
+			t := newTable(a.out, "lang", "language", "kinds", "here")
+			for _, tool := range build.Toolchains(cmd.Context()) {
+				var kinds []string
+				for _, kind := range template.Kinds {
+					if template.Has(tool.Lang, kind) {
+						kinds = append(kinds, kind)
+					}
+				}
+				here, missing := "yes", ""
+				if tool.Missing != nil {
+					missing = tool.Missing.Error()
+					here = "no: " + missing
+				}
+				t.row(tool.Lang, tool.Name, strings.Join(kinds, " "), here)
+				list = append(list, map[string]string{"lang": tool.Lang, "language": tool.Name, "kinds": strings.Join(kinds, " "), "missing": missing})
+			}
+			if a.json {
+				return printJSON(a.out, list)
+			}
+			return t.flush()
+		},
+	}
 }

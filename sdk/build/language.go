@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -18,6 +19,26 @@ type language struct {
 
 // languages are asked in this order; each has a file of its own in this package.
 var languages = []language{golang, rustc, typescript, clang, assemblyscript}
+
+// Toolchain says whether connectors of a language can be built here.
+type Toolchain struct {
+	Lang    string // as `railhead connector new --lang` has it
+	Name    string
+	Missing error // nil: nothing; else what, and where to get it
+}
+
+// Toolchains looks for what each language needs.
+func Toolchains(ctx context.Context) []Toolchain {
+	_, errGo := exec.LookPath("go")
+	_, errRust := FindRustc(ctx)
+	_, errC := FindClang(ctx)
+	return []Toolchain{
+		{"go", golang.name, errGo},
+		{"rust", rustc.name, errRust},
+		{"ts", typescript.name, errC}, // the engine of scripts is compiled from C, once
+		{"c", clang.name, errC},
+	}
+}
 
 // detect finds out what a connector is written in.
 func detect(dir string) (language, error) {
