@@ -12,6 +12,10 @@ import (
 // time, or cannot be sent at all, is parked: it no longer holds up those behind it,
 // and a person lines it up again or drops it.
 
+// versionForward is the engine's version from which on frames are forwarded; with no
+// frame in any queue the other commands change nothing.
+const versionForward = 2
+
 func linkSubject(tenant, connector, link string) string {
 	return tenant + "\x00" + connector + "\x00" + link
 }
@@ -126,6 +130,9 @@ func (q *forwardQueue) event(kind enginev1.EventKind, f *enginev1.ForwardedFrame
 func (a *application) forward(c *enginev1.Forward) *enginev1.Event {
 	if c.Origin == nil {
 		a.refuse(CodeBadCommand, "Only a job forwards frames: its history keeps it from doing so twice.")
+	}
+	if a.meta.Version < versionForward {
+		a.refuse(CodeBadCommand, "Frames are forwarded from version 2 of the engine on; an operator switches to it when all nodes know it.")
 	}
 	return a.asEffect(c.Origin, func(job *enginev1.Job) *enginev1.Event { return a.forwardOnce(c, job) })
 }

@@ -7,5 +7,5 @@ package engine
 //
 //	1  the first
 //	2  rows count the payments that keep a connector's digest; timelines keep what
-//	   attempts were answered
+//	   attempts were answered; frames are forwarded
 const Version = versionPins

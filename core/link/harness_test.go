@@ -132,7 +132,7 @@ func newHub(t *testing.T, config string) *hub {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.must(&enginev1.Command{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: 1, Secret: make([]byte, 32)}}})
+	h.must(&enginev1.Command{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{Cluster: 1, Secret: make([]byte, 32), Version: engine.Version}}})
 	h.configure(config)
 	h.activate("one")
 	h.links = link.New(link.Config{Log: h, Connectors: h.registry, Now: func() int64 { return time.Now().UnixMilli() }, Logger: log})
