@@ -58,13 +58,14 @@ func (a *auth) check() error {
 }
 
 // Auth is how callers of a route are found out; nil when the tenant has said nothing
-// about it, which lets nobody in. An error says that this node cannot find out.
+// about it, which lets nobody in. An error says that this node cannot find out now.
 func (b *Binding) Auth(route string) (*caller.Rule, error) {
-	if rule := b.auth.byRoute[route]; rule != nil {
+	a, _ := b.auth.get() // its faults are those of single rules
+	if rule := a.byRoute[route]; rule != nil {
 		return rule, nil
 	}
-	if err := b.auth.errs[route]; err != nil {
+	if err := a.errs[route]; err != nil {
 		return nil, err
 	}
-	return b.auth.all, b.auth.allErr
+	return a.all, a.allErr
 }

@@ -25,9 +25,10 @@ type Binding struct {
 	connector string
 	jobs      map[string]*sdkv1.JobType // by the type's name for this tenant
 	endpoints map[string]*egress.Endpoint
-	faults    map[string]error
+	unbound   map[string]error                    // endpoints of which the tenant says nothing, or nonsense
+	pending   map[string]*later[*egress.Endpoint] // those that could not be made
 	links     map[string]boundLink
-	auth      *auth
+	auth      *later[*auth]
 }
 
 type bindingKey struct {
@@ -41,7 +42,10 @@ func (b *Binding) Endpoint(name string) (*egress.Endpoint, error) {
 	if e := b.endpoints[name]; e != nil {
 		return e, nil
 	}
-	if err := b.faults[name]; err != nil {
+	if p := b.pending[name]; p != nil {
+		return p.get()
+	}
+	if err := b.unbound[name]; err != nil {
 		return nil, err
 	}
 	return nil, fmt.Errorf("the manifest of connector %s declares no endpoint %q", b.connector, name)
@@ -54,6 +58,13 @@ func (b *Binding) close() {
 	b.Keys.Close()
 	for _, e := range b.endpoints {
 		e.Close()
+	}
+	for _, p := range b.pending {
+		p.mu.Lock()
+		if p.value != nil {
+			p.value.Close()
+		}
+		p.mu.Unlock()
 	}
 }
 
@@ -119,10 +130,16 @@ func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (
 	own := c.Connectors[m.manifest.Name]
 	b := &Binding{
 		Module: m, Tally: m.Tally(tenant), Config: own.Config, connector: m.manifest.Name, jobs: make(map[string]*sdkv1.JobType),
-		endpoints: make(map[string]*egress.Endpoint), faults: make(map[string]error),
-		auth: newAuth(own, tenant, r.Egress.Secrets),
+		endpoints: make(map[string]*egress.Endpoint), unbound: make(map[string]error),
+		pending: make(map[string]*later[*egress.Endpoint]),
 	}
-	if err := b.auth.check(); err != nil {
+	readAuth := func() (*auth, error) {
+		a := newAuth(own, tenant, r.Egress.Secrets)
+		return a, a.check()
+	}
+	callers, err := readAuth()
+	b.auth = newLater(callers, err, readAuth)
+	if err != nil {
 		r.Logger.Error("callers of a connector cannot be found out", "tenant", tenant, "connector", b.connector, "err", err)
 	}
 	for name := range own.Routes {
@@ -146,20 +163,25 @@ func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (
 	for name, declared := range m.endpoints {
 		bound, ok := own.Endpoints[name]
 		if !ok {
-			b.faults[name] = fmt.Errorf("tenant %s has not bound endpoint %s of connector %s", tenant, name, b.connector)
+			b.unbound[name] = fmt.Errorf("tenant %s has not bound endpoint %s of connector %s", tenant, name, b.connector)
 			continue
 		}
 		config, err := bound.bind(tenant, version, b.connector, declared)
-		if err == nil {
-			b.endpoints[name], err = egress.New(config, r.Egress)
-		}
 		if err != nil {
-			// One bad endpoint does not take the others with it; whoever asks for it
-			// is told why.
-			delete(b.endpoints, name)
-			b.faults[name] = err
+			b.unbound[name] = err
 			r.Logger.Error("an endpoint cannot be bound", "tenant", tenant, "err", err)
+			continue
 		}
+		// One bad endpoint does not take the others with it; whoever asks for it is told
+		// why.
+		open := func() (*egress.Endpoint, error) { return egress.New(config, r.Egress) }
+		endpoint, err := open()
+		if err != nil {
+			r.Logger.Error("an endpoint cannot be bound", "tenant", tenant, "err", err)
+			b.pending[name] = newLater(endpoint, err, open)
+			continue
+		}
+		b.endpoints[name] = endpoint
 	}
 	return b, nil
 }

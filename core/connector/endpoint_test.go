@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -64,5 +65,32 @@ func TestBadEndpointsAndCallers(t *testing.T) {
 	}
 	if err := CheckTenant("green", []byte(`{"connectors":{"ch":{"auth":{"kind":"none"},"routes":{"r":{}}}}}`), egress.Surroundings{}); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLater: what could not be made is made when it can be, and not tried on every
+// call.
+func TestLater(t *testing.T) {
+	tries := 0
+	l := newLater(0, errors.New("not yet"), func() (int, error) {
+		if tries++; tries == 1 {
+			return 0, errors.New("still not")
+		}
+		return 7, nil
+	})
+	for range 3 {
+		if _, err := l.get(); err == nil || tries != 0 {
+			t.Fatalf("at once: %v after %d tries", err, tries)
+		}
+	}
+	l.next = time.Now().Add(-1)
+	if _, err := l.get(); err == nil || tries != 1 {
+		t.Errorf("the first try: %v, %d", err, tries)
+	}
+	l.next = time.Now().Add(-1)
+	for range 3 {
+		if v, err := l.get(); v != 7 || err != nil || tries != 2 {
+			t.Errorf("the second try: %d, %v, %d", v, err, tries)
+		}
 	}
 }

@@ -36,6 +36,7 @@ type conn struct {
 	since int64 // by the front's clock
 	limit int64 // milliseconds
 	watch *watch
+	ended bool // for want of room
 }
 
 // phase is what a connection waits for.

@@ -85,7 +85,7 @@ func (f *Front) thin() {
 	for _, c := range f.all() {
 		c.mu.Lock()
 		w := waiting{c, (c.phase == reading || c.phase == writing) && now-c.since > slowAfter, now - c.since}
-		if w.slow || c.phase == idle || c.phase == reading {
+		if !c.ended && (w.slow || c.phase == idle || c.phase == reading) {
 			list = append(list, w)
 		}
 		c.mu.Unlock()
@@ -111,6 +111,7 @@ func (c *conn) cutIfWaiting() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase != serving {
+		c.ended = true    // and is not counted on again before its goroutine has left
 		_ = c.raw.Close() // not TLS's goodbye, which may have to wait
 	}
 }

@@ -167,7 +167,9 @@ func (h *Handler) serve(ctx context.Context, in *incoming, target *connector.Tar
 	}
 	rule, err := party.Binding.Auth(target.Route.Name)
 	if err != nil {
-		return nil, err
+		h.Logger.Warn("callers of a route cannot be found out", "connector", target.Connector,
+			"route", target.Route.Name, "tenant", target.Tenant, "err", err)
+		return nil, unavailable
 	}
 	request, err := h.read(in, target, rule)
 	if err != nil {

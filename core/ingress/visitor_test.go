@@ -82,7 +82,7 @@ func TestCallers(t *testing.T) {
 		{"the key twice", `{"auth":` + byKey + `}`, []string{"X-API-Key", "a-long-gate-key", "x-api-key", "a-long-gate-key"}, 401, "", "UNAUTHENTICATED"},
 		{"a name of one's own", `{"auth":` + byKey + `}`, []string{"X-API-Key", "a-long-gate-key", "X-Railhead-Principal", "admin"}, 200, "gate", ""},
 		{"a name of one's own, anybody", `{"auth":{"kind":"none"}}`, []string{"x-railhead-principal", "admin", "X-RAILHEAD-Role", "admin"}, 200, "", ""},
-		{"a rule that cannot be kept", `{"auth":{"kind":"api_key","keys":[{"secret":"missing"}]}}`, []string{"X-API-Key", "x"}, 500, "", "CONNECTOR_FAILED"},
+		{"a rule that cannot be kept", `{"auth":{"kind":"api_key","keys":[{"secret":"missing"}]}}`, []string{"X-API-Key", "x"}, 503, "", "UNAVAILABLE"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := guarded(t, c.connector, keys)

@@ -55,12 +55,7 @@ func (s *Store) Open(tenant, name string) (*File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.files[key]; f != nil {
-		// What was read once is kept when the file has gone, but a configuration that
-		// names a file which is not there is refused.
-		if _, err := f.read(); err != nil {
-			return nil, err
-		}
-		return f, nil
+		return f, nil // also when the file has gone since: the value is known
 	}
 	f := &File{tenant: tenant, name: name, path: filepath.Join(s.dir, tenant, name), log: s.log}
 	first, err := f.read()
