@@ -118,6 +118,24 @@ func withManifestBytes(t *testing.T, module, content []byte) []byte {
 	return out
 }
 
+// withSection replaces a section's content.
+func withSection(t *testing.T, module []byte, id byte, content []byte) []byte {
+	t.Helper()
+	sections, err := wasm.Sections(module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := slices.Clone(wasm.Header)
+	for _, s := range sections {
+		if s.ID == id {
+			out = wasm.AppendSection(out, id, content)
+		} else {
+			out = append(out, s.Raw...)
+		}
+	}
+	return out
+}
+
 // module is the plain module with one section's content changed.
 func module(t *testing.T, id byte, change func([]byte) []byte) []byte {
 	t.Helper()

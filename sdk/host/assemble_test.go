@@ -25,8 +25,10 @@ type guest struct {
 	imports []fnImport
 	// stepType is the type of railhead_step.
 	stepType   byte
-	memory     []byte // limits
-	table      []byte // limits of a table of functions, if any
+	memory     []byte   // limits
+	table      []byte   // limits of a table of functions, if any
+	elements   []uint32 // functions that the table begins with
+	data       []byte   // that stands at dataAt
 	noManifest bool
 	limits     *sdkv1.Limits
 }
@@ -42,9 +44,14 @@ const (
 	typeBuf  = 1 // (i32) -> (i32)
 	typeStep = 2 // (i32 i32) -> (i64)
 	typeLog  = 3 // (i32 i32 i32) -> ()
+	// Of functions of WASI.
+	typeTwo   = 4 // (i32 i32) -> (i32)
+	typeExit  = 5 // (i32) -> ()
+	typeClock = 6 // (i32 i64 i32) -> (i32)
 
 	replyAt = 16
 	inputAt = 4096
+	dataAt  = 1 << 16 // needs a memory of more than a page
 )
 
 // Instructions.
@@ -157,6 +164,9 @@ func (g guest) assemble(t testing.TB) []byte {
 		[]byte{0x60, 1, 0x7f, 1, 0x7f},
 		[]byte{0x60, 2, 0x7f, 0x7f, 1, 0x7e},
 		[]byte{0x60, 3, 0x7f, 0x7f, 0x7f, 0},
+		[]byte{0x60, 2, 0x7f, 0x7f, 1, 0x7f},
+		[]byte{0x60, 1, 0x7f, 0},
+		[]byte{0x60, 3, 0x7f, 0x7e, 0x7f, 1, 0x7f},
 	))
 	if len(g.imports) > 0 {
 		var imports [][]byte
@@ -183,6 +193,13 @@ func (g guest) assemble(t testing.TB) []byte {
 	if g.start != nil {
 		out = wasm.AppendSection(out, wasm.SectionStart, wasm.AppendU32(nil, shift+startIndex))
 	}
+	if g.elements != nil {
+		content := join([]byte{1, 0}, i32(0), []byte{end}, wasm.AppendU32(nil, uint32(len(g.elements))))
+		for _, f := range g.elements {
+			content = wasm.AppendU32(content, f)
+		}
+		out = wasm.AppendSection(out, wasm.SectionElement, content)
+	}
 	out = wasm.AppendSection(out, wasm.SectionCode, vector(
 		body(nil),
 		body(or(g.buf, i32(inputAt))),
@@ -190,9 +207,11 @@ func (g guest) assemble(t testing.TB) []byte {
 		body(g.helper),
 		body(g.start),
 	))
-	out = wasm.AppendSection(out, wasm.SectionData, vector(
-		join([]byte{0}, i32(replyAt), []byte{end}, wasm.AppendU32(nil, uint32(len(reply))), reply),
-	))
+	data := [][]byte{join([]byte{0}, i32(replyAt), []byte{end}, wasm.AppendU32(nil, uint32(len(reply))), reply)}
+	if g.data != nil {
+		data = append(data, join([]byte{0}, i32(dataAt), []byte{end}, wasm.AppendU32(nil, uint32(len(g.data))), g.data))
+	}
+	out = wasm.AppendSection(out, wasm.SectionData, vector(data...))
 	if g.noManifest {
 		return out
 	}
