@@ -82,7 +82,7 @@ func TestSideBySide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer opened.Close(t.Context()) //nolint:errcheck // the test's process ends
+	defer opened.Close(t.Context())
 	instance, err := opened.NewInstance(t.Context())
 	if err != nil {
 		t.Fatal(err)
