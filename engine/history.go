@@ -37,8 +37,5 @@ func (p *payment) told(history, since []*enginev1.HistoryEntry) []*enginev1.Hist
 	for _, e := range since {
 		add(e)
 	}
-	if len(out) == 1 && out[0].Ordinal == 0 {
-		return nil // it began, and asked for nothing that is told here
-	}
 	return out
 }

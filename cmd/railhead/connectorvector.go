@@ -27,7 +27,7 @@ import (
 
 func (a *app) connectorVector() *cobra.Command {
 	var job, attempt uint32
-	var from, module, config, out string
+	var module, config, out string
 	var sensitive []string
 	cmd := &cobra.Command{
 		Use:   "vector [PAYMENT]",
@@ -36,8 +36,8 @@ func (a *app) connectorVector() *cobra.Command {
 connector was told, and what its effects were answered. With --module it is run once,
 and what it asks for stands in the vector as well.
 
-The events come from opsd, unmasked, which needs --reason and leaves an audit entry;
---from reads a file that "payment replay --save" wrote. Fields that the module's
+The events come from opsd, unmasked, which needs --reason and leaves an audit entry.
+Fields that the module's
 manifest calls sensitive, those of --sensitive, and some that always are (pin, password,
 pan …) are masked, the same value by the same mask wherever it stands; secrets and
 what tokens stand for were never recorded. Read the file before you pass it on.
@@ -50,7 +50,7 @@ the connector's as --config.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, cancel := a.call(cmd.Context())
 			defer cancel()
-			l, err := a.lifeOf(ctx, args, from)
+			l, err := a.lifeOf(ctx, args, "", true)
 			if err != nil {
 				return err
 			}
@@ -85,7 +85,6 @@ the connector's as --config.`,
 	flags.StringVar(&module, "module", "", "the connector's module `file`, to run it once")
 	flags.StringVar(&config, "config", "", "the connector's configuration, a JSON object")
 	flags.StringSliceVar(&sensitive, "sensitive", nil, "more `names` of fields to mask")
-	flags.StringVar(&from, "from", "", "read the payment from a `file` that payment replay --save wrote")
 	flags.StringVarP(&out, "output", "o", "", "`file` to write; standard output unless set")
 	flags.StringVar(&a.reason, "reason", "", "why you look, for the audit")
 	return cmd
@@ -272,6 +271,13 @@ var alwaysSensitive = []string{
 	"authorization", "cookie", "set-cookie", "x-api-key",
 }
 
+// plainFields are codes: what is in them is nobody's, also where all around it is
+// sensitive, and a connector cannot do without it.
+var plainFields = map[string]bool{
+	"amount": true, "currency": true, "partyidtype": true, "idtype": true, "type": true, "fspid": true,
+	"scenario": true, "initiator": true, "initiatortype": true, "transactiontype": true,
+}
+
 // everywhereMin is the length from which on a sensitive value is replaced wherever it
 // stands, in paths and texts too.
 const everywhereMin = 4
@@ -360,7 +366,8 @@ func (m *masks) walk(v any, hide bool) (any, bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, inner := range v {
-			masked, c := m.walk(inner, hide || m.sensitive[strings.ToLower(name)])
+			own := strings.ToLower(name)
+			masked, c := m.walk(inner, m.sensitive[own] || hide && !plainFields[own])
 			v[name] = masked
 			changed = changed || c
 		}
@@ -371,6 +378,9 @@ func (m *masks) walk(v any, hide bool) (any, bool) {
 			changed = changed || c
 		}
 	case string:
+		if inner, isJSON := m.inside(v, hide); isJSON {
+			return inner, inner != v
+		}
 		if hide && v != "" {
 			return m.value(v), true
 		}
@@ -380,6 +390,28 @@ func (m *masks) walk(v any, hide bool) (any, bool) {
 		}
 	}
 	return v, changed
+}
+
+// inside masks a text that is JSON in its turn.
+func (m *masks) inside(text string, hide bool) (string, bool) {
+	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
+		return "", false
+	}
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return "", false
+	}
+	masked, changed := m.walk(v, hide)
+	if !changed {
+		return text, true
+	}
+	out, err := json.Marshal(masked)
+	if err != nil {
+		return "null", true
+	}
+	return string(out), true
 }
 
 func (m *masks) answer(a *sdkv1.Answer) {

@@ -71,7 +71,7 @@ that went on in another version (migrate) is run up to there.`,
 			}
 			ctx, cancel := a.call(cmd.Context())
 			defer cancel()
-			l, err := a.lifeOf(ctx, args, from)
+			l, err := a.lifeOf(ctx, args, from, false)
 			if err != nil {
 				return err
 			}
@@ -126,7 +126,8 @@ that went on in another version (migrate) is run up to there.`,
 }
 
 // lifeOf reads a payment from a file, or from opsd and the node.
-func (a *app) lifeOf(ctx context.Context, args []string, from string) (*life, error) {
+// exchanges asks for what connectors were answered, too.
+func (a *app) lifeOf(ctx context.Context, args []string, from string, exchanges bool) (*life, error) {
 	if from != "" {
 		if len(args) > 0 {
 			return nil, usagef("--from names a file; a PAYMENT besides means nothing")
@@ -148,7 +149,7 @@ func (a *app) lifeOf(ctx context.Context, args []string, from string) (*life, er
 		return nil, usagef("--reason is missing: a replay needs the payment's variables unmasked, and the audit says why")
 	}
 	l := &life{}
-	request := &opsv1.RevealEventsRequest{Actor: a.actor().GetName(), Reason: a.reason}
+	request := &opsv1.RevealEventsRequest{Actor: a.actor().GetName(), Reason: a.reason, Exchanges: exchanges}
 	switch ref := paymentRef(args[0]).GetBy().(type) {
 	case *corev1.GetPaymentRequest_Key:
 		request.Name = &opsv1.RevealEventsRequest_Key{Key: ref.Key}

@@ -30,8 +30,12 @@ func (s *Service) RevealEvents(ctx context.Context, r *opsv1.RevealEventsRequest
 	if err != nil {
 		return nil, s.failed(ctx, err)
 	}
+	method := "reveal-events"
+	if r.Exchanges {
+		method = "reveal-exchanges"
+	}
 	if _, err := s.store.Act(ctx, audit.Entry{
-		Actor: r.Actor, Reason: r.Reason, Method: "reveal-events", Tenant: p.Tenant, Result: "ok",
+		Actor: r.Actor, Reason: r.Reason, Method: method, Tenant: p.Tenant, Result: "ok",
 		Target: fmt.Sprintf("payment %d from event %d", p.Key, place.Seq+1),
 	}, time.Now().UnixMilli(), raw); err != nil {
 		return nil, s.failed(ctx, err)
@@ -45,8 +49,10 @@ func (s *Service) RevealEvents(ctx context.Context, r *opsv1.RevealEventsRequest
 		if e.Decoded == nil {
 			return nil, connect.NewError(connect.CodeDataLoss, fmt.Errorf("event %d of the payment cannot be read", e.Seq))
 		}
-		// What went over the wire is not needed to see where the payment went.
-		e.Decoded.Request, e.Decoded.Answer = nil, nil
+		if !r.Exchanges {
+			// What went over the wire is not needed to see where the payment went.
+			e.Decoded.Request, e.Decoded.Answer, e.Decoded.History = nil, nil, nil
+		}
 		raw, err := e.Decoded.MarshalVTStrict()
 		if err != nil {
 			return nil, s.failed(ctx, err)

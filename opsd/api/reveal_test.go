@@ -19,6 +19,7 @@ func TestRevealEvents(t *testing.T) {
 	started.Variables = append(started.Variables, &enginev1.Variable{Name: "msisdn", Json: []byte(`"27710101999"`)})
 	answered := b.event(7, enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED, func(e *enginev1.Event) {
 		e.Request, e.Answer = []byte("the request"), []byte("the answer")
+		e.History = []*enginev1.HistoryEntry{{Ordinal: 1, Answered: true, Answer: []byte("another")}}
 	})
 	b.apply(false, started, answered, b.ended(7))
 	request := &opsv1.RevealEventsRequest{
@@ -47,7 +48,7 @@ func TestRevealEvents(t *testing.T) {
 	if v := events[0].Variables[2]; v.Name != "msisdn" || string(v.Json) != `"27710101999"` {
 		t.Errorf("%s is %s", v.Name, v.Json)
 	}
-	if len(events[1].Request)+len(events[1].Answer) != 0 {
+	if len(events[1].Request)+len(events[1].Answer)+len(events[1].History) != 0 {
 		t.Error("what went over the wire is revealed")
 	}
 	entries, err := b.client.ListAudit(t.Context(), &opsv1.ListAuditRequest{Tenant: "greenbank"})
@@ -87,5 +88,32 @@ func TestRevealEventsRefusals(t *testing.T) {
 	}
 	if entries, err := b.store.AuditEntries(t.Context(), "", 0, 10); err != nil || len(entries) != 0 {
 		t.Errorf("refusals left %v, %v", entries, err)
+	}
+}
+
+// What connectors asked and were answered is revealed to who asks for it by name, and
+// the audit has that name.
+func TestRevealExchanges(t *testing.T) {
+	b := newBackOffice(t, api.Config{})
+	b.apply(false, b.started(7), b.event(7, enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED, func(e *enginev1.Event) {
+		e.Request, e.Answer = []byte("the request"), []byte("the answer")
+		e.History = []*enginev1.HistoryEntry{{Ordinal: 1, Answered: true, Answer: []byte("another")}}
+	}))
+	page, err := b.client.RevealEvents(t.Context(), &opsv1.RevealEventsRequest{
+		Name: &opsv1.RevealEventsRequest_Key{Key: 7}, Actor: "ada", Reason: "a test of it", Exchanges: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev := &enginev1.Event{}
+	if err := ev.UnmarshalVT(page.Events[1]); err != nil {
+		t.Fatal(err)
+	}
+	if string(ev.Request) != "the request" || string(ev.Answer) != "the answer" || len(ev.History) != 1 {
+		t.Errorf("%v", ev)
+	}
+	entries, err := b.client.ListAudit(t.Context(), &opsv1.ListAuditRequest{Tenant: "greenbank"})
+	if err != nil || len(entries.Entries) != 1 || entries.Entries[0].Method != "reveal-exchanges" {
+		t.Errorf("%v %v", entries, err)
 	}
 }

@@ -942,10 +942,13 @@ type RevealEventsRequest struct {
 	//	*RevealEventsRequest_Key
 	Name isRevealEventsRequest_Name `protobuf_oneof:"name"`
 	// Who asks, and what for.
-	Actor         string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
-	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	PageSize      int32  `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"` // 0: 1000
-	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	Actor     string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
+	Reason    string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	PageSize  int32  `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"` // 0: 1000
+	PageToken string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// With what connectors were answered and what they asked for, which a test is made
+	// of. The audit names it reveal-exchanges.
+	Exchanges     bool `protobuf:"varint,7,opt,name=exchanges,proto3" json:"exchanges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1031,6 +1034,13 @@ func (x *RevealEventsRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *RevealEventsRequest) GetExchanges() bool {
+	if x != nil {
+		return x.Exchanges
+	}
+	return false
 }
 
 type isRevealEventsRequest_Name interface {
@@ -2859,7 +2869,7 @@ const file_opsd_v1_ops_proto_rawDesc = "" +
 	"\apayment\x18\x01 \x01(\v2\x10.opsd.v1.PaymentR\apayment\x122\n" +
 	"\btimeline\x18\x02 \x03(\v2\x16.opsd.v1.TimelineEntryR\btimeline\x12&\n" +
 	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x125\n" +
-	"\videntifiers\x18\x04 \x03(\v2\x13.opsd.v1.IdentifierR\videntifiers\"\xb9\x02\n" +
+	"\videntifiers\x18\x04 \x03(\v2\x13.opsd.v1.IdentifierR\videntifiers\"\xd7\x02\n" +
 	"\x13RevealEventsRequest\x120\n" +
 	"\x04uuid\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x10\x01\x18@2\x0f^[^\\x00-\\x1f]*$H\x00R\x04uuid\x12'\n" +
 	"\x03key\x18\x02 \x01(\x04B\x13\xbaH\x0e2\f\x18\xff\xff\xff\xff\xff\xff\xff\xff\x7f(\x010\x01H\x00R\x03key\x121\n" +
@@ -2868,7 +2878,8 @@ const file_opsd_v1_ops_proto_rawDesc = "" +
 	"\tpage_size\x18\x05 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageTokenB\r\n" +
+	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12\x1c\n" +
+	"\texchanges\x18\a \x01(\bR\texchangesB\r\n" +
 	"\x04name\x12\x05\xbaH\x02\b\x01\"\x82\x01\n" +
 	"\x14RevealEventsResponse\x12*\n" +
 	"\apayment\x18\x01 \x01(\v2\x10.opsd.v1.PaymentR\apayment\x12\x16\n" +
