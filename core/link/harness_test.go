@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -318,7 +319,7 @@ func (c *counterparty) closed() {
 	c.t.Helper()
 	for {
 		if _, err := c.read(); err != nil {
-			if err != io.EOF && !strings.Contains(err.Error(), "reset") {
+			if !errors.Is(err, io.EOF) && !strings.Contains(err.Error(), "reset") {
 				c.t.Fatalf("the connection is not closed: %v", err)
 			}
 			return

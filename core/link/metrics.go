@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
@@ -24,6 +25,7 @@ type Metrics struct {
 	forwards    *prometheus.CounterVec
 	outstanding *prometheus.Desc
 	up          *prometheus.Desc
+	queue       *prometheus.Desc
 	registry    prometheus.Registerer
 }
 
@@ -44,7 +46,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		forwards:    counter("railhead_link_forwards_sent_total", "Sendings of forwarded frames, repeated ones included."),
 		outstanding: prometheus.NewDesc("railhead_link_outstanding", "Frames that wait for their answers.", linkLabels, nil),
 		up:          prometheus.NewDesc("railhead_link_open", "1 where the link is open on this node.", linkLabels, nil),
-		registry:    r,
+		queue: prometheus.NewDesc("railhead_link_queue", "Forwarded frames that wait to be acknowledged or are parked.",
+			append(linkLabels[:3:3], "state"), nil),
+		registry: r,
 	}
 }
 
@@ -54,6 +58,7 @@ type gauges struct{ *Links }
 func (g gauges) Describe(ch chan<- *prometheus.Desc) {
 	ch <- g.Metrics.outstanding
 	ch <- g.Metrics.up
+	ch <- g.Metrics.queue
 }
 
 func (g gauges) Collect(ch chan<- prometheus.Metric) {
@@ -65,7 +70,23 @@ func (g gauges) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(g.Metrics.up, prometheus.GaugeValue, open, s.Tenant, s.Connector, s.Link)
 		ch <- prometheus.MustNewConstMetric(g.Metrics.outstanding, prometheus.GaugeValue, float64(s.Outstanding), s.Tenant, s.Connector, s.Link)
+		q := g.queueOf(s.Place)
+		for state, n := range map[string]uint64{"waiting": q.Waiting, "parked": q.Parked} {
+			ch <- prometheus.MustNewConstMetric(g.Metrics.queue, prometheus.GaugeValue, float64(n), s.Tenant, s.Connector, s.Link, state)
+		}
 	}
+}
+
+// queueOf is a link's queue; empty where it cannot be read.
+func (g gauges) queueOf(at Place) *enginev1.ForwardQueue {
+	q := &enginev1.ForwardQueue{}
+	_ = g.Log.View(func(tx engine.Tx) error {
+		if row, found := tx.Get(engine.ForwardQueueKey(at.Tenant, at.Connector, at.Link)); found {
+			q = row.(*enginev1.ForwardQueue)
+		}
+		return nil
+	})
+	return q
 }
 
 func (m *Metrics) watch(l *Links) {

@@ -17,7 +17,7 @@ const (
 	// OutstandingDefault holds where the manifest names no number.
 	OutstandingMax     = 10_000
 	OutstandingDefault = 100
-	// IdleMax bounds idle_ms: a day.
+	// IdleMaxMillis bounds idle_ms: a day.
 	IdleMaxMillis = 24 * 3600 * 1000
 
 	framingBytesMax = 64 // of a header, a start or a delimiter

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/railhead-hub/railhead/sdk/manifest"
@@ -141,8 +142,8 @@ func (f *Framing) readLength(b []byte) (uint64, error) {
 			n = n<<8 | uint64(c)
 		}
 	case "little":
-		for i := len(b) - 1; i >= 0; i-- {
-			n = n<<8 | uint64(b[i])
+		for _, c := range slices.Backward(b) {
+			n = n<<8 | uint64(c)
 		}
 	case "ascii":
 		for _, c := range b {

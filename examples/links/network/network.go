@@ -8,7 +8,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -84,14 +86,10 @@ type Seen struct {
 func (n *Network) Seen() Seen {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	s := Seen{
-		Authorized: make(map[string]int, len(n.authorized)), Advices: append([]string(nil), n.advices...),
-		SignOns: n.signOns, Kept: len(n.kept), Faults: append([]string(nil), n.faults...),
+	return Seen{
+		Authorized: maps.Clone(n.authorized), Advices: slices.Clone(n.advices),
+		SignOns: n.signOns, Kept: len(n.kept), Faults: slices.Clone(n.faults),
 	}
-	for payment, times := range n.authorized {
-		s.Authorized[payment] = times
-	}
-	return s
 }
 
 func (n *Network) accept() {
