@@ -12,4 +12,9 @@
 //	ASK stan payment              ASK stan approved | declined | unknown
 //	ADVICE payment amount         ADVICE payment noted
 //	PING n (from the network)     PONG n
+//
+// A tenant binds it so:
+//
+//	{"connectors": {"example-network": {"links": {"network": {
+//	  "connect": "127.0.0.1:5000", "allow": ["127.0.0.1"], "timeout_ms": 5000}}}}}
 package main
