@@ -16,9 +16,9 @@ import (
 // railhead.
 var clang = language{name: "C", markers: []string{"*.c"}, compile: compileC}
 
-// ErrC says that no C compiler here can make connectors; the text says what is
+// ErrC says that no C compiler here can make connectors, or the engine of scripts; the text says what is
 // missing.
-var ErrC = errors.New("building a connector in C needs clang for wasm32-wasi (Debian packages clang, lld, wasi-libc and libclang-rt-14-dev-wasm32)")
+var ErrC = errors.New("building a connector in C or TypeScript needs clang for wasm32-wasi (Debian packages clang, lld, wasi-libc and libclang-rt-14-dev-wasm32)")
 
 // cFlags make the module small, fast and always the same.
 var cFlags = []string{

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -60,23 +61,28 @@ var quickjsPatches = []struct{ file, old, new string }{
 // guard of QuickJS keeps a part of it free.
 const engineStack = "1048576"
 
-// engineFlags: the three features are WebAssembly 2.0's. Neither -Os nor a switch in
-// place of QuickJS's computed jumps made anything better.
+// engineFlags: the three features are WebAssembly 2.0's. A switch in place of QuickJS's
+// computed jumps made nothing better.
 var engineFlags = []string{
-	"--target=wasm32-wasi", "-O3", "-flto", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint", "-D_GNU_SOURCE", "-DNDEBUG", "-DSTACK_BYTES=" + engineStack, "-I.", "-w",
+	"--target=wasm32-wasi", "-O3", "-flto", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint",
+	"-D_GNU_SOURCE", "-DNDEBUG", "-DSTACK_BYTES=" + engineStack, "-I.", "-w",
 }
 
+// engineLink has no -O, as cLinkFlags has none.
 var engineLink = []string{
-	"--target=wasm32-wasi", "-mexec-model=reactor", "-Wl,-z,stack-size=" + engineStack, "-Wl,--stack-first", "-Wl,--strip-all",
+	"--target=wasm32-wasi", "-mexec-model=reactor", "-flto",
+	"-Wl,--strip-all,--stack-first,--lto-O3,-z,stack-size=" + engineStack,
 }
 
 // quickjs returns the compiled engine.
 func quickjs(ctx context.Context) ([]byte, error) {
-	clang := cmp.Or(os.Getenv("RAILHEAD_CLANG"), "clang")
-	version, err := exec.CommandContext(ctx, clang, "--version").Output()
+	compiler, err := FindClang(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("build: the engine of scripts is compiled with clang for wasm32-wasi, once; "+
-			"on Debian: apt-get install clang lld wasi-libc libclang-rt-14-dev-wasm32: %w", err)
+		return nil, fmt.Errorf("build: the engine of scripts is compiled once: %w", err)
+	}
+	version, err := exec.CommandContext(ctx, compiler, "--version").Output() //nolint:gosec // the author names the compiler
+	if err != nil {
+		return nil, fmt.Errorf("build: asking %s for its version: %w", compiler, err)
 	}
 	glue, err := engineSources()
 	if err != nil {
@@ -96,10 +102,8 @@ func quickjs(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	fmt.Fprintln(os.Stderr, "compiling QuickJS for scripts; this is done once and takes up to a minute")
-	for name, text := range glue {
-		sources[name] = text
-	}
-	engine, err := compileEngine(ctx, clang, sources, glue)
+	maps.Copy(sources, glue)
+	engine, err := compileEngine(ctx, compiler, sources, glue)
 	if err != nil {
 		return nil, err
 	}
@@ -124,9 +128,9 @@ func engineSources() (map[string][]byte, error) {
 }
 
 // engineKey names what the engine is made from and with.
-func engineKey(glue map[string][]byte, clang []byte) string {
+func engineKey(glue map[string][]byte, compiler []byte) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%s\n", quickjsSum, quickjsPatches, engineFlags, engineLink, clang)
+	fmt.Fprintf(h, "%s\n%q\n%q\n%q\n%s\n", quickjsSum, quickjsPatches, engineFlags, engineLink, compiler)
 	names := make([]string, 0, len(glue))
 	for name := range glue {
 		names = append(names, name)
@@ -240,7 +244,7 @@ func unpackQuickjs(archive []byte) (map[string][]byte, error) {
 
 // compileEngine compiles in a folder of its own and with relative names, so that the
 // engine does not depend on where that was.
-func compileEngine(ctx context.Context, clang string, sources, glue map[string][]byte) ([]byte, error) {
+func compileEngine(ctx context.Context, compiler string, sources, glue map[string][]byte) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "railhead-quickjs-")
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
@@ -264,7 +268,8 @@ func compileEngine(ctx context.Context, clang string, sources, glue map[string][
 	for i, unit := range units {
 		link = append(link, unit+".o")
 		all.Go(func() {
-			cmd := exec.CommandContext(ctx, clang, append(slices.Clone(engineFlags), "-c", unit, "-o", unit+".o")...)
+			//nolint:gosec // the author names the compiler
+			cmd := exec.CommandContext(ctx, compiler, append(slices.Clone(engineFlags), "-c", unit, "-o", unit+".o")...)
 			cmd.Dir = dir
 			failures[i] = run(cmd)
 		})
@@ -273,7 +278,7 @@ func compileEngine(ctx context.Context, clang string, sources, glue map[string][
 	if err := errors.Join(failures...); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, clang, append(link, "-lm", "-o", "engine.wasm")...)
+	cmd := exec.CommandContext(ctx, compiler, append(link, "-lm", "-o", "engine.wasm")...) //nolint:gosec // as above
 	cmd.Dir = dir
 	if err := run(cmd); err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package typescript_test
 import (
 	"context"
 	"os"
-	"os/exec"
 	"testing"
 
 	"github.com/railhead-hub/railhead/sdk/build"
@@ -14,7 +13,7 @@ import (
 // module builds a connector of testdata.
 func module(t testing.TB, name string) []byte {
 	t.Helper()
-	if _, err := exec.LookPath("clang"); err != nil && os.Getenv("CI") != "true" {
+	if _, err := build.FindClang(t.Context()); err != nil && os.Getenv("CI") != "true" {
 		t.Skip("needs Debian's packages clang, lld, wasi-libc and libclang-rt-14-dev-wasm32")
 	}
 	out, err := build.Module(t.Context(), "testdata/"+name)
