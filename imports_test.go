@@ -51,6 +51,8 @@ github.com/tetratelabs/wazero   @ sdk
 github.com/hashicorp/raft       @ core/replica
 github.com/hashicorp/raft-wal   @ core/replica
 go.etcd.io/bbolt                @ core/replica
+github.com/failsafe-go          @ core/egress
+code.dny.dev/ssrf               @ core/egress
 `
 
 type rule struct {
