@@ -80,7 +80,7 @@ func quickjs(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build: the engine of scripts is compiled once: %w", err)
 	}
-	version, err := exec.CommandContext(ctx, compiler, "--version").Output() //nolint:gosec // the author names the compiler
+	version, err := exec.CommandContext(ctx, compiler, "--version").Output()
 	if err != nil {
 		return nil, fmt.Errorf("build: asking %s for its version: %w", compiler, err)
 	}
@@ -268,7 +268,6 @@ func compileEngine(ctx context.Context, compiler string, sources, glue map[strin
 	for i, unit := range units {
 		link = append(link, unit+".o")
 		all.Go(func() {
-			//nolint:gosec // the author names the compiler
 			cmd := exec.CommandContext(ctx, compiler, append(slices.Clone(engineFlags), "-c", unit, "-o", unit+".o")...)
 			cmd.Dir = dir
 			failures[i] = run(cmd)
@@ -278,7 +277,7 @@ func compileEngine(ctx context.Context, compiler string, sources, glue map[strin
 	if err := errors.Join(failures...); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, compiler, append(link, "-lm", "-o", "engine.wasm")...) //nolint:gosec // as above
+	cmd := exec.CommandContext(ctx, compiler, append(link, "-lm", "-o", "engine.wasm")...)
 	cmd.Dir = dir
 	if err := run(cmd); err != nil {
 		return nil, err
