@@ -21,8 +21,9 @@ const (
 	linkName      = tenant + "/" + linkConnector + "/network"
 )
 
-// joinNetwork binds the tenant to a network by a TCP link.
-func (h *hub) joinNetwork() *network.Network {
+// joinNetwork binds the tenant to a network by a TCP link, over which a forwarded frame
+// is sent so many times before it is parked; 0: until its time is over.
+func (h *hub) joinNetwork(tries int) *network.Network {
 	h.t.Helper()
 	net, err := network.Listen("127.0.0.1:0")
 	if err != nil {
@@ -31,7 +32,7 @@ func (h *hub) joinNetwork() *network.Network {
 	h.t.Cleanup(func() { _ = net.Close() })
 	raw, err := json.Marshal(map[string]any{"id": tenant, "name": "Green Bank", "config": map[string]any{
 		"connectors": map[string]any{linkConnector: map[string]any{"links": map[string]any{"network": map[string]any{
-			"connect": net.Addr(), "allow": []string{"127.0.0.1"}, "timeout_ms": 1000,
+			"connect": net.Addr(), "allow": []string{"127.0.0.1"}, "timeout_ms": 1000, "forward_tries": tries,
 		}}}},
 	}})
 	if err != nil {
@@ -80,7 +81,7 @@ func (h *hub) authorized(net *network.Network, payment string) {
 // were queued, and each is acknowledged once.
 func TestALinkSurvivesItsLeaders(t *testing.T) {
 	h := startHub(t, options{nodes: 3})
-	net := h.joinNetwork()
+	net := h.joinNetwork(0)
 	signedOn := func(times int) {
 		t.Helper()
 		until(t, patience, func() error {
@@ -151,13 +152,50 @@ func TestALinkSurvivesItsLeaders(t *testing.T) {
 	t.Logf("%s", h.railhead("link", "list"))
 }
 
+// TestAParkedAdviceIsReleased lets the network be silent until an advice is parked. An
+// operator lines it up again and drops another, each for a reason.
+func TestAParkedAdviceIsReleased(t *testing.T) {
+	h := startHub(t, options{})
+	net := h.joinNetwork(1)
+	net.Silence("ADVICE", true)
+	kept, given := h.authorize(1), ""
+	h.authorized(net, kept)
+	given = h.authorize(2)
+	h.authorized(net, given)
+	until(t, patience, func() error {
+		if got := len(h.queue("--parked")); got < 2 {
+			return fmt.Errorf("%d advices are parked, waiting for 2", got)
+		}
+		return nil
+	})
+	net.Silence("ADVICE", false)
+	h.railhead("link", "drop", linkName, "2", "--reason", "settled by telephone")
+	h.railhead("link", "release", linkName, "1", "--reason", "the network is back")
+	h.acknowledged(kept)
+	if left := h.queue(); len(left) > 0 {
+		t.Errorf("%q are left in the queue", left)
+	}
+	until(t, patience, func() error {
+		p, err := h.ops.GetPayment(t.Context(), &opsv1.GetPaymentRequest{Name: &opsv1.GetPaymentRequest_Uuid{Uuid: given}})
+		if err != nil {
+			return err
+		}
+		for _, e := range p.GetTimeline() {
+			if e.GetKind() == "forward_released" && e.GetCode() == "dropped" && e.GetReason() == "settled by telephone" {
+				return nil
+			}
+		}
+		return errors.New("opsd does not show that the advice was dropped")
+	})
+}
+
 // queue is whose frames are in the link's queue, in order.
-func (h *hub) queue() []string {
+func (h *hub) queue(flags ...string) []string {
 	h.t.Helper()
 	var list struct {
 		Frames []struct{ Payment string }
 	}
-	if err := json.Unmarshal([]byte(h.railhead("link", "queue", linkName, "--json")), &list); err != nil {
+	if err := json.Unmarshal([]byte(h.railhead(append([]string{"link", "queue", linkName, "--json"}, flags...)...)), &list); err != nil {
 		h.t.Fatal(err)
 	}
 	var payments []string
