@@ -1,7 +1,7 @@
 /* The C guest of the benchmark of guests: the same as go/handler. */
 #include "railhead.h"
 
-#define NOTE "The payment is in shillings, which this connector takes. It asks nobody, and says so in a sentence of some length."
+#define NOTE "The payment is in shillings, which this connector takes. It asks nobody, and says so in a sentence of length."
 
 static rh_outcome work(rh_context *c, const rh_job *job) {
     if (!rh_is(rh_string(c, job, "currency"), "TZS")) return rh_fail(RH("CURRENCY"), RH("only shillings are taken"));

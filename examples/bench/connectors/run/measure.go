@@ -164,6 +164,9 @@ func openGuest(ctx context.Context, name string, module, request, want []byte) (
 	if err != nil {
 		return nil, err
 	}
+	if err := g.interpreted(ctx, module, request, want); err != nil {
+		return nil, err
+	}
 	reply := make([]byte, 0, 2*len(want))
 	steps := map[**lane]func([]byte, []byte) ([]byte, error){
 		&g.metered: func(dst, in []byte) ([]byte, error) { return g.instance.StepBytes(ctx, dst, in) },
@@ -184,6 +187,33 @@ func openGuest(ctx context.Context, name string, module, request, want []byte) (
 		}}
 	}
 	return g, nil
+}
+
+// interpreted holds the interpreter's reply and fuel against the compiler's, both
+// of fresh instances.
+func (g *guest) interpreted(ctx context.Context, module, request, want []byte) error {
+	slow, err := host.Open(ctx, module, host.Options{Log: quiet(), Interpreter: true})
+	if err != nil {
+		return err
+	}
+	defer slow.Close(ctx)
+	fuel := map[*host.Module]int64{}
+	for _, m := range []*host.Module{slow, g.module} {
+		i, err := m.NewInstance(ctx)
+		if err != nil {
+			return err
+		}
+		got, err := i.StepBytes(ctx, nil, request)
+		if err != nil || !bytes.Equal(got, want) {
+			return fmt.Errorf("%s replies %q (%v), native Go %q", g.name, got, err, want)
+		}
+		fuel[m] = i.FuelUsed()
+		_ = i.Close(ctx) // it has done its work
+	}
+	if fuel[slow] != fuel[g.module] {
+		return fmt.Errorf("%s takes %d units of fuel interpreted and %d compiled", g.name, fuel[slow], fuel[g.module])
+	}
+	return nil
 }
 
 func (g *guest) close(ctx context.Context) {

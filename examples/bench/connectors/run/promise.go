@@ -205,7 +205,8 @@ func (r *report) admission(dir string) func(context.Context, map[string][]byte, 
 // print writes the report for eyes.
 func (r *report) print(to *os.File) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d bytes in, work, %d bytes out; %s, %d cores\n\n", r.Request, r.Reply, r.Go, r.Cores)
+	fmt.Fprintf(&b, "%d bytes in, work, %d bytes out; %s, %d cores; times per call are the processor's, the least of all rounds\n\n",
+		r.Request, r.Reply, r.Go, r.Cores)
 	fmt.Fprintf(&b, "%-12s %9s %10s %7s %9s %9s %9s %12s %8s %10s %10s\n", "guest", "ns/call", "unmetered", "meter",
 		"in pool", "allocs", "fuel", "calls/s", "module", "memory", "resident")
 	for _, w := range r.Rows {

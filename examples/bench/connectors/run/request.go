@@ -15,7 +15,7 @@ func job(jobType string, payment int) *sdkv1.StepRequest {
 			Variables: []*sdkv1.Variable{
 				{Name: "amount", Json: []byte(`"12.50"`)},
 				{Name: "currency", Json: []byte(`"TZS"`)},
-				{Name: "transfer", Json: []byte(`{"account":"greenbank-27710101999-tzs","name":"Asha Mwangi","amount":"12.50"}`)},
+				{Name: "transfer", Json: []byte(`{"account":"greenbank-27710101999-tzs","name":"Asha Mwangi","amount":"12.50","reference":"INV-2026-17"}`)},
 			},
 		}}},
 		Seed: []byte("0123456789abcdef0123456789abcdef"),

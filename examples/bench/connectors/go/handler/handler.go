@@ -25,7 +25,7 @@ func work(_ *connector.Context, job *connector.Job) connector.Outcome {
 	})
 }
 
-const note = "The payment is in shillings, which this connector takes. It asks nobody, and says so in a sentence of some length."
+const note = "The payment is in shillings, which this connector takes. It asks nobody, and says so in a sentence of length."
 
 func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 	amount, currency := job.String("amount"), job.String("currency")

@@ -14,7 +14,7 @@ async fn work(_: Context<'_>, job: Job<'_>) -> Outcome {
 }
 
 const NOTE: &str =
-    "The payment is in shillings, which this connector takes. It asks nobody, and says so in a sentence of some length.";
+    "The payment is in shillings, which this connector takes. It asks nobody, and says so in a sentence of length.";
 
 async fn hold(ctx: Context<'_>, job: Job<'_>) -> Outcome {
     let body = vars! {

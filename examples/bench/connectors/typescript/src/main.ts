@@ -4,7 +4,7 @@ import { complete, Context, fail, Job, Outcome, RawJSON, serve } from "railhead"
 serve({ jobs: { work, hold, spin } });
 
 const note =
-  "The payment is in shillings, which this connector takes. It asks nobody, and says so in a sentence of some length.";
+  "The payment is in shillings, which this connector takes. It asks nobody, and says so in a sentence of length.";
 
 function work(_: Context, job: Job): Outcome {
   if (job.string("currency") !== "TZS") return fail("CURRENCY", "only shillings are taken");
