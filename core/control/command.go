@@ -165,7 +165,7 @@ func keyed(cmd *enginev1.Command) bool {
 	case *enginev1.Command_ClaimUserTask:
 		return v.ClaimUserTask.OnlyFree
 	case *enginev1.Command_PutTenant, *enginev1.Command_Deploy,
-		*enginev1.Command_InstallConnector, *enginev1.Command_ActivateConnector:
+		*enginev1.Command_InstallConnector, *enginev1.Command_ActivateConnector, *enginev1.Command_RevokeConnector:
 		return true
 	}
 	return false

@@ -43,7 +43,6 @@ type Config struct {
 
 // Service implements the handlers of core/v1.
 type Service struct {
-	corev1connect.UnimplementedControlServiceHandler
 	Config
 	endings endings
 	flows   flowCache
