@@ -33,7 +33,11 @@ same bytes. It needs the language's toolchain, and says what is missing.`,
 				return usagef("%s is no connector's folder: %w", args[0], err)
 			}
 			if out == "" {
-				out = filepath.Base(filepath.Clean(args[0])) + ".wasm"
+				dir, err := filepath.Abs(args[0])
+				if err != nil {
+					return err
+				}
+				out = filepath.Base(dir) + ".wasm"
 			}
 			if err := build.File(cmd.Context(), args[0], out); err != nil {
 				return err

@@ -196,6 +196,11 @@ func (e *examination) rules() error {
 		if !rule.isFor(e.report.Kind) {
 			verdict.Status, verdict.Text = NotApplicable, "it is not for connectors of kind "+e.report.Kind
 		}
+		if rule.Name == "covered" && len(e.vectors) == 0 {
+			verdict.Status, verdict.Text = NotApplicable, "there are no vectors"
+			verdicts = append(verdicts, verdict)
+			continue
+		}
 		for _, p := range e.run.problems {
 			if p.What != rule.Name {
 				continue

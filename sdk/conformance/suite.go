@@ -34,6 +34,8 @@ func Suite(ctx context.Context, subject Subject, vectors []*Vector) ([]Verdict, 
 		s.channel(scenes)
 	case "scheme":
 		s.scheme(scenes)
+	default:
+		s.add("suite", absent("there is none for connectors of kind %s", subject.Manifest.Kind))
 	}
 	return s.verdicts, instance.err
 }
