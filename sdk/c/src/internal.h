@@ -95,6 +95,7 @@ typedef struct {
 } rh_random_source;
 uint64_t rh_draw(rh_random_source *r, rh_text seed);
 
+
 struct rh_step {
     rh_text seed;
     rh_entry *history;
@@ -102,7 +103,7 @@ struct rh_step {
     uint32_t ordinal;     /* of the last effect asked for */
     rh_bytes reply;
     rh_settlement *settlements, **last_settlement;
-    rh_random_source random;
+    bool drawn; /* from the random source, in this step */
     bool left; /* the reply is finished: an effect waits, a mismatch, an error */
 };
 

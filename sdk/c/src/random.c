@@ -54,7 +54,14 @@ uint64_t rh_draw(rh_random_source *r, rh_text seed) {
     return r->buffer[r->next++];
 }
 
-uint64_t rh_random(rh_context *c) { return rh_draw(&c->step_->random, c->step_->seed); }
+/* It is begun anew by the first draw of a step, since clearing it in every step would
+ * cost more than most steps do. */
+uint64_t rh_random(rh_context *c) {
+    static rh_random_source source;
+    if (!c->step_->drawn) source = (rh_random_source){0};
+    c->step_->drawn = true;
+    return rh_draw(&source, c->step_->seed);
+}
 
 rh_text rh_uuid(rh_context *c) {
     static const char hex[] = "0123456789abcdef";

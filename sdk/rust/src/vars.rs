@@ -2,7 +2,7 @@
 //! write.
 
 use crate::json::{write_string, Json};
-use crate::wire::Writer;
+use crate::wire::{append, Writer};
 use std::borrow::Cow;
 
 /// Named JSON values, written in ascending order of their names. Build them
@@ -42,7 +42,7 @@ impl Vars {
         self.last = self.packed.len();
         self.packed.extend_from_slice(&(name.len() as u32).to_le_bytes());
         self.packed.extend_from_slice(&[0; 4]);
-        self.packed.extend_from_slice(name.as_bytes());
+        append(&mut self.packed, name.as_bytes());
         let from = self.packed.len();
         value.write_json(&mut self.packed);
         let length = (self.packed.len() - from) as u32;
@@ -121,7 +121,7 @@ impl ToJson for Vars {
             // It was given as a text.
             write_string(out, std::str::from_utf8(name).unwrap_or_default());
             out.push(b':');
-            out.extend_from_slice(json);
+            append(out, json);
         });
         out.push(b'}');
     }

@@ -196,6 +196,42 @@ pub struct Writer {
     pub out: Vec<u8>,
 }
 
+/// Appends bytes. Up to 32 are copied by a few loads and stores: in a guest the
+/// instruction that copies any number costs ten times as much.
+#[inline]
+pub(crate) fn append(out: &mut Vec<u8>, b: &[u8]) {
+    let n = b.len();
+    if n > 32 {
+        return out.extend_from_slice(b);
+    }
+    out.reserve(32);
+    let start = out.len();
+    if n >= 16 {
+        copy_part::<16>(out, &b[..16]);
+        out.truncate(start + n - 16);
+        copy_part::<16>(out, &b[n - 16..]);
+    } else if n >= 8 {
+        copy_part::<8>(out, &b[..8]);
+        out.truncate(start + n - 8);
+        copy_part::<8>(out, &b[n - 8..]);
+    } else if n >= 4 {
+        copy_part::<4>(out, &b[..4]);
+        out.truncate(start + n - 4);
+        copy_part::<4>(out, &b[n - 4..]);
+    } else {
+        for byte in b {
+            out.push(*byte);
+        }
+    }
+}
+
+#[inline]
+fn copy_part<const N: usize>(out: &mut Vec<u8>, b: &[u8]) {
+    let mut part = [0u8; N];
+    part.copy_from_slice(b);
+    out.extend_from_slice(&part);
+}
+
 /// Where a field begins whose length is not known yet.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
@@ -248,7 +284,7 @@ impl Writer {
     pub fn always(&mut self, number: u32, b: &[u8]) {
         self.tag(number, LENGTH);
         self.varint(b.len() as u64);
-        self.out.extend_from_slice(b);
+        append(&mut self.out, b);
     }
 
     /// A message of two texts.
