@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
@@ -27,7 +28,7 @@ func failf(code, format string, args ...any) *Failure {
 
 // AsFailure is any error as one; what has no code is a key that cannot be used now.
 func AsFailure(err error) *Failure {
-	if f, ok := err.(*Failure); ok {
+	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
 	}
 	return &Failure{abi.FailureUnavailable, err.Error()}

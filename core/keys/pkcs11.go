@@ -130,8 +130,8 @@ func (k *tokenKey) with(ctx context.Context, do func(*session) error) error {
 // gone tells errors that say nothing of the key or the data, but that the session,
 // the log-in or the handle is no more.
 func gone(err error) bool {
-	var code pkcs11.Error
-	if !errors.As(err, &code) {
+	code, ok := errors.AsType[pkcs11.Error](err)
+	if !ok {
 		return false
 	}
 	switch uint(code) {
@@ -146,12 +146,10 @@ func gone(err error) bool {
 
 // failure says why a key in a token could not be used.
 func (k *tokenKey) failure(err error) error {
-	var f *Failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
 	}
-	var code pkcs11.Error
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[pkcs11.Error](err); ok {
 		switch uint(code) {
 		case pkcs11.CKR_MECHANISM_INVALID, pkcs11.CKR_MECHANISM_PARAM_INVALID, pkcs11.CKR_KEY_TYPE_INCONSISTENT:
 			return failf(abi.FailureUnsupported, "%s: its token cannot do this with it: %v", k.name, code)
@@ -249,8 +247,7 @@ func (t *token) login(pin []byte, digest [32]byte) error {
 	}
 	if err != nil {
 		_ = ctx.CloseSession(handle)
-		var code pkcs11.Error
-		if errors.As(err, &code) && (code == pkcs11.CKR_PIN_INCORRECT || code == pkcs11.CKR_PIN_LEN_RANGE ||
+		if code, ok := errors.AsType[pkcs11.Error](err); ok && (code == pkcs11.CKR_PIN_INCORRECT || code == pkcs11.CKR_PIN_LEN_RANGE ||
 			code == pkcs11.CKR_PIN_INVALID || code == pkcs11.CKR_PIN_EXPIRED) {
 			t.wrong[digest] = true
 			return failf(abi.FailureUnavailable, "token %s refuses the PIN", t.label)

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -148,8 +149,8 @@ func (k *tokenKey) encrypt(ctx context.Context, a *algorithm, data, additional [
 // ulong reads a CK_ULONG, which is as the machine has it.
 func ulong(b []byte) uint {
 	n := uint(0)
-	for i := len(b) - 1; i >= 0; i-- { // the machines this runs on are little-endian
-		n = n<<8 | uint(b[i])
+	for _, c := range slices.Backward(b) { // the machines this runs on are little-endian
+		n = n<<8 | uint(c)
 	}
 	return n
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"path/filepath"
@@ -239,7 +238,7 @@ func (r *Ring) encrypt(ctx context.Context, e *sdkv1.Encrypt) ([]byte, error) {
 // included; tokens of PKCS#11 are not asked.
 func Check(b Bindings, around Surroundings) error {
 	b.Declared = slices.Sorted(maps.Keys(b.Keys))
-	around.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	around.Logger = slog.New(slog.DiscardHandler)
 	r := New(b, around)
 	defer r.Close()
 	for _, name := range b.Declared {

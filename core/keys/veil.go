@@ -100,13 +100,8 @@ type Veil struct {
 
 // Learn adds a value.
 func (v *Veil) Learn(value, token string) {
-	if len(value) < watchedMin {
+	if len(value) < watchedMin || slices.Contains(v.values, value) {
 		return
-	}
-	for _, known := range v.values {
-		if known == value {
-			return
-		}
 	}
 	v.values, v.tokens = append(v.values, value), append(v.tokens, token)
 }

@@ -177,7 +177,7 @@ func Complete(ctx context.Context, subject Subject, text string) (string, error)
 	if err != nil {
 		return "", fmt.Errorf("conformance: %w", err)
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // it is in the system's folder for such things
+	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "testdata", "recorded.txt")
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
 		return "", fmt.Errorf("conformance: %w", err)
