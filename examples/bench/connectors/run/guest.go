@@ -10,10 +10,15 @@ import (
 
 	"github.com/railhead-hub/railhead/sdk"
 	"github.com/railhead-hub/railhead/sdk/build"
+	"github.com/railhead-hub/railhead/sdk/manifest"
 )
 
 // languages are the guests in the order of the table.
 var languages = []string{"go", "rust", "c", "typescript"}
+
+// bare are the guests without an SDK: what the language and the sandbox cost, and
+// nothing of what an SDK does for an author.
+var bare = []string{"go, bare", "c, bare"}
 
 // extismGuest is the C guest behind Extism's own interface.
 const extismGuest = "c, extism"
@@ -41,7 +46,13 @@ func buildGuests(ctx context.Context, dir, work string) (guests map[string][]byt
 			leftOut = append(leftOut, language+": "+err.Error())
 		}
 	}
+	if guests["go, bare"], err = build.Module(ctx, filepath.Join(dir, "codec", "go")); err != nil {
+		return nil, nil, err
+	}
 	if guests["c"] != nil {
+		if guests["c, bare"], err = buildBareC(ctx, dir, work); err != nil {
+			return nil, nil, err
+		}
 		if guests[extismGuest], err = buildExtism(ctx, dir, filepath.Join(work, "c")); err != nil {
 			return nil, nil, err
 		}
@@ -71,6 +82,17 @@ func buildExtism(ctx context.Context, dir, c string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	out := filepath.Join(c, "extism.wasm")
+	files = append(files, filepath.Join(c, "connector.c"), filepath.Join(dir, "extism", "extism.c"))
+	if err := compileC(ctx, compiler, out, c, files); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(out)
+}
+
+// compileC works in two steps, as sdk/build does: given -O, the second would run a
+// wasm-opt that happens to be installed.
+func compileC(ctx context.Context, compiler, out, work string, files []string) error {
 	clang := func(args ...string) error {
 		cmd := exec.CommandContext(ctx, compiler, append([]string{"--target=wasm32-wasi", "-flto"}, args...)...)
 		if text, err := cmd.CombinedOutput(); err != nil {
@@ -78,20 +100,35 @@ func buildExtism(ctx context.Context, dir, c string) ([]byte, error) {
 		}
 		return nil
 	}
-	// In two steps, as sdk/build does it: given -O, the second would run a wasm-opt
-	// that happens to be installed.
-	out := filepath.Join(c, "extism.wasm")
 	link := []string{"-mexec-model=reactor", "-Wl,--strip-all,--lto-O3", "-o", out}
-	for n, file := range append(files, filepath.Join(c, "connector.c"), filepath.Join(dir, "extism", "extism.c")) {
-		object := filepath.Join(c, fmt.Sprintf("%d.o", n))
+	for n, file := range files {
+		object := filepath.Join(work, fmt.Sprintf("%d.o", n))
 		if err := clang("-std=c11", "-O3", "-mbulk-memory", "-msign-ext", "-mnontrapping-fptoint",
-			"-I", filepath.Join(c, "railhead"), "-c", "-o", object, file); err != nil {
-			return nil, err
+			"-I", filepath.Join(work, "railhead"), "-c", "-o", object, file); err != nil {
+			return err
 		}
 		link = append(link, object)
 	}
-	if err := clang(link...); err != nil {
+	return clang(link...)
+}
+
+// buildBareC is the C guest without an SDK.
+func buildBareC(ctx context.Context, dir, work string) ([]byte, error) {
+	compiler, err := build.FindClang(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return os.ReadFile(out)
+	source, out := filepath.Join(dir, "codec", "c"), filepath.Join(work, "bare.wasm")
+	if err := compileC(ctx, compiler, out, work, []string{filepath.Join(source, "connector.c")}); err != nil {
+		return nil, err
+	}
+	module, err := os.ReadFile(out)
+	if err != nil {
+		return nil, err
+	}
+	m, err := manifest.ReadFile(source)
+	if err != nil {
+		return nil, err
+	}
+	return manifest.IntoModule(module, m)
 }
