@@ -1,8 +1,11 @@
 package typescript_test
 
 import (
+	"bytes"
 	"context"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/railhead-hub/railhead/sdk/build"
@@ -50,4 +53,39 @@ func TestVectors(t *testing.T) {
 		}
 	}
 	t.Logf("%d KiB", len(built)>>10)
+}
+
+// The same script gives the same module, so that its digest says what it is.
+func TestSameBytes(t *testing.T) {
+	if first, second := module(t, "ledger"), module(t, "ledger"); !bytes.Equal(first, second) {
+		t.Error("two builds differ")
+	}
+}
+
+func TestErrorsSayWhatToMend(t *testing.T) {
+	module(t, "ledger") // for the engine, or to skip
+	for _, row := range []struct{ script, want string }{
+		{"import { serve } from \"railhead\";\nserve({ jobs: }});\n", "src/main.ts:2:15: "},
+		{"import fs from \"fs\";\nfs.read();\n", `Could not resolve "fs"`},
+		{"export const x = 1;\n", "the script does not call serve"},
+		{"import { serve } from \"railhead\";\nserve({}); serve({});\n", "serve was called twice"},
+		{"throw new Error(\"at the top\");\n", "Error: at the top"},
+	} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{
+			"manifest.json": `{"name": "x", "version": "1.0.0", "kind": "ams", "jobs": [{"type": "j"}]}`,
+			"src/main.ts":   row.script,
+		} {
+			file := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := build.Module(t.Context(), dir); err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v", row.want, err)
+		}
+	}
 }

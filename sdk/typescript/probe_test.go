@@ -57,6 +57,7 @@ func TestBadScripts(t *testing.T) {
 		{do: "lost", text: "nobody listens"},
 		{do: "nested", text: "an effect is asked for while"},
 		{do: "badAmount", text: "terms: amount must be a string"},
+		{do: "noState", text: "a state is never empty"},
 		{do: "global", text: "uncaught TypeError"},
 		{do: "prototype", text: "uncaught TypeError"},
 		{do: "config", text: "uncaught TypeError"},

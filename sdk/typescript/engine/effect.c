@@ -53,6 +53,10 @@ static JSValue ask(JSContext *ctx, JSValueConst this_val, int argc, JSValueConst
 	step.writing = true;
 	int failed = encode(ctx, o, &effects[kind].message, argc, argv);
 	step.writing = false;
+	if (!failed && kind == EFFECT_CHECKPOINT && o->len == effect) {
+		JS_ThrowTypeError(ctx, "checkpoint: a state is never empty");
+		failed = -1;
+	}
 	if (failed) {
 		o->len = before;
 		return JS_EXCEPTION;

@@ -46,6 +46,10 @@ const things: Record<string, (c: Context, job: Job) => Outcome | Promise<Outcome
     });
     return complete();
   },
+  noState: async (c) => {
+    await c.checkpoint("");
+    return complete();
+  },
   global: () => {
     (globalThis as Record<string, unknown>).leak = 1;
     return complete();
