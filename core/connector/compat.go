@@ -49,7 +49,6 @@ func (r *Registry) ActivationDoubts(tenant string, row *enginev1.Connector) (dou
 	}
 	var stable *enginev1.Connector
 	var config []byte
-	var used []string
 	_ = r.View(func(tx engine.Tx) error {
 		if act, found := tx.Get(engine.Key{Table: engine.TableActivation, S: tenant + "\x00" + row.Name}); found {
 			if before, found := tx.Get(engine.Key{Table: engine.TableConnector, S: row.Name + "\x00" + string(act.(*enginev1.Activation).Digest)}); found {
@@ -58,9 +57,6 @@ func (r *Registry) ActivationDoubts(tenant string, row *enginev1.Connector) (dou
 		}
 		if t, found := tx.Get(engine.Key{Table: engine.TableTenant, S: tenant}); found {
 			config = t.(*enginev1.Tenant).Config
-		}
-		if stable != nil {
-			used = usedTypes(tx, tenant)
 		}
 		return nil
 	})
@@ -74,8 +70,13 @@ func (r *Registry) ActivationDoubts(tenant string, row *enginev1.Connector) (dou
 		case now.core[0] != before.core[0]:
 			note("version-major", "%s serves now, and %s says by its first number that it is not compatible", stable.Version, row.Version)
 		}
-		for _, t := range stable.JobTypes {
-			if jobType := strings.ReplaceAll(t, "{tenant}", tenant); !slices.Contains(row.JobTypes, t) && slices.Contains(used, jobType) {
+		lost := slices.DeleteFunc(slices.Clone(stable.JobTypes), func(t string) bool { return slices.Contains(row.JobTypes, t) })
+		var used []string
+		if len(lost) > 0 {
+			used = r.usedTypes(tenant)
+		}
+		for _, t := range lost {
+			if jobType := strings.ReplaceAll(t, "{tenant}", tenant); slices.Contains(used, jobType) {
 				note("job-type-lost", "flows of %s use job type %s, which %s serves and %s does not", tenant, jobType, stable.Version, row.Version)
 			}
 		}
@@ -120,23 +121,28 @@ func unbound(c connectorConfig, m *sdkv1.Manifest) (names []string) {
 	return names
 }
 
-// usedTypes are the job types of a tenant's flows, each in its latest version.
-func usedTypes(tx engine.Tx, tenant string) (types []string) {
-	tx.Ascend(engine.Key{Table: engine.TableFlowLatest}, func(k engine.Key, row engine.Row) bool {
-		owner, _, _ := strings.Cut(k.S, "\x00")
-		if owner != tenant {
+// usedTypes are the job types of a tenant's flows, each in its latest version. Files are
+// parsed once the rows are let go of: payments wait for whoever reads them.
+func (r *Registry) usedTypes(tenant string) (types []string) {
+	var files [][]byte
+	_ = r.View(func(tx engine.Tx) error {
+		tx.Ascend(engine.Key{Table: engine.TableFlowLatest}, func(k engine.Key, row engine.Row) bool {
+			if owner, _, _ := strings.Cut(k.S, "\x00"); owner != tenant {
+				return true
+			}
+			if flow, found := tx.Get(engine.Key{Table: engine.TableFlow, S: k.S, A: uint64(row.(*enginev1.FlowLatest).Version)}); found {
+				files = append(files, flow.(*enginev1.Flow).Xml)
+			}
 			return true
-		}
-		flow, found := tx.Get(engine.Key{Table: engine.TableFlow, S: k.S, A: uint64(row.(*enginev1.FlowLatest).Version)})
-		if !found {
-			return true
-		}
-		processes, _ := bpmn.Parse(flow.(*enginev1.Flow).Xml)
+		})
+		return nil
+	})
+	for _, file := range files {
+		processes, _ := bpmn.Parse(file)
 		for _, p := range processes {
 			types = append(types, p.JobTypes()...)
 		}
-		return true
-	})
+	}
 	return types
 }
 
