@@ -257,7 +257,7 @@ func (r *random) answer(effect *sdkv1.Effect) (*sdkv1.Answer, any) {
 		d := &sdkv1.InDoubt{IdempotencyKey: r.text(), Reason: r.text()}
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_InDoubt{InDoubt: d}}, say("doubt", d.IdempotencyKey, d.Reason)
 	case 2:
-		if effect.GetHttp() != nil {
+		if effect.GetHttp() != nil || effect.GetRoundTrip() != nil {
 			return &sdkv1.Answer{}, say("doubt", "", "it was done, but what the other side answered is lost: it was found out by enquiry")
 		}
 		return &sdkv1.Answer{}, say("failed", "INVALID", "the host answered with something else")

@@ -19,13 +19,14 @@ typedef struct {
     rh_bytes *to;
     size_t effect, kind; /* where they begin */
     bool left;
+    bool money; /* a money effect, perhaps */
 } question;
 
 static question begin(rh_context *c, uint32_t kind) {
     struct rh_step *s = c->step_;
     static rh_bytes nowhere; /* of an effect after one that waits */
     nowhere = (rh_bytes){0};
-    question q = {.to = s->left ? &nowhere : &s->reply, .left = s->left};
+    question q = {.to = s->left ? &nowhere : &s->reply, .left = s->left, .money = kind == HTTP || kind == ROUND_TRIP};
     q.to->length = 0;
     q.effect = rh_put_begin(q.to, RH_REPLY_EFFECTS);
     rh_put_uint(q.to, 1, s->ordinal + 1);
@@ -93,7 +94,7 @@ static rh_state expect(rh_context *c, question q, uint32_t want, rh_text *messag
         c->error.code = (rh_text){0}, c->error.text = second, c->error.idempotency_key = first;
         return RH_IN_DOUBT;
     case ANSWER_NONE:
-        if (want == ANSWER_HTTP) { /* settled as done by enquiry: there never was an answer to keep */
+        if (q.money) { /* settled as done by enquiry: there never was an answer to keep */
             c->error.code = c->error.idempotency_key = (rh_text){0};
             c->error.text = RH("it was done, but what the other side answered is lost: it was found out by enquiry");
             return RH_IN_DOUBT;

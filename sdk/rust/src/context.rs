@@ -229,7 +229,11 @@ impl<'a, E: Effect<'a> + Unpin> Future for Asked<'a, E> {
             return Poll::Pending;
         }
         let answer = ctx.step.history[place].answer.bytes();
-        match decode_answer(answer).and_then(|(kind, message)| E::answer(kind, message)) {
+        let read = decode_answer(answer).and_then(|(kind, message)| match lost::<E>(kind) {
+            Some(doubt) => Ok(Err(doubt)),
+            None => E::answer(kind, message),
+        });
+        match read {
             Ok(result) => Poll::Ready(result),
             Err(_) => {
                 state.fail(UNDECODABLE);

@@ -100,7 +100,15 @@ const ANSWER_BOOL: u32 = 9;
 const ANSWER_DONE: u32 = 10;
 const ANSWER_TEXT: u32 = 11;
 
-/// An effect that was settled as done by enquiry never had an answer to keep.
+/// A money effect that was settled as done by enquiry never had an answer to keep.
+pub(crate) fn lost<'a, E: Effect<'a>>(kind: u32) -> Option<Error> {
+    let moves_money = E::FIELD == <Http<'_> as Effect<'a>>::FIELD || E::FIELD == <RoundTrip<'_> as Effect<'a>>::FIELD;
+    if kind != ANSWER_NONE || !moves_money {
+        return None;
+    }
+    Some(Error::InDoubt(InDoubt { idempotency_key: String::new(), reason: ANSWER_LOST.to_string() }))
+}
+
 const ANSWER_LOST: &str = "it was done, but what the other side answered is lost: it was found out by enquiry";
 
 /// The error that an answer stands for, when it is not of the kind that was
@@ -286,10 +294,6 @@ impl<'a> Effect<'a> for Http<'_> {
     }
 
     fn answer(kind: u32, message: Cow<'a, [u8]>) -> Result<Result<Response<'a>, Error>, Malformed> {
-        if kind == ANSWER_NONE {
-            let doubt = InDoubt { idempotency_key: String::new(), reason: ANSWER_LOST.to_string() };
-            return Ok(Err(Error::InDoubt(doubt)));
-        }
         expect(ANSWER_HTTP, kind, message, |message| {
             for field in fields(&message) {
                 let field = field?;
