@@ -1,3 +1,5 @@
+//go:build wasip1
+
 // Command go is the work of go/handler without the SDK: its own few lines of
 // protobuf, and nothing of what an SDK does for an author. What it costs is what
 // the language and the sandbox cost.
