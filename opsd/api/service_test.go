@@ -376,6 +376,9 @@ func bounded(m protoreflect.MessageDescriptor) error {
 			}
 			continue
 		}
+		if f.Kind() == protoreflect.BoolKind {
+			continue // has two values, and both are allowed
+		}
 		if !strings.Contains(fmt.Sprint(f.Options()), "buf.validate.field") {
 			faults = append(faults, fmt.Errorf("%s has no rules", f.FullName()))
 		}
