@@ -19,6 +19,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/big"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -372,6 +373,15 @@ func TestMTLS(t *testing.T) {
 	pinned := rule(t, `{"kind":"mtls","pins":["pin-sha256=\"`+pin+`\""]}`, secrets)
 	expect(t, "by key", pinned, in, "pin-sha256:"+pin, nil)
 
+	for _, name := range []string{"dns:GW.bank.example", "ip:2001:DB8::0:1", "ip:::ffff:192.0.2.7"} {
+		written := rule(t, `{"kind":"mtls","ca":"ca","names":["`+name+`"]}`, secrets)
+		in, _ := good.leaf(t, func(c *x509.Certificate) {
+			c.IPAddresses = []net.IP{net.ParseIP("2001:db8::1"), net.ParseIP("192.0.2.7")}
+		})
+		if _, err := written.Identify(in); err != nil {
+			t.Errorf("%s, which the certificate has in another form: %v", name, err)
+		}
+	}
 	expect(t, "no TLS", anyOfIt, with(), "", missing)
 	bare := with()
 	bare.TLS = func() *tls.ConnectionState { return &tls.ConnectionState{} }

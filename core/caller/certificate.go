@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +19,7 @@ import (
 type certified struct {
 	file  *secret.File // nil: pins alone decide
 	names []string
-	pins  map[[sha256.Size]byte]bool
+	pins  map[secret.Pin]bool
 
 	mu      sync.Mutex
 	version uint64
@@ -52,22 +53,23 @@ func newMTLS(in reader) (*Rule, error) {
 	if len(c.Names) > listMax || len(c.Pins) > listMax {
 		return nil, fmt.Errorf("%d names and pins are allowed at most", listMax)
 	}
-	k := &certified{names: c.Names, verified: make(map[[sha256.Size]byte]time.Time)}
-	for _, name := range c.Names {
-		kind, value, _ := strings.Cut(name, ":")
-		if !slices.Contains([]string{"dns", "uri", "email", "ip", "cn"}, kind) || checkPrincipal(value) != nil {
-			return nil, fmt.Errorf("name %q is not of the form dns:, uri:, email:, ip: or cn: and a value", name)
+	k := &certified{verified: make(map[[sha256.Size]byte]time.Time)}
+	for _, text := range c.Names {
+		name, err := parseName(text)
+		if err != nil {
+			return nil, err
 		}
+		k.names = append(k.names, name)
 	}
 	for _, text := range c.Pins {
-		raw, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSuffix(strings.TrimPrefix(text, `pin-sha256="`), `"`))
-		if err != nil || len(raw) != sha256.Size {
-			return nil, fmt.Errorf(`pin %q is not the base64 of 32 bytes, as in pin-sha256="..."`, text)
+		pin, err := secret.ParsePin(text)
+		if err != nil {
+			return nil, err
 		}
 		if k.pins == nil {
-			k.pins = make(map[[sha256.Size]byte]bool)
+			k.pins = make(map[secret.Pin]bool)
 		}
-		k.pins[[sha256.Size]byte(raw)] = true
+		k.pins[pin] = true
 	}
 	if c.CA != "" {
 		file, err := in.open(c.CA)
@@ -117,7 +119,7 @@ func (k *certified) identify(in *Request) (string, error) {
 	if k.file != nil && !k.vouched(leaf, state.PeerCertificates[1:], in.Now) {
 		return "", unverified
 	}
-	pin := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
+	pin := secret.PinOf(leaf)
 	if k.pins != nil && !k.pins[pin] {
 		return "", wrong
 	}
@@ -134,7 +136,7 @@ func (k *certified) identify(in *Request) (string, error) {
 		principal = own[0]
 	default:
 		// Nobody vouches for the names of a certificate that is known by its key.
-		principal = "pin-sha256:" + base64.StdEncoding.EncodeToString(pin[:])
+		principal = "pin-sha256:" + base64.StdEncoding.EncodeToString(pin[:]) // a quote would need escaping
 	}
 	return principal, nil
 }
@@ -170,6 +172,28 @@ func (k *certified) vouched(leaf *x509.Certificate, others []*x509.Certificate, 
 	}
 	k.verified[id] = now.Add(verifiedFor)
 	return true
+}
+
+// parseName reads a name of a configuration, and writes it as namesOf does: one that
+// only looks different would let nobody in.
+func parseName(text string) (string, error) {
+	kind, value, _ := strings.Cut(text, ":")
+	known := checkPrincipal(value) == nil
+	switch kind {
+	case "dns":
+		value = strings.ToLower(value)
+	case "ip":
+		address, err := netip.ParseAddr(value)
+		known = err == nil && address.Zone() == ""
+		value = address.Unmap().String()
+	case "uri", "email", "cn":
+	default:
+		known = false
+	}
+	if !known {
+		return "", fmt.Errorf("name %q is not of the form dns:, uri:, email:, ip: or cn: and a value", text)
+	}
+	return kind + ":" + value, nil
 }
 
 // namesOf are a certificate's names, the subject's last: alternative names are what

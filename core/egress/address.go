@@ -13,9 +13,10 @@ import (
 )
 
 // This file says which addresses may be connected to. It is asked twice: about the
-// host that a tenant writes, and about the address that the host resolved to, at the
-// moment it is connected to. Only the second is protection: a name may resolve to
-// anything, and to something else the next time.
+// host that a tenant writes, if that is an address, and about the address that the host
+// resolved to, at the moment it is connected to. Only the second is protection: a name
+// may resolve to anything, and to something else the next time. The first tells whoever
+// writes the configuration what no payment would get through.
 //
 //	never              unspecified, broadcast, multicast and link-local addresses;
 //	                   where clouds serve their machines' credentials; 6to4, Teredo
@@ -30,12 +31,16 @@ var errAddress = errors.New("the address is not allowed")
 
 // metadata are the addresses, beside the link-local ones, at which clouds serve
 // credentials to whoever asks.
-var metadata = []netip.Addr{
-	netip.MustParseAddr("fd00:ec2::254"),   // AWS
-	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
-	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
-	netip.MustParseAddr("168.63.129.16"),   // Azure
-	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
+var metadata = []netip.Prefix{
+	netip.MustParsePrefix("fd00:ec2::/32"),          // AWS: machines (::254), EKS pods (::23)
+	netip.MustParsePrefix("fd20:ce::254/128"),       // Google Cloud
+	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba Cloud
+	netip.MustParsePrefix("fd00:100::100:200/128"),  // Alibaba Cloud
+	netip.MustParsePrefix("168.63.129.16/32"),       // Azure
+	netip.MustParsePrefix("192.0.0.192/32"),         // Oracle Cloud
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle Cloud
+	netip.MustParsePrefix("fd00:42::42/128"),        // Scaleway
+	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Linode
 }
 
 // never are the ranges that no allow list opens.
@@ -79,7 +84,7 @@ func permit(ip netip.Addr, allow []netip.Prefix) error {
 	if slices.ContainsFunc(never, within) || isatap(ip) {
 		return fmt.Errorf("%w: %s is never connected to", errAddress, ip)
 	}
-	if slices.Contains(metadata, ip) {
+	if slices.ContainsFunc(metadata, within) {
 		return fmt.Errorf("%w: %s is where a cloud serves credentials", errAddress, ip)
 	}
 	if len(allow) > 0 {
@@ -119,10 +124,24 @@ func control(allow []netip.Prefix, port uint16) func(context.Context, string, st
 	}
 }
 
+// reachable says why a host could never be connected to.
+func reachable(host string, allow []netip.Prefix) error {
+	if err := checkHost(host); err != nil {
+		return err
+	}
+	if address, err := netip.ParseAddr(host); err == nil {
+		return permit(address, allow)
+	}
+	return nil
+}
+
 // checkHost says why a host is none that a tenant may write. What is refused here
 // is what different programs read differently: 2130706433, 0177.1 and 0x7f.1 are
 // 127.0.0.1 to some and names to others.
 func checkHost(host string) error {
+	if host == "" {
+		return errors.New("no host is given")
+	}
 	if address, err := netip.ParseAddr(host); err == nil {
 		if address.Zone() != "" {
 			return fmt.Errorf("host %q has a zone", host)

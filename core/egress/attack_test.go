@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"html"
 	"io"
@@ -78,7 +79,8 @@ func TestResolvedAddresses(t *testing.T) {
 	for _, text := range []string{
 		"169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", // clouds' credentials
 		"127.0.0.1", "127.8.8.8", "0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255",
-		"::1", "::", "fe80::1", "ff02::1", "fec0::1", "fd00:ec2::254", "fd20:ce::254",
+		"::1", "::", "fe80::1", "ff02::1", "fec0::1",
+		"fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42", "fd00:a9fe:a9fe::1", "fd00:100::100:200",
 		"::ffff:127.0.0.1", "::ffff:169.254.169.254", // mapped
 		"::127.0.0.1", "::169.254.169.254", "::ffff:0:127.0.0.1", // compatible, translated
 		"64:ff9b::127.0.0.1", "64:ff9b::169.254.169.254", "64:ff9b:1::a9fe:a9fe", // NAT64
@@ -91,6 +93,11 @@ func TestResolvedAddresses(t *testing.T) {
 		out := e.Do(t.Context(), post("/"), "", false)
 		if failureCode(out) != abi.FailureForbidden || out.State != refused {
 			t.Errorf("%s: %+v", text, out)
+		}
+		// Written as it is, it is not even bound.
+		literal := Config{URL: "http://" + net.JoinHostPort(text, "8080"), Allow: everything}
+		if _, err := New(literal, Surroundings{}); !errors.Is(err, errAddress) {
+			t.Errorf("%s as the url's host: %v", text, err)
 		}
 	}
 }
@@ -123,14 +130,15 @@ func TestHostForms(t *testing.T) {
 		"2130706433", "0177.0.0.1", "0x7f000001", "0x7f.0.0.1", "127.1", "127.0.1", "0", "1.1.1.1.", "bank.0x7f", "300.1.2.3",
 		"127.0.0.1.", "bank.example.", "bank..example", ".bank.example", "[fe80::1%25eth0]", "bank%2eexample", "bänk.example",
 		"bank\u3002example", "bank_.exa mple", "user@bank.example", "user:pass@bank.example", "bank.example:0", "bank.example:65536",
-		"bank.example:80:80", "[::1", strings.Repeat("a", 64) + ".example", strings.Repeat("a.", 130) + "example",
+		"bank.example:80:80", "[::1", "{{secret:bank_token}}.example", "bank.example/{{secret:bank_token}}", strings.Repeat("a", 64) + ".example", strings.Repeat("a.", 130) + "example",
 	} {
 		if _, err := New(Config{URL: "http://" + host + "/", Allow: loopback}, Surroundings{}); err == nil {
 			t.Errorf("%s: accepted", host)
 		}
 	}
+	lan := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd12::/16")}
 	for _, host := range []string{"bank.example", "BANK.example:8443", "core_bank.svc", "xn--bnk-qla.example", "10.1.2.3", "[fd12::1]:443", "[::ffff:10.1.2.3]", "bank.e2"} {
-		if _, err := New(Config{URL: "http://" + host + "/", Allow: loopback}, Surroundings{}); err != nil {
+		if _, err := New(Config{URL: "http://" + host + "/", Allow: lan}, Surroundings{}); err != nil {
 			t.Errorf("%s: %v", host, err)
 		}
 	}
@@ -235,6 +243,20 @@ func shown(text string) bool {
 	return false
 }
 
+// unpacked is what a guest would find that unpacked what it was answered.
+func unpacked(answered []byte) string {
+	_, packed, found := bytes.Cut(answered, []byte("\x1f\x8b\x08"))
+	if !found {
+		return ""
+	}
+	z, err := gzip.NewReader(io.MultiReader(strings.NewReader("\x1f\x8b\x08"), bytes.NewReader(packed)))
+	if err != nil {
+		return ""
+	}
+	text, _ := io.ReadAll(z) // what follows the packed text does not matter
+	return string(text)
+}
+
 // TestSecretEchoed: a peer that shows what it was sent, in whatever way, tells the
 // guest, the log of commands and the node's log nothing.
 func TestSecretEchoed(t *testing.T) {
@@ -263,6 +285,7 @@ func TestSecretEchoed(t *testing.T) {
 		"hex":                 wire(hex.EncodeToString([]byte(canary))),
 		"hex, upper case":     wire(strings.ToUpper(hex.EncodeToString([]byte(canary)))),
 		"gzip":                wire(packed.String(), "Content-Encoding: gzip"),
+		"gzip said second":    wire(packed.String(), "Content-Encoding: identity", "Content-Encoding: gzip"),
 		"an unknown coding":   wire("you sent "+canary, "Content-Encoding: br"),
 		"a reason":            "HTTP/1.1 500 " + canary + "\r\nContent-Length: 0\r\n\r\n",
 		"a bad status line":   "HTTP/1.1 " + canary + "\r\n\r\n",
@@ -301,7 +324,7 @@ func TestSecretEchoed(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if shown(string(answered)) || shown(out.Reason) || shown(logged.String()) {
+			if shown(string(answered)) || shown(unpacked(answered)) || shown(out.Reason) || shown(logged.String()) {
 				t.Errorf("%s, %v: %q %q %q", name, mode, answered, out.Reason, logged.String())
 			}
 		}

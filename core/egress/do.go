@@ -103,7 +103,7 @@ func (e *Endpoint) send(ctx context.Context, effect *sdkv1.Http, key string, aga
 	}))
 	resp, err := e.transport().RoundTrip(req)
 	if err != nil {
-		policy := errors.Is(err, errAddress) || errors.Is(err, errPin)
+		policy := errors.Is(err, errAddress) || errors.As(err, new(*pinError))
 		if !policy && !errors.Is(ctx.Err(), context.Canceled) {
 			peer = sick
 		}
@@ -170,7 +170,8 @@ var (
 // was told not to is unpacked, for nobody could look for secrets in it otherwise.
 func (e *Endpoint) body(resp *http.Response) ([]byte, error) {
 	var from io.Reader = resp.Body
-	switch strings.ToLower(resp.Header.Get("Content-Encoding")) {
+	// All lines count: a second one is a second coding.
+	switch strings.ToLower(strings.Join(resp.Header.Values("Content-Encoding"), ",")) {
 	case "", "identity":
 	case "gzip", "x-gzip":
 		if resp.ContentLength == 0 || resp.Request.Method == http.MethodHead {
@@ -254,6 +255,7 @@ func (e *Endpoint) scrubbed(text string) string { return e.secrets.Scrubber().St
 // text is an error's message for people, short and without secrets.
 func (e *Endpoint) text(err error) string {
 	var dns *net.DNSError
+	var pin *pinError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) || isTimeout(err):
 		return "no answer in time"
@@ -261,12 +263,12 @@ func (e *Endpoint) text(err error) string {
 		return "the call was abandoned"
 	case errors.As(err, &dns):
 		return "the name " + dns.Name + " does not resolve"
-	case errors.Is(err, errPin):
-		return errPin.Error()
+	case errors.As(err, &pin):
+		return pin.Error()
 	}
 	text := e.scrubbed(err.Error())
 	if len(text) > 300 {
-		text = text[:300]
+		text = strings.ToValidUTF8(text[:300], "")
 	}
 	return text
 }

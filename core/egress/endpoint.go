@@ -115,15 +115,19 @@ func New(c Config, around Surroundings) (*Endpoint, error) {
 }
 
 func newEndpoint(c Config, around Surroundings) (*Endpoint, error) {
+	if c.URL == "" {
+		return nil, errors.New("url is missing")
+	}
+	if strings.Contains(c.URL, secret.Opening) {
+		return nil, errors.New("the url may not refer to a secret; a header may")
+	}
 	base, err := url.Parse(c.URL)
 	if err != nil || base.Hostname() == "" || base.Opaque != "" {
-		return nil, fmt.Errorf("url %q is not one with a host", c.URL)
+		// The url is not shown: it may have a password in it.
+		return nil, errors.New("the url is not of the form https://host:port/path")
 	}
 	if base.User != nil || base.RawQuery != "" || base.ForceQuery || base.Fragment != "" {
 		return nil, errors.New("the url may carry no user, query or fragment")
-	}
-	if err := checkHost(base.Hostname()); err != nil {
-		return nil, err
 	}
 	port := base.Port()
 	switch {
@@ -132,10 +136,13 @@ func newEndpoint(c Config, around Surroundings) (*Endpoint, error) {
 	case base.Scheme == "http" && port == "":
 		port = "80"
 	case base.Scheme != "http" && base.Scheme != "https":
-		return nil, fmt.Errorf("scheme %q; http and https are known", base.Scheme)
+		return nil, fmt.Errorf("the url's scheme is %q; http and https are known", base.Scheme)
 	}
 	if base.Scheme == "http" && len(c.Allow) == 0 {
-		return nil, errors.New("http needs an allow list; without one use https")
+		return nil, errors.New("an http url needs an allow list; without one use https")
+	}
+	if err := reachable(base.Hostname(), c.Allow); err != nil {
+		return nil, err
 	}
 	portNumber, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || portNumber == 0 {
@@ -185,14 +192,14 @@ func newEndpoint(c Config, around Surroundings) (*Endpoint, error) {
 
 func (c *Config) check() error {
 	if c.Retries < 0 || c.Retries > 5 {
-		return fmt.Errorf("retries %d; 0 to 5 are allowed", c.Retries)
+		return fmt.Errorf("retries is %d; 0 to 5 are allowed", c.Retries)
 	}
 	if c.KeyHeader != "" && (!token(c.KeyHeader) || forbiddenHeader(http.CanonicalHeaderKey(c.KeyHeader)) &&
 		!strings.EqualFold(c.KeyHeader, "X-Idempotency-Key")) {
 		return fmt.Errorf("key header %q is not allowed", c.KeyHeader)
 	}
 	if c.RequestMax > bodyMax {
-		return fmt.Errorf("requests of %d bytes; %d are allowed", c.RequestMax, bodyMax)
+		return fmt.Errorf("a request may have %d bytes; up to %d are allowed", c.RequestMax, bodyMax)
 	}
 	if c.TLS.set() && !strings.HasPrefix(strings.ToLower(c.URL), "https:") {
 		return errors.New("tls is for an https url")

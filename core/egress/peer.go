@@ -47,10 +47,11 @@ func NewPeer(c PeerConfig, around Surroundings) (*Peer, error) {
 	if len(c.Allow) == 0 && (c.Listens || c.TLS == nil) {
 		return nil, errors.New("a link that listens, or has no TLS, needs an allow list")
 	}
-	if address, err := netip.ParseAddr(c.Host); err != nil && c.Listens {
+	if _, err := netip.ParseAddr(c.Host); err != nil && c.Listens {
 		return nil, fmt.Errorf("%q is not an address of this machine to listen on", c.Host)
-	} else if err == nil && !c.Listens {
-		if err := permit(address, c.Allow); err != nil {
+	}
+	if !c.Listens {
+		if err := reachable(c.Host, c.Allow); err != nil {
 			return nil, err
 		}
 	}

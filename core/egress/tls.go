@@ -1,14 +1,11 @@
 package egress
 
 import (
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/netip"
-	"strings"
 
 	"github.com/railhead-hub/railhead/core/secret"
 )
@@ -30,9 +27,9 @@ type TLS struct {
 	// URL's host, for a peer that is reached by an address. It needs an allow list:
 	// the certificate does not speak for the host any more, so the address must.
 	ServerName string
-	// Pins are SHA-256 digests of public keys (SubjectPublicKeyInfo), as in RFC 7469:
-	// pin-sha256="base64", or the base64 alone. One of them must be in the chain that
-	// was verified. Give two: the second for the key to come.
+	// Pins are digests of public keys, pin-sha256="base64" or the base64 alone,
+	// as secret.ParsePin reads them. One of them must be in the chain that was verified.
+	// Give two: the second for the key to come.
 	Pins []string
 }
 
@@ -44,14 +41,20 @@ func (c TLS) set() bool {
 // pinsMax bounds a list of pins.
 const pinsMax = 16
 
-var errPin = errors.New("the peer's certificate chain has none of the pinned keys")
+// pinError says that a peer is not the pinned one, and which it is: whoever has written
+// a wrong pin, or has not heard of a new key, finds the difference.
+type pinError struct{ shown secret.Pin }
+
+func (p *pinError) Error() string {
+	return "the peer's certificate chain has none of the pinned keys; its own key is " + p.shown.String()
+}
 
 // trust is a TLS read in.
 type trust struct {
 	config           TLS
 	certificate, key *secret.File // nil: none
 	ca               *secret.File
-	pins             map[[sha256.Size]byte]bool
+	pins             map[secret.Pin]bool
 	roots            *x509.CertPool // the node's
 }
 
@@ -85,34 +88,16 @@ func newTrust(c TLS, tenant string, allow []netip.Prefix, around Surroundings) (
 		return nil, fmt.Errorf("%d pins; %d are allowed", len(c.Pins), pinsMax)
 	}
 	for _, text := range c.Pins {
-		pin, err := parsePin(text)
+		pin, err := secret.ParsePin(text)
 		if err != nil {
 			return nil, err
 		}
 		if t.pins == nil {
-			t.pins = make(map[[sha256.Size]byte]bool)
+			t.pins = make(map[secret.Pin]bool)
 		}
 		t.pins[pin] = true
 	}
 	return t, nil
-}
-
-// parsePin reads pin-sha256="base64", sha256/base64 or the base64 alone.
-func parsePin(text string) (pin [sha256.Size]byte, err error) {
-	digits := text
-	if quoted, ok := strings.CutPrefix(text, `pin-sha256="`); ok {
-		digits, ok = strings.CutSuffix(quoted, `"`)
-		if !ok {
-			return pin, fmt.Errorf("pin %q has no closing quote", text)
-		}
-	} else {
-		digits = strings.TrimPrefix(digits, "sha256/")
-	}
-	raw, err := base64.StdEncoding.Strict().DecodeString(digits)
-	if err != nil || len(raw) != sha256.Size {
-		return pin, fmt.Errorf(`pin %q is not the base64 of 32 bytes, as in pin-sha256="..."`, text)
-	}
-	return [sha256.Size]byte(raw), nil
 }
 
 // versions tell whether a file has a new value.
@@ -160,10 +145,10 @@ func (t *trust) client() (*tls.Config, error) {
 func (t *trust) pinned(state tls.ConnectionState) error {
 	for _, chain := range state.VerifiedChains {
 		for _, certificate := range chain {
-			if t.pins[sha256.Sum256(certificate.RawSubjectPublicKeyInfo)] {
+			if t.pins[secret.PinOf(certificate)] {
 				return nil
 			}
 		}
 	}
-	return errPin
+	return &pinError{secret.PinOf(state.PeerCertificates[0])}
 }

@@ -254,15 +254,17 @@ func cutPiece(line, piece, ref string) string {
 	if len(piece) < pieceMin {
 		return line
 	}
+	var out strings.Builder
+	small := lower(line) // byte for byte
 	for {
-		at := strings.Index(lower(line), piece)
+		at := strings.Index(small, piece)
 		if at < 0 {
-			return line
+			out.WriteString(line)
+			return out.String()
 		}
-		line = line[:at] + ref + line[at+len(piece):]
-		if strings.Contains(lower(ref), piece) {
-			return line // a name that is like its secret
-		}
+		out.WriteString(line[:at])
+		out.WriteString(ref)
+		line, small = line[at+len(piece):], small[at+len(piece):]
 	}
 }
 

@@ -293,6 +293,13 @@ func TestPieces(t *testing.T) {
 			}
 		}
 	}
+	// A secret whose name is like it, as names are: every place is cut.
+	named := NewScrubber([]Named{{"bank_token", "bank_tokenkq83zx71"}})
+	for _, line := range named.Lines([]string{"a bank_token b bank_token c Bank_Token", "kq83zx71 kq83zx71"}) {
+		if rest := strings.ToLower(strings.ReplaceAll(line, "{{secret:bank_token}}", "")); strings.Contains(rest, "bank") || strings.Contains(rest, "kq83") {
+			t.Errorf("%q is left", line)
+		}
+	}
 	// A part by itself is no secret: it may be anybody's word.
 	for _, lines := range [][]string{{"kq83-zx71-"}, {"kq83", "pl55"}, {}} {
 		if got := s.Lines(lines); strings.Join(got, "|") != strings.Join(lines, "|") {
