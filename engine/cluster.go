@@ -1,6 +1,10 @@
 package engine
 
-import enginev1 "github.com/railhead-hub/railhead/engine/v1"
+import (
+	"fmt"
+
+	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+)
 
 func (a *application) bootstrap(c *enginev1.Bootstrap) *enginev1.Event {
 	if a.meta.Cluster != 0 {
@@ -28,6 +32,10 @@ func (a *application) leaderStarted(c *enginev1.LeaderStarted) *enginev1.Event {
 }
 
 func (a *application) setVersion(c *enginev1.SetVersion) *enginev1.Event {
+	a.mustBeExplained(c.Actor)
+	if c.Version > Version {
+		a.refuse(CodeBadCommand, fmt.Sprintf("This program knows the engine up to version %d, not %d.", Version, c.Version))
+	}
 	if c.Version <= a.meta.Version {
 		a.refuse(CodeStale, "The engine's behaviour never goes back to an earlier version.")
 	}

@@ -112,7 +112,9 @@ func TestPinsAreCountedFromTheSecondVersionOn(t *testing.T) {
 	if n := pinned(); n != 0 {
 		t.Errorf("%d pins are counted by the first version", n)
 	}
-	apply(&enginev1.Command{Verb: &enginev1.Command_SetVersion{SetVersion: &enginev1.SetVersion{Version: 2}}})
+	apply(&enginev1.Command{Verb: &enginev1.Command_SetVersion{SetVersion: &enginev1.SetVersion{
+		Version: 2, Actor: &enginev1.Actor{Name: "ada", Reason: "all nodes know it"},
+	}}})
 	if n := pinned(); n != 3 {
 		t.Errorf("%d pins are counted, not 3", n)
 	}

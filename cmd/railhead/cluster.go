@@ -11,7 +11,7 @@ import (
 
 func (a *app) clusterCmd() *cobra.Command {
 	cmd := &cobra.Command{Use: "cluster", Short: "Look at the nodes", GroupID: "work"}
-	cmd.AddCommand(a.clusterStatus(), a.clusterAdvance())
+	cmd.AddCommand(a.clusterStatus(), a.clusterUpgrade(), a.clusterAdvance())
 	return cmd
 }
 
@@ -69,6 +69,7 @@ func (a *app) clusterStatus() *cobra.Command {
 			fmt.Fprintf(a.out, "leader %s, term %d\n", leader, s.GetTerm())
 			fmt.Fprintf(a.out, "applied %d of %d, checkpoint %d, state hash %016x\n",
 				s.GetAppliedIndex(), s.GetCommitIndex(), s.GetCheckpointIndex(), s.GetStateHash())
+			fmt.Fprintln(a.out, engineText(s))
 			clock := ""
 			if s.GetTestClock() {
 				clock = " (test clock)"

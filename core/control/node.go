@@ -9,6 +9,7 @@ import (
 
 	"github.com/railhead-hub/railhead/core/connector"
 	corev1 "github.com/railhead-hub/railhead/core/v1"
+	"github.com/railhead-hub/railhead/engine"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
@@ -79,11 +80,14 @@ func forwardable(cmd *enginev1.Command) bool {
 	case *enginev1.Command_PutTenant, *enginev1.Command_Deploy, *enginev1.Command_InstallConnector,
 		*enginev1.Command_ActivateConnector, *enginev1.Command_RollbackConnector, *enginev1.Command_RevokeConnector,
 		*enginev1.Command_ReleaseForward, *enginev1.Command_ResolveIncident, *enginev1.Command_CancelPayment,
-		*enginev1.Command_SetVersion, *enginev1.Command_ReleaseEffects,
+		*enginev1.Command_ReleaseEffects,
 		*enginev1.Command_Broadcast, *enginev1.Command_SetVariables, *enginev1.Command_RetryJob,
 		*enginev1.Command_MoveToken, *enginev1.Command_MigratePayment,
 		*enginev1.Command_ClaimUserTask, *enginev1.Command_UpdateUserTask, *enginev1.Command_CompleteUserTask:
 		return true
+	case *enginev1.Command_SetVersion:
+		// What this program does not know must not get into the log.
+		return v.SetVersion.Version <= engine.Version
 	}
 	return false
 }

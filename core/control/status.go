@@ -22,7 +22,7 @@ func (s *Service) Status(context.Context, *corev1.StatusRequest) (*corev1.Status
 		Node: s.Node, Role: st.Role, Leader: st.Leader, LeaderControl: s.Members[st.Leader], Term: st.Term,
 		AppliedIndex: st.Index, CommitIndex: st.CommitIndex, StateHash: st.Hash, CheckpointIndex: st.CheckpointIndex,
 		ExportBacklog: s.Backlog(), Build: s.Build, TimeMs: s.Now(),
-		TestClock: s.Config.AdvanceClock != nil, JobsInFlight: uint64(active + waiting),
+		TestClock: s.Config.AdvanceClock != nil, JobsInFlight: uint64(active + waiting), KnownVersion: engine.Version,
 	}
 	for _, p := range st.Points {
 		answer.Hashes = append(answer.Hashes, &corev1.IndexHash{Index: p.Index, Hash: p.Hash})

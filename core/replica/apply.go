@@ -95,6 +95,7 @@ func (a *applier) entry(log *raft.Log, hints *[]engine.Hint) *applied {
 	stamp := engine.Stamp{Index: log.Index, TimeMS: s.at.timeMS}
 	result := &applied{term: log.Term, replies: make([]*enginev1.Event, len(entry.Commands))}
 	for i, cmd := range entry.Commands {
+		mustKnow(log.Index, cmd)
 		r := a.machine.Apply(&s.writer, stamp, cmd)
 		result.replies[i] = r.Reply
 		a.outbox.Append(log.Index, stamp.N, r.Events...)

@@ -85,8 +85,16 @@ func openStore(path string, mapBytes, residentRows int, residentBytes int64, pau
 }
 
 // load fills memory from the checkpoint: small tables whole; of the others their
-// index and what tells which keys there are.
+// index and what tells which keys there are. Rows of an engine that this program does
+// not know are an error.
 func (s *store) load() error {
+	if err := s.loadTables(); err != nil {
+		return err
+	}
+	return s.checkVersion()
+}
+
+func (s *store) loadTables() error {
 	state, err := s.disk.state()
 	if err != nil {
 		return err

@@ -6927,8 +6927,11 @@ type StatusResponse struct {
 	Nodes           []*NodeInfo  `protobuf:"bytes,17,rep,name=nodes,proto3" json:"nodes,omitempty"`
 	TestClock       bool         `protobuf:"varint,18,opt,name=test_clock,json=testClock,proto3" json:"test_clock,omitempty"`
 	JobsInFlight    uint64       `protobuf:"varint,19,opt,name=jobs_in_flight,json=jobsInFlight,proto3" json:"jobs_in_flight,omitempty"` // on the leader
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The latest version of the engine's behaviour that this node's program knows. Where
+	// it is later than version, SetVersion has yet to be asked for.
+	KnownVersion  uint32 `protobuf:"varint,20,opt,name=known_version,json=knownVersion,proto3" json:"known_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
@@ -7094,6 +7097,205 @@ func (x *StatusResponse) GetJobsInFlight() uint64 {
 	return 0
 }
 
+func (x *StatusResponse) GetKnownVersion() uint32 {
+	if x != nil {
+		return x.KnownVersion
+	}
+	return 0
+}
+
+type SetVersionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"` // 0: the latest that the program of the node which is asked knows
+	Actor         *Actor                 `protobuf:"bytes,2,opt,name=actor,proto3" json:"actor,omitempty"`      // must say who and why
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVersionRequest) Reset() {
+	*x = SetVersionRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[98]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVersionRequest) ProtoMessage() {}
+
+func (x *SetVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[98]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVersionRequest.ProtoReflect.Descriptor instead.
+func (*SetVersionRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{98}
+}
+
+func (x *SetVersionRequest) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SetVersionRequest) GetActor() *Actor {
+	if x != nil {
+		return x.Actor
+	}
+	return nil
+}
+
+type SetVersionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Before        uint32                 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"` // equal to version: nothing changed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetVersionResponse) Reset() {
+	*x = SetVersionResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[99]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetVersionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetVersionResponse) ProtoMessage() {}
+
+func (x *SetVersionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[99]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetVersionResponse.ProtoReflect.Descriptor instead.
+func (*SetVersionResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{99}
+}
+
+func (x *SetVersionResponse) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SetVersionResponse) GetBefore() uint32 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+type KnownVersionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KnownVersionRequest) Reset() {
+	*x = KnownVersionRequest{}
+	mi := &file_core_v1_control_proto_msgTypes[100]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KnownVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KnownVersionRequest) ProtoMessage() {}
+
+func (x *KnownVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[100]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KnownVersionRequest.ProtoReflect.Descriptor instead.
+func (*KnownVersionRequest) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{100}
+}
+
+type KnownVersionResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Version       uint32                 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	Build         string                 `protobuf:"bytes,2,opt,name=build,proto3" json:"build,omitempty"` // of the program
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KnownVersionResponse) Reset() {
+	*x = KnownVersionResponse{}
+	mi := &file_core_v1_control_proto_msgTypes[101]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KnownVersionResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KnownVersionResponse) ProtoMessage() {}
+
+func (x *KnownVersionResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_core_v1_control_proto_msgTypes[101]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KnownVersionResponse.ProtoReflect.Descriptor instead.
+func (*KnownVersionResponse) Descriptor() ([]byte, []int) {
+	return file_core_v1_control_proto_rawDescGZIP(), []int{101}
+}
+
+func (x *KnownVersionResponse) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *KnownVersionResponse) GetBuild() string {
+	if x != nil {
+		return x.Build
+	}
+	return ""
+}
+
 type IndexHash struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Index         uint64                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
@@ -7104,7 +7306,7 @@ type IndexHash struct {
 
 func (x *IndexHash) Reset() {
 	*x = IndexHash{}
-	mi := &file_core_v1_control_proto_msgTypes[98]
+	mi := &file_core_v1_control_proto_msgTypes[102]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7116,7 +7318,7 @@ func (x *IndexHash) String() string {
 func (*IndexHash) ProtoMessage() {}
 
 func (x *IndexHash) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[98]
+	mi := &file_core_v1_control_proto_msgTypes[102]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7129,7 +7331,7 @@ func (x *IndexHash) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexHash.ProtoReflect.Descriptor instead.
 func (*IndexHash) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{98}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{102}
 }
 
 func (x *IndexHash) GetIndex() uint64 {
@@ -7158,7 +7360,7 @@ type NodeInfo struct {
 
 func (x *NodeInfo) Reset() {
 	*x = NodeInfo{}
-	mi := &file_core_v1_control_proto_msgTypes[99]
+	mi := &file_core_v1_control_proto_msgTypes[103]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7170,7 +7372,7 @@ func (x *NodeInfo) String() string {
 func (*NodeInfo) ProtoMessage() {}
 
 func (x *NodeInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[99]
+	mi := &file_core_v1_control_proto_msgTypes[103]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7183,7 +7385,7 @@ func (x *NodeInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeInfo.ProtoReflect.Descriptor instead.
 func (*NodeInfo) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{99}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{103}
 }
 
 func (x *NodeInfo) GetId() string {
@@ -7223,7 +7425,7 @@ type AdvanceClockRequest struct {
 
 func (x *AdvanceClockRequest) Reset() {
 	*x = AdvanceClockRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[100]
+	mi := &file_core_v1_control_proto_msgTypes[104]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7235,7 +7437,7 @@ func (x *AdvanceClockRequest) String() string {
 func (*AdvanceClockRequest) ProtoMessage() {}
 
 func (x *AdvanceClockRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[100]
+	mi := &file_core_v1_control_proto_msgTypes[104]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7248,7 +7450,7 @@ func (x *AdvanceClockRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceClockRequest.ProtoReflect.Descriptor instead.
 func (*AdvanceClockRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{100}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{104}
 }
 
 func (x *AdvanceClockRequest) GetByMs() int64 {
@@ -7267,7 +7469,7 @@ type AdvanceClockResponse struct {
 
 func (x *AdvanceClockResponse) Reset() {
 	*x = AdvanceClockResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[101]
+	mi := &file_core_v1_control_proto_msgTypes[105]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7279,7 +7481,7 @@ func (x *AdvanceClockResponse) String() string {
 func (*AdvanceClockResponse) ProtoMessage() {}
 
 func (x *AdvanceClockResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[101]
+	mi := &file_core_v1_control_proto_msgTypes[105]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7292,7 +7494,7 @@ func (x *AdvanceClockResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdvanceClockResponse.ProtoReflect.Descriptor instead.
 func (*AdvanceClockResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{101}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{105}
 }
 
 func (x *AdvanceClockResponse) GetTimeMs() int64 {
@@ -7312,7 +7514,7 @@ type ProposeRequest struct {
 
 func (x *ProposeRequest) Reset() {
 	*x = ProposeRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[102]
+	mi := &file_core_v1_control_proto_msgTypes[106]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7324,7 +7526,7 @@ func (x *ProposeRequest) String() string {
 func (*ProposeRequest) ProtoMessage() {}
 
 func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[102]
+	mi := &file_core_v1_control_proto_msgTypes[106]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7337,7 +7539,7 @@ func (x *ProposeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeRequest.ProtoReflect.Descriptor instead.
 func (*ProposeRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{102}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{106}
 }
 
 func (x *ProposeRequest) GetCommands() [][]byte {
@@ -7356,7 +7558,7 @@ type ProposeResponse struct {
 
 func (x *ProposeResponse) Reset() {
 	*x = ProposeResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[103]
+	mi := &file_core_v1_control_proto_msgTypes[107]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7368,7 +7570,7 @@ func (x *ProposeResponse) String() string {
 func (*ProposeResponse) ProtoMessage() {}
 
 func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[103]
+	mi := &file_core_v1_control_proto_msgTypes[107]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7381,7 +7583,7 @@ func (x *ProposeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProposeResponse.ProtoReflect.Descriptor instead.
 func (*ProposeResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{103}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{107}
 }
 
 func (x *ProposeResponse) GetResults() []*Proposed {
@@ -7402,7 +7604,7 @@ type Proposed struct {
 
 func (x *Proposed) Reset() {
 	*x = Proposed{}
-	mi := &file_core_v1_control_proto_msgTypes[104]
+	mi := &file_core_v1_control_proto_msgTypes[108]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7414,7 +7616,7 @@ func (x *Proposed) String() string {
 func (*Proposed) ProtoMessage() {}
 
 func (x *Proposed) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[104]
+	mi := &file_core_v1_control_proto_msgTypes[108]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7427,7 +7629,7 @@ func (x *Proposed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proposed.ProtoReflect.Descriptor instead.
 func (*Proposed) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{104}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{108}
 }
 
 func (x *Proposed) GetReply() []byte {
@@ -7452,7 +7654,7 @@ type ReadIndexRequest struct {
 
 func (x *ReadIndexRequest) Reset() {
 	*x = ReadIndexRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[105]
+	mi := &file_core_v1_control_proto_msgTypes[109]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7464,7 +7666,7 @@ func (x *ReadIndexRequest) String() string {
 func (*ReadIndexRequest) ProtoMessage() {}
 
 func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[105]
+	mi := &file_core_v1_control_proto_msgTypes[109]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7477,7 +7679,7 @@ func (x *ReadIndexRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexRequest.ProtoReflect.Descriptor instead.
 func (*ReadIndexRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{105}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{109}
 }
 
 type ReadIndexResponse struct {
@@ -7489,7 +7691,7 @@ type ReadIndexResponse struct {
 
 func (x *ReadIndexResponse) Reset() {
 	*x = ReadIndexResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[106]
+	mi := &file_core_v1_control_proto_msgTypes[110]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7501,7 +7703,7 @@ func (x *ReadIndexResponse) String() string {
 func (*ReadIndexResponse) ProtoMessage() {}
 
 func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[106]
+	mi := &file_core_v1_control_proto_msgTypes[110]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7514,7 +7716,7 @@ func (x *ReadIndexResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadIndexResponse.ProtoReflect.Descriptor instead.
 func (*ReadIndexResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{106}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{110}
 }
 
 func (x *ReadIndexResponse) GetIndex() uint64 {
@@ -7533,7 +7735,7 @@ type FetchBlobRequest struct {
 
 func (x *FetchBlobRequest) Reset() {
 	*x = FetchBlobRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[107]
+	mi := &file_core_v1_control_proto_msgTypes[111]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7545,7 +7747,7 @@ func (x *FetchBlobRequest) String() string {
 func (*FetchBlobRequest) ProtoMessage() {}
 
 func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[107]
+	mi := &file_core_v1_control_proto_msgTypes[111]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7558,7 +7760,7 @@ func (x *FetchBlobRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobRequest.ProtoReflect.Descriptor instead.
 func (*FetchBlobRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{107}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{111}
 }
 
 func (x *FetchBlobRequest) GetDigest() []byte {
@@ -7577,7 +7779,7 @@ type FetchBlobResponse struct {
 
 func (x *FetchBlobResponse) Reset() {
 	*x = FetchBlobResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[108]
+	mi := &file_core_v1_control_proto_msgTypes[112]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7589,7 +7791,7 @@ func (x *FetchBlobResponse) String() string {
 func (*FetchBlobResponse) ProtoMessage() {}
 
 func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[108]
+	mi := &file_core_v1_control_proto_msgTypes[112]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7602,7 +7804,7 @@ func (x *FetchBlobResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FetchBlobResponse.ProtoReflect.Descriptor instead.
 func (*FetchBlobResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{108}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{112}
 }
 
 func (x *FetchBlobResponse) GetPart() []byte {
@@ -7623,7 +7825,7 @@ type PrepareModuleRequest struct {
 
 func (x *PrepareModuleRequest) Reset() {
 	*x = PrepareModuleRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[109]
+	mi := &file_core_v1_control_proto_msgTypes[113]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7635,7 +7837,7 @@ func (x *PrepareModuleRequest) String() string {
 func (*PrepareModuleRequest) ProtoMessage() {}
 
 func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[109]
+	mi := &file_core_v1_control_proto_msgTypes[113]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7648,7 +7850,7 @@ func (x *PrepareModuleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleRequest.ProtoReflect.Descriptor instead.
 func (*PrepareModuleRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{109}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{113}
 }
 
 func (x *PrepareModuleRequest) GetDigest() []byte {
@@ -7673,7 +7875,7 @@ type PrepareModuleResponse struct {
 
 func (x *PrepareModuleResponse) Reset() {
 	*x = PrepareModuleResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[110]
+	mi := &file_core_v1_control_proto_msgTypes[114]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7685,7 +7887,7 @@ func (x *PrepareModuleResponse) String() string {
 func (*PrepareModuleResponse) ProtoMessage() {}
 
 func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[110]
+	mi := &file_core_v1_control_proto_msgTypes[114]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7698,7 +7900,7 @@ func (x *PrepareModuleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PrepareModuleResponse.ProtoReflect.Descriptor instead.
 func (*PrepareModuleResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{110}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{114}
 }
 
 type ModuleStatsRequest struct {
@@ -7709,7 +7911,7 @@ type ModuleStatsRequest struct {
 
 func (x *ModuleStatsRequest) Reset() {
 	*x = ModuleStatsRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[111]
+	mi := &file_core_v1_control_proto_msgTypes[115]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7721,7 +7923,7 @@ func (x *ModuleStatsRequest) String() string {
 func (*ModuleStatsRequest) ProtoMessage() {}
 
 func (x *ModuleStatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[111]
+	mi := &file_core_v1_control_proto_msgTypes[115]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7734,7 +7936,7 @@ func (x *ModuleStatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModuleStatsRequest.ProtoReflect.Descriptor instead.
 func (*ModuleStatsRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{111}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{115}
 }
 
 type ModuleStatsResponse struct {
@@ -7748,7 +7950,7 @@ type ModuleStatsResponse struct {
 
 func (x *ModuleStatsResponse) Reset() {
 	*x = ModuleStatsResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[112]
+	mi := &file_core_v1_control_proto_msgTypes[116]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7760,7 +7962,7 @@ func (x *ModuleStatsResponse) String() string {
 func (*ModuleStatsResponse) ProtoMessage() {}
 
 func (x *ModuleStatsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[112]
+	mi := &file_core_v1_control_proto_msgTypes[116]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7773,7 +7975,7 @@ func (x *ModuleStatsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ModuleStatsResponse.ProtoReflect.Descriptor instead.
 func (*ModuleStatsResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{112}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{116}
 }
 
 func (x *ModuleStatsResponse) GetNode() string {
@@ -7805,7 +8007,7 @@ type LinkStatesRequest struct {
 
 func (x *LinkStatesRequest) Reset() {
 	*x = LinkStatesRequest{}
-	mi := &file_core_v1_control_proto_msgTypes[113]
+	mi := &file_core_v1_control_proto_msgTypes[117]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7817,7 +8019,7 @@ func (x *LinkStatesRequest) String() string {
 func (*LinkStatesRequest) ProtoMessage() {}
 
 func (x *LinkStatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[113]
+	mi := &file_core_v1_control_proto_msgTypes[117]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7830,7 +8032,7 @@ func (x *LinkStatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkStatesRequest.ProtoReflect.Descriptor instead.
 func (*LinkStatesRequest) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{113}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{117}
 }
 
 type LinkStatesResponse struct {
@@ -7843,7 +8045,7 @@ type LinkStatesResponse struct {
 
 func (x *LinkStatesResponse) Reset() {
 	*x = LinkStatesResponse{}
-	mi := &file_core_v1_control_proto_msgTypes[114]
+	mi := &file_core_v1_control_proto_msgTypes[118]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -7855,7 +8057,7 @@ func (x *LinkStatesResponse) String() string {
 func (*LinkStatesResponse) ProtoMessage() {}
 
 func (x *LinkStatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_core_v1_control_proto_msgTypes[114]
+	mi := &file_core_v1_control_proto_msgTypes[118]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -7868,7 +8070,7 @@ func (x *LinkStatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkStatesResponse.ProtoReflect.Descriptor instead.
 func (*LinkStatesResponse) Descriptor() ([]byte, []int) {
-	return file_core_v1_control_proto_rawDescGZIP(), []int{114}
+	return file_core_v1_control_proto_rawDescGZIP(), []int{118}
 }
 
 func (x *LinkStatesResponse) GetLeading() bool {
@@ -8453,7 +8655,7 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x06result\x18\x03 \x01(\x0e2\x0f.core.v1.ResultR\x06result\x12\x12\n" +
 	"\x04code\x18\x04 \x01(\tR\x04code\x12\x19\n" +
 	"\bended_ms\x18\x05 \x01(\x03R\aendedMs\"\x0f\n" +
-	"\rStatusRequest\"\xe3\x04\n" +
+	"\rStatusRequest\"\x88\x05\n" +
 	"\x0eStatusResponse\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x18\n" +
 	"\acluster\x18\x02 \x01(\rR\acluster\x12 \n" +
@@ -8476,7 +8678,18 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x05nodes\x18\x11 \x03(\v2\x11.core.v1.NodeInfoR\x05nodes\x12\x1d\n" +
 	"\n" +
 	"test_clock\x18\x12 \x01(\bR\ttestClock\x12$\n" +
-	"\x0ejobs_in_flight\x18\x13 \x01(\x04R\fjobsInFlight\"5\n" +
+	"\x0ejobs_in_flight\x18\x13 \x01(\x04R\fjobsInFlight\x12#\n" +
+	"\rknown_version\x18\x14 \x01(\rR\fknownVersion\"S\n" +
+	"\x11SetVersionRequest\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12$\n" +
+	"\x05actor\x18\x02 \x01(\v2\x0e.core.v1.ActorR\x05actor\"F\n" +
+	"\x12SetVersionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\rR\x06before\"\x15\n" +
+	"\x13KnownVersionRequest\"F\n" +
+	"\x14KnownVersionResponse\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x14\n" +
+	"\x05build\x18\x02 \x01(\tR\x05build\"5\n" +
 	"\tIndexHash\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x12\n" +
 	"\x04hash\x18\x02 \x01(\x04R\x04hash\"|\n" +
@@ -8524,7 +8737,7 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x0fRESULT_RETURNED\x10\x04\x12\x13\n" +
 	"\x0fRESULT_REJECTED\x10\x05\x12\x12\n" +
 	"\x0eRESULT_UNKNOWN\x10\x06\x12\x14\n" +
-	"\x10RESULT_CANCELLED\x10\a2\x8c\x14\n" +
+	"\x10RESULT_CANCELLED\x10\a2\xd3\x14\n" +
 	"\x0eControlService\x12E\n" +
 	"\n" +
 	"DeployFlow\x12\x1a.core.v1.DeployFlowRequest\x1a\x1b.core.v1.DeployFlowResponse\x12B\n" +
@@ -8559,8 +8772,10 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\x0eUpdateUserTask\x12\x1e.core.v1.UpdateUserTaskRequest\x1a\x1f.core.v1.UpdateUserTaskResponse\x12W\n" +
 	"\x10CompleteUserTask\x12 .core.v1.CompleteUserTaskRequest\x1a!.core.v1.CompleteUserTaskResponse\x12:\n" +
 	"\x05Drive\x12\x15.core.v1.DriveRequest\x1a\x16.core.v1.DriveResponse(\x010\x01\x129\n" +
-	"\x06Status\x12\x16.core.v1.StatusRequest\x1a\x17.core.v1.StatusResponse\x12K\n" +
-	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\xb6\x03\n" +
+	"\x06Status\x12\x16.core.v1.StatusRequest\x1a\x17.core.v1.StatusResponse\x12E\n" +
+	"\n" +
+	"SetVersion\x12\x1a.core.v1.SetVersionRequest\x1a\x1b.core.v1.SetVersionResponse\x12K\n" +
+	"\fAdvanceClock\x12\x1c.core.v1.AdvanceClockRequest\x1a\x1d.core.v1.AdvanceClockResponse2\x83\x04\n" +
 	"\vNodeService\x12<\n" +
 	"\aPropose\x12\x17.core.v1.ProposeRequest\x1a\x18.core.v1.ProposeResponse\x12B\n" +
 	"\tReadIndex\x12\x19.core.v1.ReadIndexRequest\x1a\x1a.core.v1.ReadIndexResponse\x12D\n" +
@@ -8568,7 +8783,8 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\rPrepareModule\x12\x1d.core.v1.PrepareModuleRequest\x1a\x1e.core.v1.PrepareModuleResponse\x12H\n" +
 	"\vModuleStats\x12\x1b.core.v1.ModuleStatsRequest\x1a\x1c.core.v1.ModuleStatsResponse\x12E\n" +
 	"\n" +
-	"LinkStates\x12\x1a.core.v1.LinkStatesRequest\x1a\x1b.core.v1.LinkStatesResponseB1Z/github.com/railhead-hub/railhead/core/v1;corev1b\x06proto3"
+	"LinkStates\x12\x1a.core.v1.LinkStatesRequest\x1a\x1b.core.v1.LinkStatesResponse\x12K\n" +
+	"\fKnownVersion\x12\x1c.core.v1.KnownVersionRequest\x1a\x1d.core.v1.KnownVersionResponseB1Z/github.com/railhead-hub/railhead/core/v1;corev1b\x06proto3"
 
 var (
 	file_core_v1_control_proto_rawDescOnce sync.Once
@@ -8583,7 +8799,7 @@ func file_core_v1_control_proto_rawDescGZIP() []byte {
 }
 
 var file_core_v1_control_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 115)
+var file_core_v1_control_proto_msgTypes = make([]protoimpl.MessageInfo, 119)
 var file_core_v1_control_proto_goTypes = []any{
 	(Result)(0),                       // 0: core.v1.Result
 	(*ErrorDetail)(nil),               // 1: core.v1.ErrorDetail
@@ -8684,23 +8900,27 @@ var file_core_v1_control_proto_goTypes = []any{
 	(*DriveEnded)(nil),                // 96: core.v1.DriveEnded
 	(*StatusRequest)(nil),             // 97: core.v1.StatusRequest
 	(*StatusResponse)(nil),            // 98: core.v1.StatusResponse
-	(*IndexHash)(nil),                 // 99: core.v1.IndexHash
-	(*NodeInfo)(nil),                  // 100: core.v1.NodeInfo
-	(*AdvanceClockRequest)(nil),       // 101: core.v1.AdvanceClockRequest
-	(*AdvanceClockResponse)(nil),      // 102: core.v1.AdvanceClockResponse
-	(*ProposeRequest)(nil),            // 103: core.v1.ProposeRequest
-	(*ProposeResponse)(nil),           // 104: core.v1.ProposeResponse
-	(*Proposed)(nil),                  // 105: core.v1.Proposed
-	(*ReadIndexRequest)(nil),          // 106: core.v1.ReadIndexRequest
-	(*ReadIndexResponse)(nil),         // 107: core.v1.ReadIndexResponse
-	(*FetchBlobRequest)(nil),          // 108: core.v1.FetchBlobRequest
-	(*FetchBlobResponse)(nil),         // 109: core.v1.FetchBlobResponse
-	(*PrepareModuleRequest)(nil),      // 110: core.v1.PrepareModuleRequest
-	(*PrepareModuleResponse)(nil),     // 111: core.v1.PrepareModuleResponse
-	(*ModuleStatsRequest)(nil),        // 112: core.v1.ModuleStatsRequest
-	(*ModuleStatsResponse)(nil),       // 113: core.v1.ModuleStatsResponse
-	(*LinkStatesRequest)(nil),         // 114: core.v1.LinkStatesRequest
-	(*LinkStatesResponse)(nil),        // 115: core.v1.LinkStatesResponse
+	(*SetVersionRequest)(nil),         // 99: core.v1.SetVersionRequest
+	(*SetVersionResponse)(nil),        // 100: core.v1.SetVersionResponse
+	(*KnownVersionRequest)(nil),       // 101: core.v1.KnownVersionRequest
+	(*KnownVersionResponse)(nil),      // 102: core.v1.KnownVersionResponse
+	(*IndexHash)(nil),                 // 103: core.v1.IndexHash
+	(*NodeInfo)(nil),                  // 104: core.v1.NodeInfo
+	(*AdvanceClockRequest)(nil),       // 105: core.v1.AdvanceClockRequest
+	(*AdvanceClockResponse)(nil),      // 106: core.v1.AdvanceClockResponse
+	(*ProposeRequest)(nil),            // 107: core.v1.ProposeRequest
+	(*ProposeResponse)(nil),           // 108: core.v1.ProposeResponse
+	(*Proposed)(nil),                  // 109: core.v1.Proposed
+	(*ReadIndexRequest)(nil),          // 110: core.v1.ReadIndexRequest
+	(*ReadIndexResponse)(nil),         // 111: core.v1.ReadIndexResponse
+	(*FetchBlobRequest)(nil),          // 112: core.v1.FetchBlobRequest
+	(*FetchBlobResponse)(nil),         // 113: core.v1.FetchBlobResponse
+	(*PrepareModuleRequest)(nil),      // 114: core.v1.PrepareModuleRequest
+	(*PrepareModuleResponse)(nil),     // 115: core.v1.PrepareModuleResponse
+	(*ModuleStatsRequest)(nil),        // 116: core.v1.ModuleStatsRequest
+	(*ModuleStatsResponse)(nil),       // 117: core.v1.ModuleStatsResponse
+	(*LinkStatesRequest)(nil),         // 118: core.v1.LinkStatesRequest
+	(*LinkStatesResponse)(nil),        // 119: core.v1.LinkStatesResponse
 }
 var file_core_v1_control_proto_depIdxs = []int32{
 	2,   // 0: core.v1.ErrorDetail.problems:type_name -> core.v1.Problem
@@ -8779,94 +8999,99 @@ var file_core_v1_control_proto_depIdxs = []int32{
 	95,  // 73: core.v1.DriveResponse.counted:type_name -> core.v1.DriveCounted
 	96,  // 74: core.v1.DriveResponse.ended:type_name -> core.v1.DriveEnded
 	0,   // 75: core.v1.DriveEnded.result:type_name -> core.v1.Result
-	99,  // 76: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
-	100, // 77: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
-	105, // 78: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
-	25,  // 79: core.v1.ModuleStatsResponse.stats:type_name -> core.v1.ModuleStat
-	29,  // 80: core.v1.LinkStatesResponse.links:type_name -> core.v1.LinkInfo
-	3,   // 81: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
-	7,   // 82: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
-	9,   // 83: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
-	12,  // 84: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
-	15,  // 85: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
-	18,  // 86: core.v1.ControlService.RollbackConnector:input_type -> core.v1.RollbackConnectorRequest
-	20,  // 87: core.v1.ControlService.RevokeConnector:input_type -> core.v1.RevokeConnectorRequest
-	22,  // 88: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
-	27,  // 89: core.v1.ControlService.ListLinks:input_type -> core.v1.ListLinksRequest
-	30,  // 90: core.v1.ControlService.ListForwards:input_type -> core.v1.ListForwardsRequest
-	33,  // 91: core.v1.ControlService.ReleaseForward:input_type -> core.v1.ReleaseForwardRequest
-	37,  // 92: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
-	39,  // 93: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
-	43,  // 94: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
-	45,  // 95: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
-	55,  // 96: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
-	57,  // 97: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
-	72,  // 98: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
-	59,  // 99: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
-	61,  // 100: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
-	63,  // 101: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
-	65,  // 102: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
-	67,  // 103: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
-	70,  // 104: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
-	76,  // 105: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
-	78,  // 106: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
-	80,  // 107: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
-	82,  // 108: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
-	84,  // 109: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
-	86,  // 110: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
-	88,  // 111: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
-	97,  // 112: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
-	101, // 113: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
-	103, // 114: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
-	106, // 115: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
-	108, // 116: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
-	110, // 117: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
-	112, // 118: core.v1.NodeService.ModuleStats:input_type -> core.v1.ModuleStatsRequest
-	114, // 119: core.v1.NodeService.LinkStates:input_type -> core.v1.LinkStatesRequest
-	5,   // 120: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
-	8,   // 121: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
-	10,  // 122: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
-	14,  // 123: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
-	17,  // 124: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
-	19,  // 125: core.v1.ControlService.RollbackConnector:output_type -> core.v1.RollbackConnectorResponse
-	21,  // 126: core.v1.ControlService.RevokeConnector:output_type -> core.v1.RevokeConnectorResponse
-	23,  // 127: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
-	28,  // 128: core.v1.ControlService.ListLinks:output_type -> core.v1.ListLinksResponse
-	31,  // 129: core.v1.ControlService.ListForwards:output_type -> core.v1.ListForwardsResponse
-	34,  // 130: core.v1.ControlService.ReleaseForward:output_type -> core.v1.ReleaseForwardResponse
-	38,  // 131: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
-	40,  // 132: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
-	44,  // 133: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
-	47,  // 134: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
-	56,  // 135: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
-	58,  // 136: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
-	73,  // 137: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
-	60,  // 138: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
-	62,  // 139: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
-	64,  // 140: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
-	66,  // 141: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
-	69,  // 142: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
-	71,  // 143: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
-	77,  // 144: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
-	79,  // 145: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
-	81,  // 146: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
-	83,  // 147: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
-	85,  // 148: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
-	87,  // 149: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
-	92,  // 150: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
-	98,  // 151: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
-	102, // 152: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
-	104, // 153: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
-	107, // 154: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
-	109, // 155: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
-	111, // 156: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
-	113, // 157: core.v1.NodeService.ModuleStats:output_type -> core.v1.ModuleStatsResponse
-	115, // 158: core.v1.NodeService.LinkStates:output_type -> core.v1.LinkStatesResponse
-	120, // [120:159] is the sub-list for method output_type
-	81,  // [81:120] is the sub-list for method input_type
-	81,  // [81:81] is the sub-list for extension type_name
-	81,  // [81:81] is the sub-list for extension extendee
-	0,   // [0:81] is the sub-list for field type_name
+	103, // 76: core.v1.StatusResponse.hashes:type_name -> core.v1.IndexHash
+	104, // 77: core.v1.StatusResponse.nodes:type_name -> core.v1.NodeInfo
+	41,  // 78: core.v1.SetVersionRequest.actor:type_name -> core.v1.Actor
+	109, // 79: core.v1.ProposeResponse.results:type_name -> core.v1.Proposed
+	25,  // 80: core.v1.ModuleStatsResponse.stats:type_name -> core.v1.ModuleStat
+	29,  // 81: core.v1.LinkStatesResponse.links:type_name -> core.v1.LinkInfo
+	3,   // 82: core.v1.ControlService.DeployFlow:input_type -> core.v1.DeployFlowRequest
+	7,   // 83: core.v1.ControlService.ListFlows:input_type -> core.v1.ListFlowsRequest
+	9,   // 84: core.v1.ControlService.GetFlow:input_type -> core.v1.GetFlowRequest
+	12,  // 85: core.v1.ControlService.InstallConnector:input_type -> core.v1.InstallConnectorRequest
+	15,  // 86: core.v1.ControlService.ActivateConnector:input_type -> core.v1.ActivateConnectorRequest
+	18,  // 87: core.v1.ControlService.RollbackConnector:input_type -> core.v1.RollbackConnectorRequest
+	20,  // 88: core.v1.ControlService.RevokeConnector:input_type -> core.v1.RevokeConnectorRequest
+	22,  // 89: core.v1.ControlService.ListConnectors:input_type -> core.v1.ListConnectorsRequest
+	27,  // 90: core.v1.ControlService.ListLinks:input_type -> core.v1.ListLinksRequest
+	30,  // 91: core.v1.ControlService.ListForwards:input_type -> core.v1.ListForwardsRequest
+	33,  // 92: core.v1.ControlService.ReleaseForward:input_type -> core.v1.ReleaseForwardRequest
+	37,  // 93: core.v1.ControlService.PutTenant:input_type -> core.v1.PutTenantRequest
+	39,  // 94: core.v1.ControlService.ListTenants:input_type -> core.v1.ListTenantsRequest
+	43,  // 95: core.v1.ControlService.StartPayment:input_type -> core.v1.StartPaymentRequest
+	45,  // 96: core.v1.ControlService.GetPayment:input_type -> core.v1.GetPaymentRequest
+	55,  // 97: core.v1.ControlService.ListInFlight:input_type -> core.v1.ListInFlightRequest
+	57,  // 98: core.v1.ControlService.PublishMessage:input_type -> core.v1.PublishMessageRequest
+	72,  // 99: core.v1.ControlService.BroadcastSignal:input_type -> core.v1.BroadcastSignalRequest
+	59,  // 100: core.v1.ControlService.ResolveIncident:input_type -> core.v1.ResolveIncidentRequest
+	61,  // 101: core.v1.ControlService.RetryJob:input_type -> core.v1.RetryJobRequest
+	63,  // 102: core.v1.ControlService.SetVariables:input_type -> core.v1.SetVariablesRequest
+	65,  // 103: core.v1.ControlService.MoveToken:input_type -> core.v1.MoveTokenRequest
+	67,  // 104: core.v1.ControlService.MigratePayment:input_type -> core.v1.MigratePaymentRequest
+	70,  // 105: core.v1.ControlService.CancelPayment:input_type -> core.v1.CancelPaymentRequest
+	76,  // 106: core.v1.ControlService.ListUserTasks:input_type -> core.v1.ListUserTasksRequest
+	78,  // 107: core.v1.ControlService.GetUserTask:input_type -> core.v1.GetUserTaskRequest
+	80,  // 108: core.v1.ControlService.ClaimUserTask:input_type -> core.v1.ClaimUserTaskRequest
+	82,  // 109: core.v1.ControlService.UnclaimUserTask:input_type -> core.v1.UnclaimUserTaskRequest
+	84,  // 110: core.v1.ControlService.UpdateUserTask:input_type -> core.v1.UpdateUserTaskRequest
+	86,  // 111: core.v1.ControlService.CompleteUserTask:input_type -> core.v1.CompleteUserTaskRequest
+	88,  // 112: core.v1.ControlService.Drive:input_type -> core.v1.DriveRequest
+	97,  // 113: core.v1.ControlService.Status:input_type -> core.v1.StatusRequest
+	99,  // 114: core.v1.ControlService.SetVersion:input_type -> core.v1.SetVersionRequest
+	105, // 115: core.v1.ControlService.AdvanceClock:input_type -> core.v1.AdvanceClockRequest
+	107, // 116: core.v1.NodeService.Propose:input_type -> core.v1.ProposeRequest
+	110, // 117: core.v1.NodeService.ReadIndex:input_type -> core.v1.ReadIndexRequest
+	112, // 118: core.v1.NodeService.FetchBlob:input_type -> core.v1.FetchBlobRequest
+	114, // 119: core.v1.NodeService.PrepareModule:input_type -> core.v1.PrepareModuleRequest
+	116, // 120: core.v1.NodeService.ModuleStats:input_type -> core.v1.ModuleStatsRequest
+	118, // 121: core.v1.NodeService.LinkStates:input_type -> core.v1.LinkStatesRequest
+	101, // 122: core.v1.NodeService.KnownVersion:input_type -> core.v1.KnownVersionRequest
+	5,   // 123: core.v1.ControlService.DeployFlow:output_type -> core.v1.DeployFlowResponse
+	8,   // 124: core.v1.ControlService.ListFlows:output_type -> core.v1.ListFlowsResponse
+	10,  // 125: core.v1.ControlService.GetFlow:output_type -> core.v1.GetFlowResponse
+	14,  // 126: core.v1.ControlService.InstallConnector:output_type -> core.v1.InstallConnectorResponse
+	17,  // 127: core.v1.ControlService.ActivateConnector:output_type -> core.v1.ActivateConnectorResponse
+	19,  // 128: core.v1.ControlService.RollbackConnector:output_type -> core.v1.RollbackConnectorResponse
+	21,  // 129: core.v1.ControlService.RevokeConnector:output_type -> core.v1.RevokeConnectorResponse
+	23,  // 130: core.v1.ControlService.ListConnectors:output_type -> core.v1.ListConnectorsResponse
+	28,  // 131: core.v1.ControlService.ListLinks:output_type -> core.v1.ListLinksResponse
+	31,  // 132: core.v1.ControlService.ListForwards:output_type -> core.v1.ListForwardsResponse
+	34,  // 133: core.v1.ControlService.ReleaseForward:output_type -> core.v1.ReleaseForwardResponse
+	38,  // 134: core.v1.ControlService.PutTenant:output_type -> core.v1.PutTenantResponse
+	40,  // 135: core.v1.ControlService.ListTenants:output_type -> core.v1.ListTenantsResponse
+	44,  // 136: core.v1.ControlService.StartPayment:output_type -> core.v1.StartPaymentResponse
+	47,  // 137: core.v1.ControlService.GetPayment:output_type -> core.v1.GetPaymentResponse
+	56,  // 138: core.v1.ControlService.ListInFlight:output_type -> core.v1.ListInFlightResponse
+	58,  // 139: core.v1.ControlService.PublishMessage:output_type -> core.v1.PublishMessageResponse
+	73,  // 140: core.v1.ControlService.BroadcastSignal:output_type -> core.v1.BroadcastSignalResponse
+	60,  // 141: core.v1.ControlService.ResolveIncident:output_type -> core.v1.ResolveIncidentResponse
+	62,  // 142: core.v1.ControlService.RetryJob:output_type -> core.v1.RetryJobResponse
+	64,  // 143: core.v1.ControlService.SetVariables:output_type -> core.v1.SetVariablesResponse
+	66,  // 144: core.v1.ControlService.MoveToken:output_type -> core.v1.MoveTokenResponse
+	69,  // 145: core.v1.ControlService.MigratePayment:output_type -> core.v1.MigratePaymentResponse
+	71,  // 146: core.v1.ControlService.CancelPayment:output_type -> core.v1.CancelPaymentResponse
+	77,  // 147: core.v1.ControlService.ListUserTasks:output_type -> core.v1.ListUserTasksResponse
+	79,  // 148: core.v1.ControlService.GetUserTask:output_type -> core.v1.GetUserTaskResponse
+	81,  // 149: core.v1.ControlService.ClaimUserTask:output_type -> core.v1.ClaimUserTaskResponse
+	83,  // 150: core.v1.ControlService.UnclaimUserTask:output_type -> core.v1.UnclaimUserTaskResponse
+	85,  // 151: core.v1.ControlService.UpdateUserTask:output_type -> core.v1.UpdateUserTaskResponse
+	87,  // 152: core.v1.ControlService.CompleteUserTask:output_type -> core.v1.CompleteUserTaskResponse
+	92,  // 153: core.v1.ControlService.Drive:output_type -> core.v1.DriveResponse
+	98,  // 154: core.v1.ControlService.Status:output_type -> core.v1.StatusResponse
+	100, // 155: core.v1.ControlService.SetVersion:output_type -> core.v1.SetVersionResponse
+	106, // 156: core.v1.ControlService.AdvanceClock:output_type -> core.v1.AdvanceClockResponse
+	108, // 157: core.v1.NodeService.Propose:output_type -> core.v1.ProposeResponse
+	111, // 158: core.v1.NodeService.ReadIndex:output_type -> core.v1.ReadIndexResponse
+	113, // 159: core.v1.NodeService.FetchBlob:output_type -> core.v1.FetchBlobResponse
+	115, // 160: core.v1.NodeService.PrepareModule:output_type -> core.v1.PrepareModuleResponse
+	117, // 161: core.v1.NodeService.ModuleStats:output_type -> core.v1.ModuleStatsResponse
+	119, // 162: core.v1.NodeService.LinkStates:output_type -> core.v1.LinkStatesResponse
+	102, // 163: core.v1.NodeService.KnownVersion:output_type -> core.v1.KnownVersionResponse
+	123, // [123:164] is the sub-list for method output_type
+	82,  // [82:123] is the sub-list for method input_type
+	82,  // [82:82] is the sub-list for extension type_name
+	82,  // [82:82] is the sub-list for extension extendee
+	0,   // [0:82] is the sub-list for field type_name
 }
 
 func init() { file_core_v1_control_proto_init() }
@@ -8885,7 +9110,7 @@ func file_core_v1_control_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_core_v1_control_proto_rawDesc), len(file_core_v1_control_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   115,
+			NumMessages:   119,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

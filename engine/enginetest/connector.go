@@ -44,7 +44,7 @@ func (e *Env) lifecycle(t *testing.T, d *datadriven.TestData) *enginev1.Command 
 		if err != nil {
 			d.Fatalf(t, "%v", err)
 		}
-		return &enginev1.Command{Verb: &enginev1.Command_SetVersion{SetVersion: &enginev1.SetVersion{Version: uint32(n)}}}
+		return &enginev1.Command{Verb: &enginev1.Command_SetVersion{SetVersion: &enginev1.SetVersion{Version: uint32(n), Actor: actor(d)}}}
 	}
 	return nil
 }

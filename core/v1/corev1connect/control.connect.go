@@ -135,6 +135,9 @@ const (
 	ControlServiceDriveProcedure = "/core.v1.ControlService/Drive"
 	// ControlServiceStatusProcedure is the fully-qualified name of the ControlService's Status RPC.
 	ControlServiceStatusProcedure = "/core.v1.ControlService/Status"
+	// ControlServiceSetVersionProcedure is the fully-qualified name of the ControlService's SetVersion
+	// RPC.
+	ControlServiceSetVersionProcedure = "/core.v1.ControlService/SetVersion"
 	// ControlServiceAdvanceClockProcedure is the fully-qualified name of the ControlService's
 	// AdvanceClock RPC.
 	ControlServiceAdvanceClockProcedure = "/core.v1.ControlService/AdvanceClock"
@@ -151,6 +154,9 @@ const (
 	NodeServiceModuleStatsProcedure = "/core.v1.NodeService/ModuleStats"
 	// NodeServiceLinkStatesProcedure is the fully-qualified name of the NodeService's LinkStates RPC.
 	NodeServiceLinkStatesProcedure = "/core.v1.NodeService/LinkStates"
+	// NodeServiceKnownVersionProcedure is the fully-qualified name of the NodeService's KnownVersion
+	// RPC.
+	NodeServiceKnownVersionProcedure = "/core.v1.NodeService/KnownVersion"
 )
 
 // ControlServiceClient is a client for the core.v1.ControlService service.
@@ -210,6 +216,10 @@ type ControlServiceClient interface {
 	// batches. Answers carry the caller's refs and come in no particular order.
 	Drive(context.Context) (*connect.BidiStreamForClientSimple[v1.DriveRequest, v1.DriveResponse], error)
 	Status(context.Context, *v1.StatusRequest) (*v1.StatusResponse, error)
+	// SetVersion lets the cluster behave as a later version of the engine does, for
+	// good. Every node must be there and run a program that knows the version: one that
+	// does not would come to other rows.
+	SetVersion(context.Context, *v1.SetVersionRequest) (*v1.SetVersionResponse, error)
 	// AdvanceClock moves the test clock; refused on a node without one.
 	AdvanceClock(context.Context, *v1.AdvanceClockRequest) (*v1.AdvanceClockResponse, error)
 }
@@ -417,6 +427,12 @@ func NewControlServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(controlServiceMethods.ByName("Status")),
 			connect.WithClientOptions(opts...),
 		),
+		setVersion: connect.NewClient[v1.SetVersionRequest, v1.SetVersionResponse](
+			httpClient,
+			baseURL+ControlServiceSetVersionProcedure,
+			connect.WithSchema(controlServiceMethods.ByName("SetVersion")),
+			connect.WithClientOptions(opts...),
+		),
 		advanceClock: connect.NewClient[v1.AdvanceClockRequest, v1.AdvanceClockResponse](
 			httpClient,
 			baseURL+ControlServiceAdvanceClockProcedure,
@@ -460,6 +476,7 @@ type controlServiceClient struct {
 	completeUserTask  *connect.Client[v1.CompleteUserTaskRequest, v1.CompleteUserTaskResponse]
 	drive             *connect.Client[v1.DriveRequest, v1.DriveResponse]
 	status            *connect.Client[v1.StatusRequest, v1.StatusResponse]
+	setVersion        *connect.Client[v1.SetVersionRequest, v1.SetVersionResponse]
 	advanceClock      *connect.Client[v1.AdvanceClockRequest, v1.AdvanceClockResponse]
 }
 
@@ -743,6 +760,15 @@ func (c *controlServiceClient) Status(ctx context.Context, req *v1.StatusRequest
 	return nil, err
 }
 
+// SetVersion calls core.v1.ControlService.SetVersion.
+func (c *controlServiceClient) SetVersion(ctx context.Context, req *v1.SetVersionRequest) (*v1.SetVersionResponse, error) {
+	response, err := c.setVersion.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // AdvanceClock calls core.v1.ControlService.AdvanceClock.
 func (c *controlServiceClient) AdvanceClock(ctx context.Context, req *v1.AdvanceClockRequest) (*v1.AdvanceClockResponse, error) {
 	response, err := c.advanceClock.CallUnary(ctx, connect.NewRequest(req))
@@ -809,6 +835,10 @@ type ControlServiceHandler interface {
 	// batches. Answers carry the caller's refs and come in no particular order.
 	Drive(context.Context, *connect.BidiStream[v1.DriveRequest, v1.DriveResponse]) error
 	Status(context.Context, *v1.StatusRequest) (*v1.StatusResponse, error)
+	// SetVersion lets the cluster behave as a later version of the engine does, for
+	// good. Every node must be there and run a program that knows the version: one that
+	// does not would come to other rows.
+	SetVersion(context.Context, *v1.SetVersionRequest) (*v1.SetVersionResponse, error)
 	// AdvanceClock moves the test clock; refused on a node without one.
 	AdvanceClock(context.Context, *v1.AdvanceClockRequest) (*v1.AdvanceClockResponse, error)
 }
@@ -1012,6 +1042,12 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 		connect.WithSchema(controlServiceMethods.ByName("Status")),
 		connect.WithHandlerOptions(opts...),
 	)
+	controlServiceSetVersionHandler := connect.NewUnaryHandlerSimple(
+		ControlServiceSetVersionProcedure,
+		svc.SetVersion,
+		connect.WithSchema(controlServiceMethods.ByName("SetVersion")),
+		connect.WithHandlerOptions(opts...),
+	)
 	controlServiceAdvanceClockHandler := connect.NewUnaryHandlerSimple(
 		ControlServiceAdvanceClockProcedure,
 		svc.AdvanceClock,
@@ -1084,6 +1120,8 @@ func NewControlServiceHandler(svc ControlServiceHandler, opts ...connect.Handler
 			controlServiceDriveHandler.ServeHTTP(w, r)
 		case ControlServiceStatusProcedure:
 			controlServiceStatusHandler.ServeHTTP(w, r)
+		case ControlServiceSetVersionProcedure:
+			controlServiceSetVersionHandler.ServeHTTP(w, r)
 		case ControlServiceAdvanceClockProcedure:
 			controlServiceAdvanceClockHandler.ServeHTTP(w, r)
 		default:
@@ -1223,6 +1261,10 @@ func (UnimplementedControlServiceHandler) Status(context.Context, *v1.StatusRequ
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.Status is not implemented"))
 }
 
+func (UnimplementedControlServiceHandler) SetVersion(context.Context, *v1.SetVersionRequest) (*v1.SetVersionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.SetVersion is not implemented"))
+}
+
 func (UnimplementedControlServiceHandler) AdvanceClock(context.Context, *v1.AdvanceClockRequest) (*v1.AdvanceClockResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.ControlService.AdvanceClock is not implemented"))
 }
@@ -1244,6 +1286,8 @@ type NodeServiceClient interface {
 	ModuleStats(context.Context, *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error)
 	// LinkStates is how links stand, which the leader knows.
 	LinkStates(context.Context, *v1.LinkStatesRequest) (*v1.LinkStatesResponse, error)
+	// KnownVersion is up to which version of the engine a node's program can go.
+	KnownVersion(context.Context, *v1.KnownVersionRequest) (*v1.KnownVersionResponse, error)
 }
 
 // NewNodeServiceClient constructs a client for the core.v1.NodeService service. By default, it uses
@@ -1293,6 +1337,12 @@ func NewNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ..
 			connect.WithSchema(nodeServiceMethods.ByName("LinkStates")),
 			connect.WithClientOptions(opts...),
 		),
+		knownVersion: connect.NewClient[v1.KnownVersionRequest, v1.KnownVersionResponse](
+			httpClient,
+			baseURL+NodeServiceKnownVersionProcedure,
+			connect.WithSchema(nodeServiceMethods.ByName("KnownVersion")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -1304,6 +1354,7 @@ type nodeServiceClient struct {
 	prepareModule *connect.Client[v1.PrepareModuleRequest, v1.PrepareModuleResponse]
 	moduleStats   *connect.Client[v1.ModuleStatsRequest, v1.ModuleStatsResponse]
 	linkStates    *connect.Client[v1.LinkStatesRequest, v1.LinkStatesResponse]
+	knownVersion  *connect.Client[v1.KnownVersionRequest, v1.KnownVersionResponse]
 }
 
 // Propose calls core.v1.NodeService.Propose.
@@ -1356,6 +1407,15 @@ func (c *nodeServiceClient) LinkStates(ctx context.Context, req *v1.LinkStatesRe
 	return nil, err
 }
 
+// KnownVersion calls core.v1.NodeService.KnownVersion.
+func (c *nodeServiceClient) KnownVersion(ctx context.Context, req *v1.KnownVersionRequest) (*v1.KnownVersionResponse, error) {
+	response, err := c.knownVersion.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // NodeServiceHandler is an implementation of the core.v1.NodeService service.
 type NodeServiceHandler interface {
 	// Propose hands commands to the leader. The commands carry their own keys, so
@@ -1373,6 +1433,8 @@ type NodeServiceHandler interface {
 	ModuleStats(context.Context, *v1.ModuleStatsRequest) (*v1.ModuleStatsResponse, error)
 	// LinkStates is how links stand, which the leader knows.
 	LinkStates(context.Context, *v1.LinkStatesRequest) (*v1.LinkStatesResponse, error)
+	// KnownVersion is up to which version of the engine a node's program can go.
+	KnownVersion(context.Context, *v1.KnownVersionRequest) (*v1.KnownVersionResponse, error)
 }
 
 // NewNodeServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -1418,6 +1480,12 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 		connect.WithSchema(nodeServiceMethods.ByName("LinkStates")),
 		connect.WithHandlerOptions(opts...),
 	)
+	nodeServiceKnownVersionHandler := connect.NewUnaryHandlerSimple(
+		NodeServiceKnownVersionProcedure,
+		svc.KnownVersion,
+		connect.WithSchema(nodeServiceMethods.ByName("KnownVersion")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/core.v1.NodeService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case NodeServiceProposeProcedure:
@@ -1432,6 +1500,8 @@ func NewNodeServiceHandler(svc NodeServiceHandler, opts ...connect.HandlerOption
 			nodeServiceModuleStatsHandler.ServeHTTP(w, r)
 		case NodeServiceLinkStatesProcedure:
 			nodeServiceLinkStatesHandler.ServeHTTP(w, r)
+		case NodeServiceKnownVersionProcedure:
+			nodeServiceKnownVersionHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -1463,4 +1533,8 @@ func (UnimplementedNodeServiceHandler) ModuleStats(context.Context, *v1.ModuleSt
 
 func (UnimplementedNodeServiceHandler) LinkStates(context.Context, *v1.LinkStatesRequest) (*v1.LinkStatesResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.LinkStates is not implemented"))
+}
+
+func (UnimplementedNodeServiceHandler) KnownVersion(context.Context, *v1.KnownVersionRequest) (*v1.KnownVersionResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("core.v1.NodeService.KnownVersion is not implemented"))
 }
