@@ -1,16 +1,15 @@
 package caller
 
 import (
-	"bytes"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"github.com/railhead-hub/railhead/core/secret"
+	"github.com/railhead-hub/railhead/core/strictjson"
 )
 
 // Request is what a rule looks at.
@@ -70,7 +69,7 @@ func New(config []byte, tenant string, secrets *secret.Store) (*Rule, error) {
 		Kind string `json:"kind"`
 	}
 	if err := json.Unmarshal(config, &of); err != nil {
-		return nil, fmt.Errorf("auth: %w", err)
+		return nil, errors.New(`auth is no object with a kind, as in {"kind": "none"}`)
 	}
 	make, known := kinds[of.Kind]
 	if !known {
@@ -108,15 +107,7 @@ type reader struct {
 // into decodes the configuration; a field that its kind does not have is refused,
 // since a misspelt restriction would be none.
 func (r reader) into(c any) error {
-	d := json.NewDecoder(bytes.NewReader(r.config))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("there is text after its end")
-	}
-	return nil
+	return strictjson.Decode(r.config, c)
 }
 
 func (r reader) open(name string) (*secret.File, error) { return r.secrets.Open(r.tenant, name) }

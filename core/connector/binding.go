@@ -2,6 +2,7 @@ package connector
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -117,6 +118,30 @@ func (r *Registry) Bind(tenant string, version uint64, m *Module) (*Binding, err
 	return b, nil
 }
 
+// warnUndeclared tells of names in the tenant's configuration that the manifest does not
+// have. They may be another version's, so they are no fault.
+func (r *Registry) warnUndeclared(tenant string, own connectorConfig, m *Module) {
+	warn := func(what, name string) {
+		r.Logger.Warn("a tenant configures what the connector does not have",
+			"tenant", tenant, "connector", m.manifest.Name, what, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(own.Routes)) {
+		if !slices.ContainsFunc(m.manifest.Routes, func(route *sdkv1.Route) bool { return route.Name == name }) {
+			warn("route", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(own.Endpoints)) {
+		if m.endpoints[name] == nil {
+			warn("endpoint", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(own.Links)) {
+		if !slices.ContainsFunc(m.manifest.Links, func(link *sdkv1.Link) bool { return link.Name == name }) {
+			warn("link", name)
+		}
+	}
+}
+
 func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (*Binding, error) {
 	c, err := parseTenant(text)
 	if err != nil {
@@ -142,12 +167,7 @@ func (r *Registry) bind(tenant string, version uint64, text []byte, m *Module) (
 	if err != nil {
 		r.Logger.Error("callers of a connector cannot be found out", "tenant", tenant, "connector", b.connector, "err", err)
 	}
-	for name := range own.Routes {
-		if !slices.ContainsFunc(m.manifest.Routes, func(route *sdkv1.Route) bool { return route.Name == name }) {
-			r.Logger.Warn("a tenant configures a route that the connector does not have",
-				"tenant", tenant, "connector", b.connector, "route", name)
-		}
-	}
+	r.warnUndeclared(tenant, own, m)
 	b.Keys = keys.New(c.keys(tenant, m.manifest.Name, m.manifest.Keys), r.Keys)
 	if len(b.Config) == 0 {
 		b.Config = []byte("{}")

@@ -3,14 +3,13 @@ package connector
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 
 	"github.com/railhead-hub/railhead/core/egress"
 	"github.com/railhead-hub/railhead/core/keys"
+	"github.com/railhead-hub/railhead/core/strictjson"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
@@ -55,13 +54,8 @@ func parseTenant(text []byte) (*tenantConfig, error) {
 	if len(bytes.TrimSpace(text)) == 0 {
 		return c, nil
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
+	if err := strictjson.Decode(text, c); err != nil {
 		return nil, fmt.Errorf("the tenant's configuration: %w", err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("the tenant's configuration has text after its end")
 	}
 	for name, connector := range c.Connectors {
 		if config := bytes.TrimSpace(connector.Config); len(config) > 0 && config[0] != '{' {

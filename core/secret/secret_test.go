@@ -170,6 +170,10 @@ func TestFill(t *testing.T) {
 		{"{{secret:Token}}", "", false},
 		{"{{secret:token", "", false},
 		{"{{secret:}}", "", false},
+		{"{{ secret:token }}", "", false},
+		{"{{Secret:token}}", "", false},
+		{"{{secrets.token}}", "", false},
+		{"a {{template}}", "a {{template}}", true},
 	} {
 		got, err := set.Fill(c.text)
 		if got != c.want || (err == nil) != c.ok {

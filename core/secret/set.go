@@ -47,11 +47,17 @@ var reference = regexp.MustCompile(`\{\{secret:([a-z][a-z0-9_]{0,63})\}\}`)
 // Opening is how a reference begins.
 const Opening = "{{secret:"
 
+// meant is how a reference begins that is misspelt, or not.
+var meant = regexp.MustCompile(`(?i)\{\{\s*secret`)
+
 // Fill replaces references by values. A reference to a secret that is not of the
 // set is an error, so that a guest cannot carry one secret to another host; so is
 // one that is misspelt and would be sent as it stands.
 func (s *Set) Fill(text string) (string, error) {
-	begun := strings.Count(text, Opening)
+	if !strings.Contains(text, "{{") {
+		return text, nil
+	}
+	begun := len(meant.FindAllStringIndex(text, -1))
 	if begun == 0 {
 		return text, nil
 	}

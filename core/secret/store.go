@@ -70,7 +70,7 @@ func (s *Store) Open(tenant, name string) (*File, error) {
 // explain says what is wrong with a secret's file.
 func (f *File) explain(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("secret %s of tenant %s is not in secrets_dir", f.name, f.tenant)
+		return fmt.Errorf("secret %s of tenant %s is not in secrets_dir, which has no file %s/%s", f.name, f.tenant, f.tenant, f.name)
 	}
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err = path.Err
