@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/railhead-hub/railhead/core/connector"
+	"github.com/railhead-hub/railhead/core/keys"
 	"github.com/railhead-hub/railhead/engine"
 	"github.com/railhead-hub/railhead/engine/replay"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
@@ -222,6 +223,11 @@ func (v *vectorOf) answers(events []*enginev1.Event, ended *enginev1.Event) (ans
 		if err := answer.UnmarshalVT(ev.Answer); err != nil {
 			return nil, 0, refusedf("the answer at ordinal %d cannot be read: %w", ev.Ordinal, err)
 		}
+		if frame := answer.GetBytes(); frame != nil {
+			if frame.Data, err = keys.Uncover(frame.Data, standIn); err != nil {
+				return nil, 0, refusedf("the frame at ordinal %d cannot be read: %w", ev.Ordinal, err)
+			}
+		}
 		byOrdinal[ev.Ordinal] = &sdkv1.Entry{Ordinal: ev.Ordinal, TimeMs: ev.TimeMs, Answer: answer}
 	}
 	for _, e := range byOrdinal {
@@ -250,11 +256,23 @@ func heard(e *enginev1.HistoryEntry) (*sdkv1.Entry, error) {
 		entry.Answer = new(sdkv1.Answer)
 		return entry, entry.Answer.UnmarshalVT(e.Answer)
 	case e.Withheld:
-		// What a token stands for was not recorded. Its place takes digits that the
-		// token always gives.
-		entry.Answer = &sdkv1.Answer{Kind: &sdkv1.Answer_Text{Text: &sdkv1.TextAnswer{Text: digits(16, []byte("token"), e.Request)}}}
+		request := new(sdkv1.Effect)
+		if err := request.UnmarshalVT(e.Request); err != nil {
+			return nil, err
+		}
+		value, err := standIn(request.GetDetokenize().GetToken())
+		if err != nil {
+			return nil, err
+		}
+		entry.Answer = &sdkv1.Answer{Kind: &sdkv1.Answer_Text{Text: &sdkv1.TextAnswer{Text: value}}}
 	}
 	return entry, nil
+}
+
+// standIn takes the place of what a token stands for, which was not recorded: digits
+// that the token always gives, as many as the value has characters.
+func standIn(token string) (string, error) {
+	return digits(cmp.Or(keys.ValueLen(token), 16), []byte("token"), []byte(token)), nil
 }
 
 // masks put something in the place of sensitive values: the same for the same value, and

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -168,6 +170,31 @@ func TestARecordedPaymentIsAVector(t *testing.T) {
 	}
 	if again, err := conformance.Complete(t.Context(), subject, text); err != nil || again != text {
 		t.Errorf("run again: %v\n%s", err, again)
+	}
+}
+
+// In a recorded frame the value of a token was not written down. What takes its place is
+// what takes the place of the token's value elsewhere, of the same length: the connector
+// finds in the frame the number that it asked for.
+func TestARecordedFrameHasDigitsForATokensValue(t *testing.T) {
+	token := "tok_pan_" + base64.RawURLEncoding.EncodeToString(make([]byte, 1+4+16+15))
+	detokenize := &sdkv1.Effect{Ordinal: 1, Kind: &sdkv1.Effect_Detokenize{Detokenize: &sdkv1.Detokenize{Token: token}}}
+	frame := &sdkv1.Answer{Kind: &sdkv1.Answer_Bytes{Bytes: &sdkv1.BytesAnswer{Data: []byte("\x01{{token-packed:" + token + "+f}}{{token:" + token + "}}")}}}
+	v := new(vectorOf)
+	answers, _, err := v.answers([]*enginev1.Event{
+		{Job: 1, Attempt: 1, Ordinal: 2, Kind: enginev1.EventKind_EVENT_KIND_EFFECT_ANSWERED, Answer: bytesOf(t, frame)},
+		{Job: 1, Attempt: 1, History: []*enginev1.HistoryEntry{{Ordinal: 1, Answered: true, Withheld: true, Request: bytesOf(t, detokenize)}}},
+	}, &enginev1.Event{Job: 1, Attempt: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := answers[0].Answer.GetText().GetText()
+	packed, err := hex.DecodeString(number + "f")
+	if err != nil || len(number) != 15 {
+		t.Fatalf("%q, %v", number, err)
+	}
+	if got := string(answers[1].Answer.GetBytes().GetData()); got != "\x01"+string(packed)+number {
+		t.Errorf("the frame is %q, the number %s", got, number)
 	}
 }
 

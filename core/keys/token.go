@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -19,7 +20,7 @@ import (
 const TokenPrefix = "tok_"
 
 // Token matches a token: tok_, the kind, _, and what is encrypted, as base64url.
-var Token = regexp.MustCompile(`tok_[a-z][a-z0-9-]{0,31}_[A-Za-z0-9_-]{27,}`)
+var Token = regexp.MustCompile(tokenSyntax)
 
 var tokenKind = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
@@ -72,6 +73,23 @@ func newTokens(b Bindings, around Surroundings) *tokens {
 		t.versions = append(t.versions, m.(fileKey).file)
 	}
 	return t
+}
+
+// Mask is a number that hides a digest in the log: who has the log but not the
+// tenant's token key cannot try card numbers against it. The context must not come
+// twice. A new token key changes it.
+func (r *Ring) Mask(context []byte) (mask uint64, err error) {
+	if err := r.tokensReady(); err != nil {
+		return 0, err
+	}
+	err = r.tokens.versions[0].use(func(keys []*software) error {
+		h := hmac.New(sha256.New, keys[0].secret)
+		h.Write([]byte("railhead digest mask\x00"))
+		h.Write(context)
+		mask = binary.BigEndian.Uint64(h.Sum(nil))
+		return nil
+	})
+	return mask, err
 }
 
 func (t *tokens) forget() {
@@ -169,6 +187,17 @@ func (t *tokens) about(kind string) []byte {
 func keyID(secret []byte) []byte {
 	sum := sha256.Sum256(append([]byte("railhead token key\x00"), secret...))
 	return sum[:tokenKeyID]
+}
+
+// ValueLen is the length in bytes of what a token stands for, which the token shows; 0
+// where it is none.
+func ValueLen(token string) int {
+	rest, ok := strings.CutPrefix(token, TokenPrefix)
+	_, encoded, both := strings.Cut(rest, "_")
+	if !ok || !both {
+		return 0
+	}
+	return max(0, base64.RawURLEncoding.DecodedLen(len(encoded))-1-tokenKeyID-sivBytes)
 }
 
 var errToken = &Failure{abi.FailureNotFound, "this is no token of the tenant"}

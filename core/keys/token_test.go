@@ -56,6 +56,9 @@ func TestTokens(t *testing.T) {
 	if !Token.MatchString(token) || Token.FindString(token) != token || strings.Contains(token, pan) {
 		t.Fatalf("token %q", token)
 	}
+	if ValueLen(token) != len(pan) || ValueLen("tok_pan_x") != 0 || ValueLen("") != 0 {
+		t.Errorf("lengths %d, %d", ValueLen(token), ValueLen("tok_pan_x"))
+	}
 	if again := tokenize(other, "pan", pan).GetText().GetText(); again != token {
 		t.Errorf("another node's token is %q", again)
 	}

@@ -2,100 +2,22 @@ package keys
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/binary"
-	"regexp"
 	"slices"
-	"strings"
 
-	"github.com/railhead-hub/railhead/sdk/abi"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
-
-// reference is how a token stands in a request in place of its value:
-// {{token:tok_pan_…}}. A connector may write it, and then never holds the value; the
-// host writes it where a request with values goes into the log.
-var reference = regexp.MustCompile(`\{\{token:(` + Token.String() + `)\}\}`)
-
-const referenceBegins = "{{token:"
-
-// Expand puts values in place of the references in a call that is about to leave, and
-// tells the veil of them. The call given is not changed.
-func (r *Ring) Expand(call *sdkv1.Http, seen *Veil) (*sdkv1.Http, error) {
-	found := strings.Contains(call.Path, referenceBegins) || bytes.Contains(call.Body, []byte(referenceBegins))
-	for _, h := range call.Headers {
-		found = found || strings.Contains(h.GetValue(), referenceBegins)
-	}
-	if !found {
-		return call, nil
-	}
-	var failed error
-	text := func(s string) string {
-		return reference.ReplaceAllStringFunc(s, func(ref string) string {
-			token := ref[len(referenceBegins) : len(ref)-2]
-			value, err := r.Reveal(token)
-			if err != nil && failed == nil {
-				failed = err
-			}
-			seen.Learn(value, token)
-			return value
-		})
-	}
-	out := rewrite(call, text)
-	if failed == nil && (strings.Contains(out.Path, referenceBegins) || bytes.Contains(out.Body, []byte(referenceBegins))) {
-		failed = failf(abi.FailureInvalid, "a reference is not of the form {{token:tok_…}}")
-	}
-	return out, failed
-}
-
-// rewrite is the call with every text of it passed through f.
-func rewrite(call *sdkv1.Http, f func(string) string) *sdkv1.Http {
-	out := &sdkv1.Http{
-		Endpoint: call.Endpoint, Method: call.Method, Path: f(call.Path), Body: []byte(f(string(call.Body))),
-		Key: call.Key, Terms: call.Terms, TimeoutMs: call.TimeoutMs,
-	}
-	for _, h := range call.Headers {
-		out.Headers = append(out.Headers, &sdkv1.Header{Key: h.GetKey(), Value: f(h.GetValue())})
-	}
-	return out
-}
-
-// Reveal is the value of a token, for a connector that may have it.
-func (r *Ring) Reveal(token string) (string, error) {
-	if !r.use.Detokenize {
-		return "", failf(abi.FailureForbidden, "%s may not detokenize", r.who)
-	}
-	_, value, err := r.reveal(token)
-	return value, err
-}
-
-// Mask is a number that hides a digest in the log: who has the log but not the
-// tenant's token key cannot try card numbers against it. The context must not come
-// twice. A new token key changes it.
-func (r *Ring) Mask(context []byte) (mask uint64, err error) {
-	if err := r.tokensReady(); err != nil {
-		return 0, err
-	}
-	err = r.tokens.versions[0].use(func(keys []*software) error {
-		h := hmac.New(sha256.New, keys[0].secret)
-		h.Write([]byte("railhead digest mask\x00"))
-		h.Write(context)
-		mask = binary.BigEndian.Uint64(h.Sum(nil))
-		return nil
-	})
-	return mask, err
-}
 
 // watchedMin is the least length of a value that a Veil looks for: a shorter one
 // stands in too much that has nothing to do with it.
 const watchedMin = 8
 
 // Veil knows values and the tokens that stand for them, and keeps the values out of
-// what is written down. It finds a value as it is, not one that was encoded or taken
-// apart. The zero Veil knows none.
+// what is written down. It finds a value as it is and, where it is a number, its digits
+// packed two to a byte, wherever they begin; not one that was encoded otherwise or
+// taken apart. The zero Veil knows none.
 type Veil struct {
 	values, tokens []string
+	forms          []form
 }
 
 // Learn adds a value.
@@ -103,6 +25,7 @@ func (v *Veil) Learn(value, token string) {
 	if len(value) < watchedMin || slices.Contains(v.values, value) {
 		return
 	}
+	v.forms = append(v.forms, formsOf(value, len(v.values))...)
 	v.values, v.tokens = append(v.values, value), append(v.tokens, token)
 }
 
@@ -110,24 +33,26 @@ func (v *Veil) Learn(value, token string) {
 func (v *Veil) Knows() bool { return len(v.values) > 0 }
 
 // Clone is a Veil that learns by itself.
-func (v *Veil) Clone() Veil { return Veil{slices.Clone(v.values), slices.Clone(v.tokens)} }
+func (v *Veil) Clone() Veil {
+	return Veil{slices.Clone(v.values), slices.Clone(v.tokens), slices.Clone(v.forms)}
+}
 
 // Hides tells whether b holds a value.
 func (v *Veil) Hides(b []byte) bool {
-	for _, value := range v.values {
-		if bytes.Contains(b, []byte(value)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.forms, func(f form) bool {
+		_, found := f.find(b, 0)
+		return found
+	})
 }
 
 // Text is s with tokens in place of values.
-func (v *Veil) Text(s string) string { return v.replace(s, "", "") }
+func (v *Veil) Text(s string) string {
+	return v.replace(s, func(out []byte, at place) []byte { return append(out, v.tokens[at.value]...) })
+}
 
 // Cover is the call with references in place of values; Expand undoes it.
 func (v *Veil) Cover(call *sdkv1.Http) *sdkv1.Http {
-	return rewrite(call, func(s string) string { return v.replace(s, referenceBegins, "}}") })
+	return rewrite(call, func(s string) string { return v.replace(s, v.refer) })
 }
 
 // Scrub is an answer with tokens in place of values: a peer that repeats what it was
@@ -144,9 +69,72 @@ func (v *Veil) Scrub(answer *sdkv1.Answer) *sdkv1.Answer {
 	return &sdkv1.Answer{Kind: &sdkv1.Answer_Http{Http: out}}
 }
 
-func (v *Veil) replace(s, before, after string) string {
-	for i, value := range v.values {
-		s = strings.ReplaceAll(s, value, before+v.tokens[i]+after)
+// CoverFrame is a frame with references in place of values. Uncover undoes it to the
+// last bit, whatever else the frame holds: a frame that came with its own text of a
+// reference has that written as {{token-text}}. A frame without either is given back
+// as it is.
+func (v *Veil) CoverFrame(frame []byte) []byte {
+	places := v.places(frame)
+	if len(places) == 0 && !bytes.Contains(frame, []byte(referenceOpens)) {
+		return frame
 	}
-	return s
+	return splice(frame, places, func(out, between []byte) []byte {
+		return append(out, bytes.ReplaceAll(between, []byte(referenceOpens), []byte(referenceText))...)
+	}, v.refer)
+}
+
+func (v *Veil) replace(s string, write func([]byte, place) []byte) string {
+	places := v.places([]byte(s))
+	if len(places) == 0 {
+		return s
+	}
+	return string(splice([]byte(s), places, func(out, between []byte) []byte { return append(out, between...) }, write))
+}
+
+// refer writes the reference of a value.
+func (v *Veil) refer(out []byte, at place) []byte {
+	return appendReference(out, v.tokens[at.value], at)
+}
+
+// splice is b with its places written by write and what lies between them by keep.
+func splice(b []byte, places []place, keep func(out, between []byte) []byte, write func([]byte, place) []byte) []byte {
+	out := make([]byte, 0, len(b)+128*len(places))
+	from := 0
+	for _, at := range places {
+		out = write(keep(out, b[from:at.from]), at)
+		from = at.to
+	}
+	return keep(out, b[from:])
+}
+
+// places are where values stand in b, in order and not overlapping.
+func (v *Veil) places(b []byte) []place {
+	// Every form's next place is looked for once, not once for each place that is found:
+	// who answers with nothing but card numbers must not cost more than he sends.
+	next := make([]place, len(v.forms))
+	for i := range next {
+		next[i].from = -1
+	}
+	var found []place
+	for from := 0; ; {
+		best := -1
+		for i, f := range v.forms {
+			if next[i].from < from {
+				at, ok := f.find(b, from)
+				if !ok {
+					at.from = len(b)
+				}
+				next[i] = at
+			}
+			if next[i].from < len(b) && (best < 0 || next[i].from < next[best].from ||
+				next[i].from == next[best].from && next[i].to > next[best].to) {
+				best = i
+			}
+		}
+		if best < 0 {
+			return found
+		}
+		found = append(found, next[best])
+		from = next[best].to
+	}
 }

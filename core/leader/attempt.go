@@ -65,7 +65,7 @@ type attempt struct {
 	veil         veil
 	asked        []*sdkv1.Effect // what this leader has performed
 	trigger      *sdkv1.Trigger
-	frames       map[string][]byte // that answered money effects, encoded; by key
+	frames       map[string][]byte // that answered money effects, as the log has them; by key
 
 	room room
 }
@@ -263,7 +263,7 @@ func (a *attempt) step() (*sdkv1.StepReply, error) {
 	case errors.Is(err, connector.ErrRevoked):
 		return nil, revoked
 	case err != nil:
-		a.logger().Warn("a step failed", "err", err)
+		a.logger().Warn("a step failed", "err", a.veil.Text(err.Error()))
 		return nil, &failure{codeTrap, err.Error(), true}
 	}
 	return reply, nil
@@ -273,7 +273,7 @@ func (a *attempt) step() (*sdkv1.StepReply, error) {
 func (a *attempt) check(reply *sdkv1.StepReply) error {
 	switch {
 	case reply.Error != "":
-		a.logger().Warn("the guest reports an error", "err", reply.Error)
+		a.logger().Warn("the guest reports an error", "err", a.veil.Text(reply.Error))
 		return &failure{codeGuestError, reply.Error, true}
 	case reply.Mismatch != nil:
 		return a.mismatch(reply.Mismatch)

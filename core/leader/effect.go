@@ -197,6 +197,9 @@ func (a *attempt) intend(effect *sdkv1.Effect, digest uint64, intend *enginev1.I
 		if err := answer.UnmarshalVT(reply.Answer); err != nil {
 			return err
 		}
+		if err := a.uncover(answer); err != nil {
+			return err
+		}
 		a.history.add(effect.Ordinal, digest, reply.TimeMs, answer)
 		return nil
 	case enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT:
@@ -248,6 +251,11 @@ func (a *attempt) repeat(stored *sdkv1.Effect, uuid string) (again func() egress
 		if err != nil {
 			return nil, 0, err
 		}
+		data, err := a.binding.Keys.ExpandFrame(k.RoundTrip.Data, &a.veil.Veil)
+		if err != nil {
+			return nil, 0, err
+		}
+		k.RoundTrip.Data = data
 		return func() egress.Outcome { return a.exchangeFrames(k.RoundTrip, l.Mode, true) }, l.Mode, nil
 	case *sdkv1.Effect_Send:
 		return nil, enginev1.Mode_MODE_NEVER, nil
@@ -264,15 +272,26 @@ func (a *attempt) answered(effect *sdkv1.Effect, digest uint64, state enginev1.E
 		// finds the effect in doubt, and that is what it is.
 		return errDropped
 	}
+	var covered []byte
+	if answer != nil {
+		if covered = a.coveredAnswer(answer); len(covered) > answerMax {
+			answer, state, reason = nil, enginev1.EffectState_EFFECT_STATE_OPEN, "what was answered is too large to be written down"
+			delete(a.frames, effect.GetRoundTrip().GetKey())
+		}
+	}
 	if answer == nil {
 		answer = &sdkv1.Answer{Kind: &sdkv1.Answer_InDoubt{InDoubt: &sdkv1.InDoubt{IdempotencyKey: uuid, Reason: reason}}}
+		covered = encode(answer)
 	}
 	a.history.add(effect.Ordinal, digest, a.Clock.NowMS(), answer)
-	a.history.last = &enginev1.Answer{
-		Origin: a.origin(effect.Ordinal, digest), Answer: encode(answer), State: state,
-	}
+	a.history.last = &enginev1.Answer{Origin: a.origin(effect.Ordinal, digest), Answer: covered, State: state}
 	return nil
 }
+
+// answerMax bounds an answer in bytes, as it is written down. Endpoints and links bound
+// what comes, to less; but tokens are longer than the values that they stand for, and
+// who answers with nothing else must not make more than an entry of the log takes.
+const answerMax = 6 << 20
 
 // commitAnswer puts the last answer into the log by itself.
 func (a *attempt) commitAnswer() error {

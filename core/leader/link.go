@@ -47,7 +47,8 @@ func (a *attempt) roundTrip(effect *sdkv1.Effect, digest uint64, call *sdkv1.Rou
 		a.since(effect, digest, failure)
 		return nil
 	}
-	intend := &enginev1.Intend{Endpoint: call.Link, Mode: l.Mode, Key: call.Key, Request: encode(effect)}
+	request, withheld := a.covered(effect)
+	intend := &enginev1.Intend{Endpoint: call.Link, Mode: l.Mode, Key: call.Key, Request: request, Withheld: withheld}
 	if call.Terms != nil {
 		intend.Terms = encode(call.Terms)
 	}
@@ -63,13 +64,13 @@ func (a *attempt) exchangeFrames(call *sdkv1.RoundTrip, mode enginev1.Mode, agai
 		if a.frames == nil {
 			a.frames = make(map[string][]byte)
 		}
-		a.frames[call.Key] = encode(out.Answer)
+		a.frames[call.Key] = a.coveredAnswer(out.Answer)
 	}
 	return out
 }
 
-// answerFrame is the answer that came for a money effect over a link in this attempt,
-// encoded; nil: none did.
+// answerFrame is the answer that came for a money effect over a link in this attempt, as
+// the log has it; nil: none did.
 func (a *attempt) answerFrame(key string) []byte {
 	if answer := a.frames[key]; answer != nil {
 		return answer
@@ -89,7 +90,8 @@ func (a *attempt) send(effect *sdkv1.Effect, digest uint64, call *sdkv1.Send) er
 		a.since(effect, digest, failure)
 		return nil
 	}
-	intend := &enginev1.Intend{Endpoint: call.Link, Mode: enginev1.Mode_MODE_NEVER, Request: encode(effect)}
+	request, withheld := a.covered(effect)
+	intend := &enginev1.Intend{Endpoint: call.Link, Mode: enginev1.Mode_MODE_NEVER, Request: request, Withheld: withheld}
 	return a.intend(effect, digest, intend, func(string) egress.Outcome {
 		return a.Links.Send(a.ctx, a.linkPlace(call.Link), call.Data)
 	})

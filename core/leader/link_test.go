@@ -2,6 +2,7 @@ package leader
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,8 @@ func (linkLog) CatchUp(context.Context) error { return nil }
 func (linkLog) Await(uint64) (<-chan struct{}, func()) { return nil, func() {} }
 
 // switchboard is a counterparty whose frames are lines: "pay 1 …" is carried out and
-// answered "paid 1", "ask 1" is answered "asked 1 yes" or "asked 1 no".
+// answered "paid 1", "ask 1" is answered "asked 1 true" or "asked 1 false", and "card 1 …"
+// comes back as it is, "many 1 …" many times.
 type switchboard struct {
 	mu    sync.Mutex
 	lines []string
@@ -57,12 +59,21 @@ func (s *switchboard) take(line string) string {
 		return "paid " + words[1]
 	case "ask":
 		return fmt.Sprintf("asked %s %t", words[1], paid)
+	case "card":
+		return line
+	case "many":
+		return "many 1 " + strings.Repeat(words[2], 10_000)
 	}
 	return ""
 }
 
 // newLinkedCluster is a cluster whose connector has a link to a switchboard.
 func newLinkedCluster(t *testing.T, mode string, run func(*guest) *sdkv1.Outcome) (*cluster, *switchboard) {
+	t.Helper()
+	return newLinkedClusterWith(t, setup{mode: mode}, run)
+}
+
+func newLinkedClusterWith(t *testing.T, with setup, run func(*guest) *sdkv1.Outcome) (*cluster, *switchboard) {
 	t.Helper()
 	s := &switchboard{says: "paid"}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -78,7 +89,9 @@ func newLinkedCluster(t *testing.T, mode string, run func(*guest) *sdkv1.Outcome
 			}
 			go func() {
 				defer conn.Close()
-				for lines := bufio.NewScanner(conn); lines.Scan(); {
+				lines := bufio.NewScanner(conn)
+				lines.Buffer(nil, 1<<20)
+				for lines.Scan() {
 					if answer := s.take(lines.Text()); answer != "" {
 						_, _ = fmt.Fprintln(conn, answer)
 					}
@@ -86,12 +99,14 @@ func newLinkedCluster(t *testing.T, mode string, run func(*guest) *sdkv1.Outcome
 			}()
 		}
 	}()
-	more := fmt.Sprintf(`"links":{"network":{"connect":%q,"allow":["127.0.0.1"],"timeout_ms":2000}},`, listener.Addr())
-	c := newClusterWith(t, setup{url: "http://127.0.0.1:1", mode: mode, more: more, manifest: func(m *sdkv1.Manifest) {
-		m.Links = []*sdkv1.Link{{Name: "network", Mode: mode, FrameMax: 1000, Framing: &sdkv1.Framing{
+	with.url = "http://127.0.0.1:1"
+	with.more += fmt.Sprintf(`"links":{"network":{"connect":%q,"allow":["127.0.0.1"],"timeout_ms":2000}},`, listener.Addr())
+	with.manifest = func(m *sdkv1.Manifest) {
+		m.Links = []*sdkv1.Link{{Name: "network", Mode: with.mode, FrameMax: cmp.Or(with.frameMax, 1000), Framing: &sdkv1.Framing{
 			Kind: "delimiter", Delimiter: []byte("\n"),
 		}}}
-	}}, func(g *guest) *sdkv1.Outcome {
+	}
+	c := newClusterWith(t, with, func(g *guest) *sdkv1.Outcome {
 		if key := g.request.Trigger.GetFrameKey(); key != nil {
 			words := strings.Fields(string(key.Data))
 			return &sdkv1.Outcome{Kind: &sdkv1.Outcome_MatchKey{MatchKey: &sdkv1.MatchKey{Key: words[1]}}}

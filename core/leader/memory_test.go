@@ -267,6 +267,7 @@ type setup struct {
 	// JSON of the connector's configuration and of the tenant's, each with a comma.
 	more, tokens string
 	manifest     func(*sdkv1.Manifest)
+	frameMax     uint32 // of the link; 0: 1000
 }
 
 func newClusterWith(t testing.TB, s setup, run func(*guest) *sdkv1.Outcome) *cluster {

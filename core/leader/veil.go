@@ -10,6 +10,7 @@ import (
 	"github.com/railhead-hub/railhead/core/egress"
 	"github.com/railhead-hub/railhead/core/keys"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	"github.com/railhead-hub/railhead/sdk/abi"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
@@ -18,15 +19,21 @@ import (
 //	what Detokenize answers   is not committed. Its entry has the request instead,
 //	                          and a leader that takes over performs it again, which
 //	                          gives the same
-//	a call that carries it    is intended with {{token:…}} in its place
-//	what answers the call     has the token in its place before anybody sees it
+//	a call or a frame that    is intended with {{token:…}} in its place
+//	carries it
+//	what answers a call       has the token in its place before anybody sees it
+//	a frame that answers      is given to the connector as it came, since a frame
+//	                          that was touched has other lengths and no valid MAC, and
+//	                          is written down with {{token:…}} in the value's place:
+//	                          a leader that takes over puts the value back
 //	digests of such effects   and of Tokenize, are masked: a short hash of a request
 //	                          that is known but for a card number would give that away
-//	any other command, and    is refused: the connector is to give the token
-//	a job's outcome
+//	any other command, such   is refused: the connector is to give the token
+//	as Forward, and a job's
+//	outcome
 //
-// The value is looked for as it is. A connector that encodes it first, as digits packed
-// into half bytes, goes unseen; see keys.Veil.
+// The value is looked for as it is, and as digits packed into half bytes. A connector
+// that encodes it otherwise goes unseen; see keys.Veil.
 type veil struct {
 	keys.Veil
 	// masks of this attempt's digests, by ordinal.
@@ -55,7 +62,12 @@ func (a *attempt) cover(effect *sdkv1.Effect) error {
 		if a.veil.Hides([]byte(k.Http.Key)) || k.Http.Terms != nil && a.veil.Hides(encode(k.Http.Terms)) {
 			return errRevealed
 		}
-	case *sdkv1.Effect_Sign, *sdkv1.Effect_Verify, *sdkv1.Effect_Mac, *sdkv1.Effect_Encrypt,
+	case *sdkv1.Effect_RoundTrip:
+		r := k.RoundTrip
+		if a.veil.Hides([]byte(r.MatchKey)) || a.veil.Hides([]byte(r.Key)) || r.Terms != nil && a.veil.Hides(encode(r.Terms)) {
+			return errRevealed
+		}
+	case *sdkv1.Effect_Send, *sdkv1.Effect_Sign, *sdkv1.Effect_Verify, *sdkv1.Effect_Mac, *sdkv1.Effect_Encrypt,
 		*sdkv1.Effect_Tokenize, *sdkv1.Effect_Detokenize, *sdkv1.Effect_Query:
 	default:
 		return errRevealed
@@ -125,6 +137,11 @@ func (a *attempt) unveil() error {
 		if e.Answered {
 			entry = a.history.entries[shown]
 			shown++
+			if e.Mode != enginev1.Mode_MODE_UNSPECIFIED {
+				if err := a.uncover(entry.Answer); err != nil {
+					return err
+				}
+			}
 		}
 		if !e.Withheld {
 			continue
@@ -159,12 +176,51 @@ func (a *attempt) unveil() error {
 
 // covered is an effect as the log may have it.
 func (a *attempt) covered(effect *sdkv1.Effect) (request []byte, withheld bool) {
-	if _, masked := a.veil.masks[effect.Ordinal]; !masked {
-		return encode(effect), false
+	_, masked := a.veil.masks[effect.Ordinal]
+	out := &sdkv1.Effect{Ordinal: effect.Ordinal}
+	switch k := effect.Kind.(type) {
+	case *sdkv1.Effect_Http:
+		if !masked {
+			return encode(effect), false
+		}
+		out.Kind = &sdkv1.Effect_Http{Http: a.veil.Cover(k.Http)}
+	case *sdkv1.Effect_RoundTrip:
+		r := k.RoundTrip
+		out.Kind = &sdkv1.Effect_RoundTrip{RoundTrip: &sdkv1.RoundTrip{
+			Link: r.Link, Data: a.veil.CoverFrame(r.Data), MatchKey: r.MatchKey, TimeoutMs: r.TimeoutMs, Key: r.Key, Terms: r.Terms,
+		}}
+	case *sdkv1.Effect_Send:
+		out.Kind = &sdkv1.Effect_Send{Send: &sdkv1.Send{Link: k.Send.Link, Data: a.veil.CoverFrame(k.Send.Data)}}
 	}
-	return encode(&sdkv1.Effect{
-		Ordinal: effect.Ordinal, Kind: &sdkv1.Effect_Http{Http: a.veil.Cover(effect.GetHttp())},
-	}), true
+	return encode(out), masked
+}
+
+// coveredAnswer is an answer as the log may have it.
+func (a *attempt) coveredAnswer(answer *sdkv1.Answer) []byte {
+	frame := answer.GetBytes()
+	if frame == nil {
+		return encode(answer)
+	}
+	return encode(&sdkv1.Answer{Kind: &sdkv1.Answer_Bytes{Bytes: &sdkv1.BytesAnswer{Data: a.veil.CoverFrame(frame.Data)}}})
+}
+
+// uncover makes an intended effect's answer what it was before coveredAnswer. A
+// connector that may not detokenize, and asks for what another one did, is given it
+// covered.
+func (a *attempt) uncover(answer *sdkv1.Answer) error {
+	frame := answer.GetBytes()
+	if frame == nil {
+		return nil
+	}
+	data, err := a.binding.Keys.ExpandFrame(frame.Data, &a.veil.Veil)
+	switch {
+	case err == nil:
+		frame.Data = data
+	case keys.AsFailure(err).Code != abi.FailureForbidden:
+		a.logger().Error("a token of a recorded frame is not understood any more; the job waits for its key", "err", err)
+		return errParked
+	}
+	return nil
 }
 
 // call makes a call, with values in place of the tokens that it refers to.

@@ -61,6 +61,7 @@ func detokenize(g *guest, token string) string {
 type written struct {
 	mu       sync.Mutex
 	commands [][]byte
+	cut      chan chan struct{} // closes what it is given, and loses the leader
 }
 
 func (w *written) note(cmd *enginev1.Command) {
@@ -98,6 +99,53 @@ func (c *cluster) holds(w *written, what []byte) (where string) {
 		}
 	}
 	return where
+}
+
+// loseEveryLeader notes what is written, and has the leader lose sight of a command
+// whenever it is told to.
+func (c *cluster) loseEveryLeader() *written {
+	w := &written{cut: make(chan chan struct{}, 1)}
+	c.log.onPropose(func(cmd *enginev1.Command) (bool, error) {
+		w.note(cmd)
+		switch cmd.Verb.(type) {
+		case *enginev1.Command_FireTimers, *enginev1.Command_Expire, *enginev1.Command_LeaderStarted, *enginev1.Command_StartPayment:
+			return true, nil
+		}
+		select {
+		case done := <-w.cut:
+			close(done)
+			return true, replica.ErrUnknown
+		default:
+			return true, nil
+		}
+	})
+	return w
+}
+
+// endedAfterAll starts a payment and elects a leader for each of its commands.
+func (c *cluster) endedAfterAll(w *written) uint64 {
+	t := c.t
+	t.Helper()
+	payment := c.start("a")
+	for terms := 0; len(c.log.told(enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED)) == 0; terms++ {
+		if terms > 40 || len(c.log.told(enginev1.EventKind_EVENT_KIND_JOB_FAILED)) > 0 {
+			t.Fatalf("%v after %d terms", c.log.told(enginev1.EventKind_EVENT_KIND_JOB_FAILED), terms)
+		}
+		done := make(chan struct{})
+		w.cut <- done
+		c.elect()
+		until(t, "a command", func() bool {
+			select {
+			case <-done:
+				return true
+			default:
+			}
+			c.clock.Advance(time.Minute)
+			return false
+		})
+		c.resign()
+	}
+	return payment
 }
 
 // TestACardNumberStaysInMemory follows a card number through a job that gets it from
@@ -149,41 +197,8 @@ func TestACardNumberStaysInMemory(t *testing.T) {
 		return complete("card", fmt.Sprintf("%q", again))
 	}
 	c := newClusterWith(t, setup{url: bank.URL, mode: "keyed", keys: around, more: cardMore, tokens: cardTokens}, run)
-	var w written
-	cut := make(chan chan struct{}, 1)
-	c.log.onPropose(func(cmd *enginev1.Command) (bool, error) {
-		w.note(cmd)
-		switch cmd.Verb.(type) {
-		case *enginev1.Command_FireTimers, *enginev1.Command_Expire, *enginev1.Command_LeaderStarted, *enginev1.Command_StartPayment:
-			return true, nil
-		}
-		select {
-		case done := <-cut:
-			close(done)
-			return true, replica.ErrUnknown
-		default:
-			return true, nil
-		}
-	})
-	payment := c.start("a")
-	for terms := 0; len(c.log.told(enginev1.EventKind_EVENT_KIND_PAYMENT_ENDED)) == 0; terms++ {
-		if terms > 40 || len(c.log.told(enginev1.EventKind_EVENT_KIND_JOB_FAILED)) > 0 {
-			t.Fatalf("%v after %d terms", c.log.told(enginev1.EventKind_EVENT_KIND_JOB_FAILED), terms)
-		}
-		done := make(chan struct{})
-		cut <- done
-		c.elect()
-		until(t, "a command", func() bool {
-			select {
-			case <-done:
-				return true
-			default:
-			}
-			c.clock.Advance(time.Minute)
-			return false
-		})
-		c.resign()
-	}
+	w := c.loseEveryLeader()
+	payment := c.endedAfterAll(w)
 	if r := c.receipt(payment); r.Result != enginev1.Result_RESULT_COMPLETED {
 		t.Fatalf("%v", r)
 	}
@@ -199,14 +214,14 @@ func TestACardNumberStaysInMemory(t *testing.T) {
 	if len(unique) != 2 || len(mac) != 32 {
 		t.Errorf("%d different calls, MAC %x", len(unique), mac)
 	}
-	if where := c.holds(&w, []byte(pan)); where != "" {
+	if where := c.holds(w, []byte(pan)); where != "" {
 		t.Errorf("the card number is in %s", where)
 	}
-	if where := c.holds(&w, []byte(token)); where == "" {
+	if where := c.holds(w, []byte(token)); where == "" {
 		t.Error("the token is nowhere, so this test finds nothing")
 	}
 	for _, d := range digests {
-		if where := c.holds(&w, binary.LittleEndian.AppendUint64(nil, d)); where != "" {
+		if where := c.holds(w, binary.LittleEndian.AppendUint64(nil, d)); where != "" {
 			t.Errorf("the digest of an effect with the card number is in %s", where)
 		}
 	}
@@ -231,6 +246,18 @@ func TestAValueIsNotWrittenDown(t *testing.T) {
 		},
 		"a message": func(g *guest, value string) *sdkv1.Outcome {
 			g.do(&sdkv1.Effect{Kind: &sdkv1.Effect_Publish{Publish: &sdkv1.Publish{Name: "x", Key: value}}})
+			return complete()
+		},
+		"a checkpoint with packed digits": func(g *guest, value string) *sdkv1.Outcome {
+			g.do(&sdkv1.Effect{Kind: &sdkv1.Effect_Checkpoint{Checkpoint: &sdkv1.Checkpoint{State: packed("", value, "")}}})
+			return complete()
+		},
+		"a forwarded frame": func(g *guest, value string) *sdkv1.Outcome {
+			g.do(&sdkv1.Effect{Kind: &sdkv1.Effect_Forward{Forward: &sdkv1.Forward{Link: "network", Key: "1", Data: packed("3", value, "f")}}})
+			return complete()
+		},
+		"a match key": func(g *guest, value string) *sdkv1.Outcome {
+			g.roundTrip("card 1", value, "")
 			return complete()
 		},
 		"terms": func(g *guest, value string) *sdkv1.Outcome {
