@@ -13,6 +13,7 @@ import (
 	"github.com/railhead-hub/railhead/sdk/build"
 	"github.com/railhead-hub/railhead/sdk/conformance"
 	"github.com/railhead-hub/railhead/sdk/host"
+	"github.com/railhead-hub/railhead/sdk/manifest"
 )
 
 func (a *app) connectorTest() *cobra.Command {
@@ -21,10 +22,13 @@ func (a *app) connectorTest() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test DIR|MODULE",
 		Short: "Hold a connector to its vectors and to what its kind must do",
-		Long: `Hold a connector to its vectors (testdata/*.txt, see sdk/conformance), to the
-rules of all connectors and to the suite of its kind, in the sandbox. A folder is
-built first; with a module, of whatever language, --vectors names the folder that
-holds testdata. Without vectors the cases remain that need no particular answer.
+		Long: `Hold a connector to its vectors, the files testdata/*.txt, to the rules of all
+connectors and to the suite of its kind, in the sandbox. A folder is built first;
+with a module, of whatever language, --vectors names the folder that holds
+testdata. Without vectors the cases remain that need no particular answer.
+
+How vectors are written stands in testdata/README.md of a new connector. Only what
+stands above their dashes has to be written: --rewrite fills in the rest.
 
 The groups of cases are, in the order in which they are run:
   vector    the conversation is the one in the file
@@ -76,7 +80,7 @@ and 3 if a node would refuse the module.`,
 			if a.json {
 				err = printJSON(a.out, reportJSON(report))
 			} else {
-				err = t.costs(report)
+				err = t.conclude(report)
 			}
 			if err == nil && len(report.Failed()) > 0 {
 				return errQuiet
@@ -134,7 +138,8 @@ func (t *tester) group(group string, verdicts []conformance.Verdict) {
 	for i := 0; i < len(verdicts); i++ {
 		switch v := verdicts[i]; {
 		case v.Status == conformance.Failed:
-			fmt.Fprintf(t.out, "  FAILED %s\n    %s\n", v.Case, strings.ReplaceAll(v.Text, "\n", "\n    "))
+			fmt.Fprintf(t.out, "  FAILED %s\n    %s\n", v.Case, strings.ReplaceAll(t.shown(v.Text), "\n", "\n    "))
+		case v.Text == conformance.BrokenVector && !t.verbose: // it has been shown as failed
 		case t.verbose && v.Status == conformance.Passed:
 			fmt.Fprintf(t.out, "  passed %s\n", v.Case)
 		case v.Status == conformance.NotApplicable:
@@ -148,9 +153,30 @@ func (t *tester) group(group string, verdicts []conformance.Verdict) {
 	}
 }
 
-// costs tells what vectors use, the dearest first, and the sum of it all.
-func (t *tester) costs(r *conformance.Report) error {
+// linesMax is how much of one case is shown: a flaw may show in every vector.
+const linesMax = 20
+
+func (t *tester) shown(text string) string {
+	lines := strings.Split(text, "\n")
+	if t.verbose || len(lines) <= linesMax {
+		return text
+	}
+	return fmt.Sprintf("%s\nand %d lines more (--verbose shows them)", strings.Join(lines[:linesMax], "\n"), len(lines)-linesMax)
+}
+
+// conclude tells what vectors use, the dearest first, and the sum of it all. Where
+// cases have failed, those are what is looked for: they are named once more.
+func (t *tester) conclude(r *conformance.Report) error {
 	fmt.Fprintln(t.out)
+	if failed := r.Failed(); len(failed) > 0 && !t.verbose {
+		for _, v := range failed[:min(len(failed), linesMax)] {
+			fmt.Fprintln(t.out, "FAILED", v.Case)
+		}
+		if more := len(failed) - linesMax; more > 0 {
+			fmt.Fprintf(t.out, "and %d more\n", more)
+		}
+		return t.sum(r)
+	}
 	shown := r.Costs
 	if !t.verbose {
 		shown = r.Dearest(5)
@@ -168,14 +194,18 @@ func (t *tester) costs(r *conformance.Report) error {
 	if n := len(r.Costs) - len(shown); n > 0 {
 		fmt.Fprintf(t.out, "and %d vectors that use less (--verbose names them)\n", n)
 	}
+	return t.sum(r)
+}
+
+func (t *tester) sum(r *conformance.Report) error {
 	result := fmt.Sprintf("%d cases passed", len(r.Verdicts))
 	if n := len(r.Failed()); n > 0 {
 		result = fmt.Sprintf("%d of %d cases FAILED", n, len(r.Verdicts))
 	} else if n := r.Count(conformance.NotApplicable); n > 0 {
 		result = fmt.Sprintf("%d cases passed, %d were not applicable", len(r.Verdicts)-n, n)
 	}
-	fmt.Fprintf(t.out, "\n%s %s (%s, %s, %.1f MiB): %s\n", r.Connector, r.Version, r.Kind, r.Digest[:12], float64(r.SizeBytes)/(1<<20), result)
-	return nil
+	_, err := fmt.Fprintf(t.out, "\n%s %s (%s, %s, %.1f MiB): %s\n", r.Connector, r.Version, r.Kind, r.Digest[:12], float64(r.SizeBytes)/(1<<20), result)
+	return err
 }
 
 func short(s string, most int) string {
@@ -230,6 +260,9 @@ func moduleOf(ctx context.Context, path, vectors string) (module []byte, dir str
 		return nil, "", usageError{err}
 	}
 	if info.IsDir() {
+		if _, err := os.Stat(filepath.Join(path, manifest.File)); err != nil {
+			return nil, "", usagef("%s is no connector's folder: %w", path, err)
+		}
 		if vectors == "" {
 			vectors = path
 		}

@@ -33,7 +33,7 @@ func (a *app) connectorVector() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "vector [PAYMENT]",
 		Short: "Write a recorded payment's job as a test vector",
-		Long: `Write one attempt of a payment's job as a vector (see sdk/conformance): what the
+		Long: `Write one attempt of a payment's job as a vector, for connector test: what the
 connector was told, and what its effects were answered. With --module it is run once,
 and what it asks for stands in the vector as well.
 

@@ -77,7 +77,7 @@ func parseAnswer(lines []directive) (timedAnswer, error) {
 
 func parseAnswerKind(d directive) (*sdkv1.Answer, error) {
 	word, rest, _ := strings.Cut(d.rest, " ")
-	if status, err := strconv.ParseUint(word, 10, 32); err == nil {
+	if status, err := strconv.ParseUint(word, 10, 32); err == nil && status >= 100 && status <= 599 {
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Http{Http: &sdkv1.HttpAnswer{Status: uint32(status)}}}, nil
 	}
 	switch word {
@@ -118,7 +118,7 @@ func parseAnswerKind(d directive) (*sdkv1.Answer, error) {
 		code, text, _ := strings.Cut(rest, " ")
 		return failure(code, text), nil
 	}
-	return nil, d.errorf("%q is no answer", d.rest)
+	return nil, d.errorf("%q is no answer, which is an HTTP status, in-doubt, failure or another of testdata/README.md", d.rest)
 }
 
 func parseQueryLine(q *sdkv1.QueryAnswer, d directive) (bool, error) {

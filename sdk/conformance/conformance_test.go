@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -220,8 +221,10 @@ func TestRulesFindBrokenConnectors(t *testing.T) {
 func TestVectorsFindDifferences(t *testing.T) {
 	m := &sdkv1.Manifest{Name: "broken", Version: "1.0.0", Kind: "scheme", Jobs: []*sdkv1.JobType{{Type: "work"}}}
 	for what, row := range map[string]struct{ vector, want string }{
-		"another outcome":  {"job work\n----\nfail NO\n", "+ complete"},
-		"left over answer": {"job work\n----\ncomplete\n\nanswer 200\n----\ncomplete\n", "left over"},
+		"another outcome":  {"job work\n----\nfail NO\n", "- fail NO\n+ complete"},
+		"one more line":    {"job work\n----\ncomplete\nvar a 1\n", "  complete\n- var a 1"},
+		"what is the same": {"job work\n----\nwaits\ncomplete\n", "- waits\n  complete"},
+		"left over answer": {"job work\n----\ncomplete\n\nanswer 200\n----\ncomplete\n", "line 5: the connector has ended before this answer"},
 	} {
 		vectors, err := conformance.Load(vectorDir(t, row.vector))
 		if err != nil {
@@ -268,12 +271,39 @@ func TestParseErrorsNameTheLine(t *testing.T) {
 		"job work\n----\ncomplete\n\nanswer maybe\n----": "vector.txt:5: \"maybe\" is no answer",
 		"job work\ntime noon\n----\n":                    "vector.txt:2:",
 		"request r GET\n----\n":                          "vector.txt:1:",
-		"job work\n":                                     "four dashes",
-		"config {\n\njob work\n----\n":                   "vector.txt:1:",
+		"job work\n----\ncomplete\n\nanswer 42\n----":    "vector.txt:5: \"42\" is no answer",
+		"job work\n":                   "four dashes",
+		"config {\n\njob work\n----\n": "vector.txt:1:",
 	} {
 		_, err := conformance.Load(vectorDir(t, vector))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q", vector, err, want)
+		}
+	}
+}
+
+// What authors read about vectors is what the parser takes.
+func TestTheFormatIsDescribed(t *testing.T) {
+	page, err := os.ReadFile("../template/common/testdata/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```\n")
+	example, rest, _ := strings.Cut(rest, "```\n")
+	if vectors, err := conformance.Load(vectorDir(t, example)); err != nil || len(vectors) != 1 {
+		t.Errorf("the example is %d vectors, %v", len(vectors), err)
+	}
+	codes, err := os.ReadFile("../abi/failure.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`Failure\w+ *= "([A-Z_]+)"`).FindAllStringSubmatch(string(codes), -1)
+	if len(found) == 0 {
+		t.Error("sdk/abi has no codes of failures")
+	}
+	for _, code := range found {
+		if !strings.Contains(rest, "\n"+code[1]+" ") {
+			t.Errorf("it does not say what %s means", code[1])
 		}
 	}
 }

@@ -68,6 +68,10 @@ const (
 	groupEngines  = "engines"  // compiler and interpreter agree, to the unit of fuel
 )
 
+// BrokenVector is why a case is not applicable to a vector that has failed in the
+// first group.
+const BrokenVector = "the vector itself fails"
+
 // Examine runs a module's vectors in every way that the package comment names,
 // in both engines, holds it to the rules, and runs the suite of its kind. done, if
 // not nil, is told of each group when it is finished. The error is for what kept it
@@ -135,7 +139,7 @@ func (e *examination) pass(group string, run func([]*Vector) error) error {
 	for _, v := range e.vectors {
 		verdict := Verdict{Case: group + "/" + v.Name(), Status: Passed}
 		if e.broken[v] {
-			verdict.Status, verdict.Text = NotApplicable, "the vector itself fails"
+			verdict.Status, verdict.Text = NotApplicable, BrokenVector
 		}
 		for _, p := range e.run.problems {
 			if p.Where == v.Name() && verdict.Status == Passed {
@@ -243,7 +247,7 @@ func (e *examination) agreement(a, b map[*Vector][]taken) []Verdict {
 		verdict := Verdict{Case: groupEngines + "/" + v.Name(), Status: Passed}
 		switch {
 		case e.broken[v]:
-			verdict.Status, verdict.Text = NotApplicable, "the vector itself fails"
+			verdict.Status, verdict.Text = NotApplicable, BrokenVector
 		case !slices.Equal(a[v], b[v]):
 			verdict.Status, verdict.Text = Failed, "compiler and interpreter do not agree:\n"+disagreement(a[v], b[v])
 		}

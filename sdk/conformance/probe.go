@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/railhead-hub/railhead/sdk/abi"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
@@ -99,13 +100,13 @@ func (r *run) unknown(i Instance) {
 	c := begin(jobProbe("no-such-job"))
 	if r.probe("an unknown job", "unknown", i, c) {
 		if fail := c.last.Outcome.GetFail(); fail == nil || fail.Retryable {
-			r.problemf("an unknown job", "unknown", "got %q", Render(c.last))
+			r.problemf("an unknown job", "unknown", "it answers: %s", inLine(c.last))
 		}
 	}
 	c = begin(requestProbe("no-such-route", "GET", "/"))
 	if r.probe("an unknown route", "unknown", i, c) {
 		if s := c.last.Outcome.GetReply().GetStatus(); s < 400 || s > 499 {
-			r.problemf("an unknown route", "unknown", "got %q", Render(c.last))
+			r.problemf("an unknown route", "unknown", "it answers: %s", inLine(c.last))
 		}
 	}
 }
@@ -173,17 +174,17 @@ func (r *run) doubtful(i Instance, vectors []*Vector, how string, answer *sdkv1.
 			if !ok {
 				return
 			}
-			if len(c.pending) != 1 || c.pending[0].GetHttp().GetKey() == "" {
+			if len(c.pending) != 1 || moneyKey(c.pending[0]) == "" {
 				continue
 			}
-			key := c.pending[0].GetHttp().GetKey()
+			key := moneyKey(c.pending[0])
 			r.answerAll(c, answer)
 			where := v.Name() + ", " + key + " " + how
 			if !r.probe(where, "doubt", i, c) {
 				continue
 			}
 			if o := c.last.Outcome; o.GetComplete() != nil || o.GetBpmnError() != nil || len(o.Settlements) > 0 {
-				r.problemf(where, "doubt", "got %q", Render(c.last))
+				r.problemf(where, "doubt", "it answers: %s", inLine(c.last))
 			}
 		}
 	}
@@ -264,7 +265,7 @@ func (r *run) probe(where, rule string, i Instance, c *conversation) bool {
 			}
 			return true
 		case c.ended():
-			r.problemf(where, rule, "no outcome but %q", Render(c.last))
+			r.problemf(where, rule, "no outcome but: %s", inLine(c.last))
 			return false
 		case len(c.request.History) >= abi.StepsMax:
 			r.problemf(where, rule, "no outcome after %d steps", abi.StepsMax)
@@ -273,6 +274,9 @@ func (r *run) probe(where, rule string, i Instance, c *conversation) bool {
 		r.answerAll(c, failure(abi.FailureUnavailable, "nothing is available"))
 	}
 }
+
+// inLine is a reply on one line, for lists of problems.
+func inLine(reply *sdkv1.StepReply) string { return strings.ReplaceAll(Render(reply), "\n", "; ") }
 
 func jobProbe(jobType string) *sdkv1.StepRequest {
 	return probeRequest(&sdkv1.Trigger{Kind: &sdkv1.Trigger_Job{Job: &sdkv1.Job{

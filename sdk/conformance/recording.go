@@ -123,7 +123,6 @@ func (p *printer) answer(a RecordedAnswer) error {
 		switch {
 		case !q.Found:
 			p.line("answer not-found")
-			return nil
 		case q.Pending:
 			p.line("answer pending", q.Payment)
 		default:

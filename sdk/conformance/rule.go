@@ -70,12 +70,12 @@ func declared(m *sdkv1.Manifest, _ *sdkv1.StepRequest, reply *sdkv1.StepReply) s
 		switch kind := e.Kind.(type) {
 		case *sdkv1.Effect_Http:
 			if !endpoint(kind.Http.Endpoint) {
-				return "endpoint " + kind.Http.Endpoint + " is not declared"
+				return "endpoint " + kind.Http.Endpoint + " is not declared in manifest.json"
 			}
 			for _, h := range kind.Http.Headers {
 				for _, ref := range secretReference.FindAllStringSubmatch(h.Value, -1) {
 					if !slices.Contains(m.Secrets, ref[1]) {
-						return "secret " + ref[1] + " is not declared"
+						return "secret " + ref[1] + " is not declared in manifest.json"
 					}
 				}
 			}
@@ -84,19 +84,19 @@ func declared(m *sdkv1.Manifest, _ *sdkv1.StepRequest, reply *sdkv1.StepReply) s
 			}
 		case *sdkv1.Effect_RoundTrip:
 			if !link(kind.RoundTrip.Link) {
-				return "link " + kind.RoundTrip.Link + " is not declared"
+				return "link " + kind.RoundTrip.Link + " is not declared in manifest.json"
 			}
 		case *sdkv1.Effect_Send:
 			if !link(kind.Send.Link) {
-				return "link " + kind.Send.Link + " is not declared"
+				return "link " + kind.Send.Link + " is not declared in manifest.json"
 			}
 		case *sdkv1.Effect_Forward:
 			if !link(kind.Forward.Link) {
-				return "link " + kind.Forward.Link + " is not declared"
+				return "link " + kind.Forward.Link + " is not declared in manifest.json"
 			}
 		}
 		if ref, ok := keyRef(e); ok && !slices.Contains(m.Keys, ref) {
-			return "key " + ref + " is not declared"
+			return "key " + ref + " is not declared in manifest.json"
 		}
 	}
 	return ""
@@ -160,7 +160,7 @@ func requests(m *sdkv1.Manifest, request *sdkv1.StepRequest, reply *sdkv1.StepRe
 		switch kind := e.Kind.(type) {
 		case *sdkv1.Effect_Http:
 			if mode(m, kind.Http.Endpoint) != "safe" {
-				return "a call of endpoint " + kind.Http.Endpoint + ", which is not declared safe"
+				return "a call of endpoint " + kind.Http.Endpoint + ", which manifest.json does not declare safe"
 			}
 		case *sdkv1.Effect_Sleep, *sdkv1.Effect_Checkpoint, *sdkv1.Effect_RoundTrip, *sdkv1.Effect_Send, *sdkv1.Effect_Forward:
 			return "an effect that only a job may use"

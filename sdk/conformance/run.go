@@ -197,7 +197,7 @@ func (p *play) next(r *run, pass string, instance Instance) {
 	b := p.vector.blocks[p.block]
 	if p.block > 0 {
 		if len(b.answers) != len(p.pending) {
-			fail("line %d: %d answers to %d effects", b.line, len(b.answers), len(p.pending))
+			fail("line %d: %s to %s", b.line, count(len(b.answers), "answer"), count(len(p.pending), "effect"))
 			return
 		}
 		for _, a := range b.answers {
@@ -220,11 +220,11 @@ func (p *play) next(r *run, pass string, instance Instance) {
 	switch more := p.block < len(p.vector.blocks); {
 	case p.ended():
 		if more {
-			fail("line %d: answers are left over: the connector has ended", p.vector.blocks[p.block].line)
+			fail("line %d: the connector has ended before this answer", p.vector.blocks[p.block].line)
 		}
 		p.done = true
 	case !more:
-		fail("it ends before an outcome: an answer is missing")
+		fail("line %d: it asks, and the vector has no answer: write one below, after an empty line, with dashes of its own\n%s", b.line, got)
 	case len(p.request.History) > abi.StepsMax:
 		fail("more than %d steps without a checkpoint", abi.StepsMax)
 	}
@@ -236,19 +236,39 @@ func (p *play) snapshot() *sdkv1.StepRequest {
 	return &r
 }
 
-// difference shows two texts, line by line, where they part.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// difference shows two texts, line by line: those that both have, those that only
+// the first has (-), and those that only the second has (+).
 func difference(want, got string) string {
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	var out strings.Builder
-	for len(w) > 0 && len(g) > 0 && w[0] == g[0] {
-		out.WriteString("  " + w[0] + "\n")
-		w, g = w[1:], g[1:]
+	var out []string
+	rest := lines(got)
+	for _, line := range lines(want) {
+		at := slices.Index(rest, line)
+		if at < 0 {
+			out = append(out, "- "+line)
+			continue
+		}
+		for _, more := range rest[:at] {
+			out = append(out, "+ "+more)
+		}
+		out = append(out, "  "+line)
+		rest = rest[at+1:]
 	}
-	for _, line := range w {
-		out.WriteString("- " + line + "\n")
+	for _, more := range rest {
+		out = append(out, "+ "+more)
 	}
-	for _, line := range g {
-		out.WriteString("+ " + line + "\n")
+	return strings.Join(out, "\n")
+}
+
+func lines(text string) []string {
+	if text == "" {
+		return nil
 	}
-	return strings.TrimSuffix(out.String(), "\n")
+	return strings.Split(text, "\n")
 }

@@ -92,7 +92,7 @@ func Rewrite(ctx context.Context, subject Subject, dir string) error {
 		return err
 	}
 	if len(r.problems) > 0 {
-		return fmt.Errorf("conformance: after rewriting: %s", r.problems[0])
+		return fmt.Errorf("conformance: rewritten, but not whole: %s: %s", r.problems[0].Where, r.problems[0].Text)
 	}
 	return nil
 }

@@ -234,7 +234,7 @@ func parseHeader(d directive) (*sdkv1.Header, error) {
 
 func checkJSON(d directive, text []byte) error {
 	if !json.Valid(text) {
-		return d.errorf("%q is not JSON", text)
+		return d.errorf("%q is not JSON; a text stands in double quotes", text)
 	}
 	return nil
 }

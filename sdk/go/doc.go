@@ -51,7 +51,7 @@
 //	}
 //
 // In testdata/hold.txt, write what the hub gives and leave room for what the
-// connector answers (see sdk/conformance for the format):
+// connector answers (testdata/README.md of a new connector has the format):
 //
 //	# The bank accepts the hold.
 //	job block-funds
