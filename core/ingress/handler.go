@@ -51,6 +51,7 @@ type Handler struct {
 	Config
 	exchanges *exchange.Host
 	serving   atomic.Int64
+	strays    strays
 }
 
 // New returns a Handler.
@@ -142,16 +143,13 @@ func (h *Handler) answer(ctx context.Context, in *incoming) (reply *sdkv1.Reply)
 }
 
 // find looks for the route, and once more in fresh rows before it says that there
-// is none: this node may not have heard yet of what was just activated.
+// is none.
 func (h *Handler) find(ctx context.Context, in *incoming) (*connector.Target, *problem) {
 	target, missing := h.Connectors.Find(in.method, in.path, in.header)
 	if missing != nil && missing.Status == http.StatusNotFound {
-		ctx, cancel := context.WithTimeout(ctx, exchange.CatchUpMax)
-		defer cancel()
-		if err := h.Log.CatchUp(ctx); err != nil {
+		if err := h.strays.look(ctx, h); err != nil {
 			return nil, unavailable
 		}
-		h.Connectors.RefreshSince(time.Now())
 		target, missing = h.Connectors.Find(in.method, in.path, in.header)
 	}
 	if missing != nil {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type memory struct {
 	fail   error
 	ended  chan struct{}
 	told   func(*enginev1.Event)
+	asked  atomic.Int64 // by CatchUp
 }
 
 func (m *memory) Propose(_ context.Context, cmd *enginev1.Command) (*enginev1.Event, error) {
@@ -58,7 +60,10 @@ func (m *memory) View(read func(engine.Tx) error) error {
 	return read(m.tx)
 }
 
-func (m *memory) CatchUp(context.Context) error { return m.fail }
+func (m *memory) CatchUp(context.Context) error {
+	m.asked.Add(1)
+	return m.fail
+}
 
 func (m *memory) Await(uint64) (<-chan struct{}, func()) { return m.ended, func() {} }
 
