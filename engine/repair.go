@@ -136,9 +136,13 @@ func (a *application) retryNow(c *enginev1.RetryJob) *enginev1.Event {
 	}
 	job, token, ready := copyOf(row), p.mustToken(row.Token), true
 	job.Retries = max(min(c.Retries, 1000), 1) - 1
+	// What was done comes before what came of it, which may be another incident.
+	var retried *enginev1.Event
+	tell := func() { retried = p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_RETRIED, job)) }
 	switch job.State {
 	case enginev1.JobState_JOB_STATE_WAITING:
 		a.removeTimer(job.DueMs, job.Payment, enginev1.TimerKind_TIMER_KIND_JOB, job.N)
+		tell()
 		if len(job.History) > 0 {
 			ready = p.nextAttempt(job)
 			break
@@ -158,6 +162,7 @@ func (a *application) retryNow(c *enginev1.RetryJob) *enginev1.Event {
 		resolved := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_INCIDENT_RESOLVED, job))
 		resolved.Type, resolved.Endpoint, resolved.Attempt = "", "", 0
 		resolved.Number, resolved.Code, resolved.Actor = n, incident, c.Actor
+		tell()
 		ready = p.nextAttempt(job)
 	default:
 		a.refuse(CodeJobBusy, "An attempt of the job is under way; only a job that waits can be retried.")
@@ -166,8 +171,7 @@ func (a *application) retryNow(c *enginev1.RetryJob) *enginev1.Event {
 		a.put(jobKey(job.Payment, job.N), job)
 		a.hint(Hint{Kind: HintJob, Payment: job.Payment, N: job.N})
 	}
-	retried := p.tell(p.jobEvent(enginev1.EventKind_EVENT_KIND_JOB_RETRIED, job))
-	retried.Actor = c.Actor
+	retried.Attempt, retried.Endpoint, retried.Actor = job.Attempt, job.Connector, c.Actor
 	p.acted(actRetry, c.Actor, func(ev *enginev1.Event) {
 		ev.Element, ev.Job, ev.Attempt, ev.Number = job.Element, job.N, job.Attempt, job.Retries+1
 	})

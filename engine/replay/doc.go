@@ -21,6 +21,9 @@
 // again: a job's outcome is what counts. These events are left out of the comparison,
 // as are numbers that only count (tokens, jobs, log positions).
 //
+// Nor are versions of connectors among a payment's events, but the incidents of revoked
+// ones are: they come about again, as they did (connector.go).
+//
 // A replay changes nothing outside and needs no cluster. It needs the variables as
 // they were, so whoever asks for the events must be allowed to see them.
 //

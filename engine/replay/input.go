@@ -16,6 +16,9 @@ type input struct {
 	final bool
 	// with are the variables that an operator set with a resolution.
 	with []*enginev1.Variable
+	// revoked: the connector's version was revoked then and no other served, so that
+	// what followed from the input stood still.
+	revoked bool
 }
 
 // nth counts what an element makes, from 1, the same way in both lives: numbers of
@@ -31,20 +34,24 @@ func count(seen map[string]int, element string) nth {
 }
 
 // inputsOf finds the inputs among a payment's events, in the order they came; an
-// early message stands before the input that led to where it was taken.
-func inputsOf(events []*enginev1.Event, processes []*bpmn.Process) []*input {
+// early message stands before the input that led to where it was taken. The start is
+// an input of its own.
+func inputsOf(events []*enginev1.Event, processes []*bpmn.Process) (start *input, inputs []*input) {
 	type waiting struct {
 		element string
 		token   uint32
 	}
-	var inputs []*input
 	open := make(map[waiting]bool)
 	jobs := make(map[uint32]nth)
 	seen := make(map[string]int)
-	before := 0 // where early messages are put in
+	before := 0                       // where early messages are put in
+	backing := make(map[uint32]bool)  // jobs that put off their next attempt
+	first := &input{event: events[0]} // the start
+	last := first
 	add := func(in *input) {
 		before = len(inputs)
 		inputs = append(inputs, in)
+		last = in
 	}
 	for i, ev := range events {
 		next := &enginev1.Event{}
@@ -53,6 +60,15 @@ func inputsOf(events []*enginev1.Event, processes []*bpmn.Process) []*input {
 		}
 		in := &input{event: ev, job: jobs[ev.Job]}
 		switch ev.Kind {
+		case enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED:
+			if ev.Code != engine.IncidentRevoked {
+				continue
+			}
+			if ev.Job != 0 && backing[ev.Job] {
+				add(in) // the end of a back-off, which no event tells of
+			}
+			last.revoked = true
+			delete(backing, ev.Job)
 		case enginev1.EventKind_EVENT_KIND_JOB_CREATED:
 			jobs[ev.Job] = count(seen, ev.Element)
 		case enginev1.EventKind_EVENT_KIND_SUBSCRIBED:
@@ -70,8 +86,9 @@ func inputsOf(events []*enginev1.Event, processes []*bpmn.Process) []*input {
 			}
 			add(in)
 		case enginev1.EventKind_EVENT_KIND_JOB_FAILED:
-			in.final = next.Kind == enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED && next.Job == ev.Job
+			in.final = next.Kind == enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED && next.Job == ev.Job && next.Code != engine.IncidentRevoked
 			add(in)
+			backing[ev.Job] = ev.DueMs != 0
 		case enginev1.EventKind_EVENT_KIND_EFFECT_IN_DOUBT:
 			// Others are told of effects that nobody has given up yet.
 			if next.Kind == enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED && next.Code == engine.IncidentInDoubt && next.Job == ev.Job {
@@ -99,9 +116,10 @@ func inputsOf(events []*enginev1.Event, processes []*bpmn.Process) []*input {
 			enginev1.EventKind_EVENT_KIND_JOB_RETRIED,
 			enginev1.EventKind_EVENT_KIND_PAYMENT_CANCELLING:
 			add(in)
+			delete(backing, ev.Job)
 		}
 	}
-	return inputs
+	return first, inputs
 }
 
 // goesOn tells whether an event goes on waiting when its message has come.

@@ -48,7 +48,7 @@ func (p *player) step(last int64) bool {
 	in := p.inputs[next]
 	p.inputs = slices.Delete(p.inputs, next, next+1)
 	p.at(in.event.TimeMs)
-	take()
+	p.around(in, take)
 	return true
 }
 
@@ -83,7 +83,10 @@ func (p *player) taker(in *input) func() {
 	case enginev1.EventKind_EVENT_KIND_SIGNAL_CAUGHT:
 		if p.listens(ev) {
 			return func() {
-				p.apply(&enginev1.Command{Verb: &enginev1.Command_Broadcast{Broadcast: &enginev1.Broadcast{
+				// The payment's events tell when the signal came to it, and not when it was
+				// sent: before every timer that is due by now, or one of them would have
+				// fired. So here it is sent first of all.
+				p.applyAt(0, &enginev1.Command{Verb: &enginev1.Command_Broadcast{Broadcast: &enginev1.Broadcast{
 					Tenant: p.tenant, Name: ev.Type, Variables: ev.Variables, Actor: by(ev),
 				}}})
 				p.fireUntil(func(o *enginev1.Event) bool { return o.Kind == ev.Kind })
@@ -96,6 +99,12 @@ func (p *player) taker(in *input) func() {
 				p.fireUntil(func(o *enginev1.Event) bool {
 					return o.Kind == ev.Kind && o.Element == ev.Element && o.DueMs == ev.DueMs
 				})
+			}
+		}
+	case enginev1.EventKind_EVENT_KIND_INCIDENT_OPENED:
+		if job := p.jobFor(in); job != nil && job.State == enginev1.JobState_JOB_STATE_WAITING {
+			return func() {
+				p.fireUntil(func(o *enginev1.Event) bool { return o.Kind == ev.Kind && o.Job == job.N })
 			}
 		}
 	case enginev1.EventKind_EVENT_KIND_USER_TASK_COMPLETED:
@@ -235,6 +244,7 @@ func (p *player) finish(job *enginev1.Job, in *input) {
 	case enginev1.EventKind_EVENT_KIND_JOB_COMPLETED:
 		c.Outcome = &enginev1.FinishJob_Complete{Complete: &enginev1.Complete{Variables: ev.Variables}}
 	case enginev1.EventKind_EVENT_KIND_JOB_FAILED:
+		p.spare(job, in)
 		fail := &enginev1.Fail{Code: ev.Code, Reason: ev.Text, Retryable: !in.final}
 		if ev.DueMs != 0 {
 			fail.BackoffMs = ev.DueMs - ev.TimeMs

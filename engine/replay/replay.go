@@ -105,6 +105,8 @@ type player struct {
 	inputs  []*input
 	called  []Flow // not deployed yet, ascending by time
 	parsed  map[calledFlow]*bpmn.Process
+	types   []string // of jobs that a connector served
+	version uint64   // of the connector, which serves now
 	// same: it is the recorded version. timers are those of the recorded life.
 	same   bool
 	timers map[timer]bool
@@ -118,7 +120,8 @@ type player struct {
 // Run runs the payment again. The error is ErrIncomplete or ErrFlow, with what is
 // missing or wrong.
 func Run(c Case) (*Result, error) {
-	if err := complete(c.Events); err != nil {
+	err := complete(c.Events)
+	if err != nil {
 		return nil, err
 	}
 	events, until := runnable(c.Events)
@@ -149,11 +152,13 @@ func Run(c Case) (*Result, error) {
 		p.all = append(p.all, processes...)
 	}
 	p.cluster(events)
-	if err := p.deploy(c.Flow); err != nil {
+	if err = p.deploy(c.Flow); err != nil {
 		return nil, err
 	}
-	p.inputs = inputsOf(events, p.all)
-	if err := p.start(first); err != nil {
+	var start *input
+	start, p.inputs = inputsOf(events, p.all)
+	p.around(start, func() { err = p.start(first) })
+	if err != nil {
 		return nil, err
 	}
 	last := events[len(events)-1].TimeMs
@@ -197,7 +202,7 @@ func runnable(events []*enginev1.Event) (part []*enginev1.Event, until *enginev1
 // job, but for those that no connector served at the time.
 func (p *player) cluster(events []*enginev1.Event) {
 	p.apply(&enginev1.Command{Verb: &enginev1.Command_Bootstrap{Bootstrap: &enginev1.Bootstrap{
-		Cluster: 1, Secret: bytes.Repeat([]byte{1}, 32),
+		Cluster: 1, Secret: bytes.Repeat([]byte{1}, 32), Version: engine.Version,
 	}}})
 	p.apply(&enginev1.Command{Verb: &enginev1.Command_LeaderStarted{LeaderStarted: &enginev1.LeaderStarted{Epoch: epoch, Node: "replay"}}})
 	p.apply(&enginev1.Command{Verb: &enginev1.Command_PutTenant{PutTenant: &enginev1.PutTenant{Tenant: &enginev1.Tenant{Id: p.tenant}}}})
@@ -212,13 +217,8 @@ func (p *player) cluster(events []*enginev1.Event) {
 	}
 	slices.Sort(types)
 	types = slices.DeleteFunc(slices.Compact(types), func(t string) bool { return unserved(p.process, events, t) })
-	digest := bytes.Repeat([]byte{1}, 32)
-	p.apply(&enginev1.Command{Verb: &enginev1.Command_InstallConnector{InstallConnector: &enginev1.InstallConnector{
-		Connector: &enginev1.Connector{Name: "replay", Digest: digest, JobTypes: types},
-	}}})
-	p.apply(&enginev1.Command{Verb: &enginev1.Command_ActivateConnector{ActivateConnector: &enginev1.ActivateConnector{
-		Tenant: p.tenant, Connector: "replay", Digest: digest,
-	}}})
+	p.types = types
+	p.serveNext()
 }
 
 // unserved tells whether the payment once stood still for want of a connector of the
@@ -260,9 +260,11 @@ func (p *player) at(ms int64) {
 	p.nowMS = max(p.nowMS, ms)
 }
 
-func (p *player) apply(cmd *enginev1.Command) engine.Result {
+func (p *player) apply(cmd *enginev1.Command) engine.Result { return p.applyAt(p.nowMS, cmd) }
+
+func (p *player) applyAt(ms int64, cmd *enginev1.Command) engine.Result {
 	p.index++
-	res := p.engine.Apply(p.tx, engine.Stamp{Index: p.index, TimeMS: p.nowMS}, cmd).Keep()
+	res := p.engine.Apply(p.tx, engine.Stamp{Index: p.index, TimeMS: ms}, cmd).Keep()
 	if res.Reply.Kind == enginev1.EventKind_EVENT_KIND_REJECTED {
 		p.refused = append(p.refused, res.Reply)
 	}

@@ -20,6 +20,7 @@ func TestRandomLives(t *testing.T) {
 		if seed%2 == 1 {
 			w = enginetest.NewRandomWorkload(tx, seed, enginetest.Shape{Flows: 3, Elements: 20})
 		}
+		w.Swaps = true
 		events := make(map[uint64][]*enginev1.Event)
 		var order []uint64
 		for range 1000 {

@@ -13,11 +13,13 @@ import (
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
-// TestScript runs testdata/replay.txt: the verbs of engine's scripts, and replay,
-// whose input is another version of the payment's flow, or nothing.
-func TestScript(t *testing.T) {
+// TestScripts runs testdata: the verbs of engine's scripts, and replay, whose input is
+// another version of the payment's flow, or nothing.
+func TestScripts(t *testing.T) { datadriven.Walk(t, "testdata", runScript) }
+
+func runScript(t *testing.T, path string) {
 	env := enginetest.NewEnv(enginetest.NewMemTx())
-	datadriven.RunTest(t, "testdata/replay.txt", func(t *testing.T, d *datadriven.TestData) string {
+	datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 		if d.Cmd != "replay" {
 			return env.Handle(t, d)
 		}
