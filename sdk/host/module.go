@@ -19,13 +19,12 @@ import (
 	"github.com/railhead-hub/railhead/sdk/abi"
 	"github.com/railhead-hub/railhead/sdk/manifest"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
-	"github.com/railhead-hub/railhead/sdk/wasm"
 )
 
 // Options say how modules run. The zero value is fit for production.
 type Options struct {
-	// CacheDir keeps compiled code between runs of the node. It holds native
-	// code, so whoever can write there owns the process: it is made with mode
+	// CacheDir keeps metered and compiled code between runs of the node. It holds
+	// native code, so whoever can write there owns the process: it is made with mode
 	// 0700, and refused if others may write to it. Empty means no cache.
 	CacheDir string
 	// Interpreter runs without compiling: some sixty times slower, on any
@@ -159,14 +158,12 @@ func stepFuel(m *sdkv1.Manifest) int64 {
 }
 
 func (m *Module) compile(ctx context.Context, module []byte) error {
-	metered, err := wasm.Meter(module, wasm.MeterOptions{
-		Fuel:           fuelExport,
-		Depth:          depthExport,
-		Initial:        initFuel,
-		MemoryMaxPages: m.admitted.memoryPages,
-		TableMax:       wasm.TableElementsMax,
-		DepthMax:       depthMax,
-	})
+	if m.options.CacheDir != "" {
+		if err := privateDir(m.options.CacheDir); err != nil {
+			return m.failure(Malformed, "", err)
+		}
+	}
+	metered, err := m.metered(module)
 	if err != nil {
 		return m.failure(codeOf(err), "", err)
 	}
@@ -182,9 +179,6 @@ func (m *Module) compile(ctx context.Context, module []byte) error {
 		WithMemoryLimitPages(m.admitted.memoryPages).
 		WithDebugInfoEnabled(false)
 	if m.options.CacheDir != "" {
-		if err := privateDir(m.options.CacheDir); err != nil {
-			return m.failure(Malformed, "", err)
-		}
 		cache, err := wazero.NewCompilationCacheWithDir(m.options.CacheDir)
 		if err != nil {
 			return m.failure(Malformed, "opening the compilation cache", err)
