@@ -3,9 +3,14 @@
 package main
 
 import (
+	"compress/gzip"
+	"encoding/json"
 	"encoding/xml"
-	"html/template"
 	"io"
+	"math/big"
+	"regexp"
+	"strings"
+	"text/template"
 
 	connector "github.com/railhead-hub/railhead/sdk/go"
 )
@@ -26,7 +31,15 @@ func work(_ *connector.Context, job *connector.Job) connector.Outcome {
 		err = page.Execute(io.Discard, job)
 	}
 	var document struct{ Text string }
+	_, number := new(big.Int).SetString(text, 10)
+	_, pattern := regexp.Compile(text)
+	_, packed := gzip.NewReader(strings.NewReader(text))
 	return connector.Complete(connector.Vars{
-		"template": err == nil, "xml": xml.Unmarshal([]byte(text), &document) == nil,
+		"template": err == nil,
+		"xml":      xml.Unmarshal([]byte(text), &document) == nil,
+		"json":     json.Unmarshal([]byte(text), &document) == nil,
+		"number":   number,
+		"pattern":  pattern == nil,
+		"packed":   packed == nil,
 	})
 }

@@ -18,7 +18,7 @@ var languages = []string{"go", "rust", "c", "typescript"}
 
 // bare are the guests without an SDK: what the language and the sandbox cost, and
 // nothing of what an SDK does for an author.
-var bare = []string{"go, bare", "c, bare"}
+var bare = []string{"go, bare", "rust, bare", "c, bare"}
 
 // extismGuest is the C guest behind Extism's own interface.
 const extismGuest = "c, extism"
@@ -48,6 +48,11 @@ func buildGuests(ctx context.Context, dir, work string) (guests map[string][]byt
 	}
 	if guests["go, bare"], err = build.Module(ctx, filepath.Join(dir, "codec", "go")); err != nil {
 		return nil, nil, err
+	}
+	if guests["rust"] != nil {
+		if guests["rust, bare"], err = buildBareRust(ctx, dir, work); err != nil {
+			return nil, nil, err
+		}
 	}
 	if guests["c"] != nil {
 		if guests["c, bare"], err = buildBareC(ctx, dir, work); err != nil {
@@ -122,7 +127,28 @@ func buildBareC(ctx context.Context, dir, work string) ([]byte, error) {
 	if err := compileC(ctx, compiler, out, work, []string{filepath.Join(source, "connector.c")}); err != nil {
 		return nil, err
 	}
-	module, err := os.ReadFile(out)
+	return withManifest(out, source)
+}
+
+// buildBareRust is the Rust guest without an SDK.
+func buildBareRust(ctx context.Context, dir, work string) ([]byte, error) {
+	compiler, err := build.FindRustc(ctx)
+	if err != nil {
+		return nil, err
+	}
+	source, out := filepath.Join(dir, "codec", "rust"), filepath.Join(work, "bare-rust.wasm")
+	cmd := exec.CommandContext(ctx, compiler, "--edition", "2021", "--crate-name", "connector", "--crate-type", "cdylib",
+		"--target", "wasm32-unknown-unknown", "-C", "opt-level=3", "-C", "panic=abort", "-C", "codegen-units=1",
+		"-C", "linker=wasm-ld", "-C", "target-feature=+bulk-memory,+sign-ext,+nontrapping-fptoint", "-C", "lto=fat",
+		"-C", "strip=symbols", "-o", out, filepath.Join(source, "connector.rs"))
+	if text, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("rustc: %w\n%s", err, text)
+	}
+	return withManifest(out, source)
+}
+
+func withManifest(file, source string) ([]byte, error) {
+	module, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}

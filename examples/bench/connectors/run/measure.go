@@ -126,7 +126,7 @@ func (r *report) measureGuests(ctx context.Context, guests map[string][]byte, ro
 }
 
 func (r *report) guestBars() {
-	latency := map[string]float64{"go": 2_000, "go, bare": 2_000, "c, bare": 1_000, "rust": 1_000, "c": 1_000, "typescript": 20_000}
+	latency := map[string]float64{"go": 2_000, "go, bare": 2_000, "rust, bare": 1_000, "c, bare": 1_000, "rust": 1_000, "c": 1_000, "typescript": 20_000}
 	for _, row := range r.Rows {
 		most, known := latency[row.Guest]
 		if !known {
