@@ -28,9 +28,10 @@ static question begin(rh_context *c, uint32_t kind) {
     nowhere = (rh_bytes){0};
     question q = {.to = s->left ? &nowhere : &s->reply, .left = s->left, .money = kind == HTTP || kind == ROUND_TRIP};
     q.to->length = 0;
-    q.effect = rh_put_begin(q.to, RH_REPLY_EFFECTS);
+    size_t about = kind == HTTP ? 200 : 0;
+    q.effect = rh_put_begin(q.to, RH_REPLY_EFFECTS, about);
     rh_put_uint(q.to, 1, s->ordinal + 1);
-    q.kind = rh_put_begin(q.to, kind);
+    q.kind = rh_put_begin(q.to, kind, about);
     return q;
 }
 
@@ -57,7 +58,7 @@ static rh_state ask(rh_context *c, question q, uint32_t *kind, rh_text *message)
     if (e->ordinal != s->ordinal || e->digest != got) {
         effect = rh_copy(effect.at, effect.length);
         s->reply.length = 0;
-        size_t at = rh_put_begin(&s->reply, RH_REPLY_MISMATCH);
+        size_t at = rh_put_begin(&s->reply, RH_REPLY_MISMATCH, 0);
         rh_put_uint(&s->reply, 1, s->ordinal);
         rh_put_fixed64(&s->reply, 2, e->digest);
         rh_put_fixed64(&s->reply, 3, got);
@@ -110,7 +111,7 @@ static bool has(const rh_terms *t) { return t->amount.length || t->currency.leng
 
 static void put_terms(rh_bytes *b, uint32_t number, const rh_terms *t) {
     if (!has(t)) return;
-    size_t at = rh_put_begin(b, number);
+    size_t at = rh_put_begin(b, number, 0);
     rh_put(b, 1, t->amount);
     rh_put(b, 2, t->currency);
     rh_put(b, 3, t->debtor);
@@ -258,7 +259,7 @@ rh_state rh_sequence(rh_context *c, rh_text name, uint64_t *out) {
 rh_state rh_emit(rh_context *c, rh_text name, const rh_vars *event) {
     question q = begin(c, EMIT);
     rh_put(q.to, 1, name);
-    size_t at = rh_put_begin(q.to, 2);
+    size_t at = rh_put_begin(q.to, 2, 0);
     rh_write_object(q.to, event);
     rh_put_end(q.to, at);
     rh_text message;

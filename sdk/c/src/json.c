@@ -62,12 +62,14 @@ static size_t utf8(const char *text, const char *end) {
 /* Where the bytes end that stand for themselves in a JSON string and are one
  * character. It goes in eights, since in a guest the turns of a loop cost more than
  * what is done in them: of eight bytes below 0x80, one sets a top bit if it is below a
- * blank or becomes zero by exclusive or with a quote or a backslash. */
+ * blank or becomes zero by exclusive or with a quote or a backslash. The lowest such
+ * bit is right; above it a borrow may have set others. */
 static const char *plain_end(const char *at, const char *end) {
     const uint64_t ones = 0x0101010101010101, tops = ones * 0x80;
     for (uint64_t v; end - at >= 8; at += 8) {
         memcpy(&v, at, 8);
-        if ((v | (v - ones * ' ') | ((v ^ ones * '"') - ones) | ((v ^ ones * '\\') - ones)) & tops) break;
+        v = (v | (v - ones * ' ') | ((v ^ ones * '"') - ones) | ((v ^ ones * '\\') - ones)) & tops;
+        if (v) return at + __builtin_ctzll(v) / 8;
     }
     while (at < end && *at >= ' ' && *at != '"' && *at != '\\' && (uint8_t)*at < 0x80) at++;
     return at;

@@ -18,12 +18,9 @@ typedef struct block {
 } block;
 
 static _Alignas(ALIGNED) char first[FIRST_BYTES];
-static block *blocks;   /* those beside the first */
-static block *current;  /* NULL: the first */
-static size_t used;     /* of the current one */
-
-static char *begin(block *b) { return b ? (char *)b + ALIGNED : first; }
-static size_t room(const block *b) { return b ? b->room : FIRST_BYTES; }
+static block *blocks;  /* those beside the first */
+static block *current; /* NULL: the first */
+static char *free_at = first, *free_end = first + FIRST_BYTES; /* of the current one */
 
 /* Takes a new block from the system, behind the current one. */
 static block *more(size_t bytes) {
@@ -44,22 +41,29 @@ static block *more(size_t bytes) {
     return b;
 }
 
+/* Goes on in a block that has the room. */
+static __attribute__((noinline)) void go_on(size_t bytes) {
+    do {
+        block *next = current ? current->next : blocks;
+        current = next && next->room >= bytes ? next : more(bytes);
+        free_at = (char *)current + ALIGNED;
+        free_end = free_at + current->room;
+    } while (bytes > (size_t)(free_end - free_at));
+}
+
 void *rh_take(size_t bytes) {
     size_t size = (bytes + ALIGNED - 1) / ALIGNED * ALIGNED;
     if (size < bytes) rh_panic("out of memory");
-    while (size > room(current) - used) {
-        block *next = current ? current->next : blocks;
-        current = next && next->room >= size ? next : more(size);
-        used = 0;
-    }
-    char *at = begin(current) + used;
-    used += size;
+    if (size > (size_t)(free_end - free_at)) go_on(size);
+    char *at = free_at;
+    free_at += size;
     return at;
 }
 
 void rh_forget(void) {
     current = NULL;
-    used = 0;
+    free_at = first;
+    free_end = first + FIRST_BYTES;
 }
 
 void *rh_room(rh_context *c, size_t bytes) {
@@ -77,42 +81,26 @@ rh_text rh_copy(const char *at, size_t length) {
     return (rh_text){copy, length};
 }
 
-/* Copies up to 32 bytes by a few loads and stores. In a guest the instruction that
- * copies any number costs ten times as much, and a loop more than that. */
-static inline void copy_few(char *to, const char *from, size_t length) {
-    uint64_t a, b, c, d;
-    uint32_t e, f;
-    if (length >= 16) {
-        memcpy(&a, from, 8), memcpy(&b, from + 8, 8), memcpy(&c, from + length - 16, 8), memcpy(&d, from + length - 8, 8);
-        memcpy(to, &a, 8), memcpy(to + 8, &b, 8), memcpy(to + length - 16, &c, 8), memcpy(to + length - 8, &d, 8);
-    } else if (length >= 8) {
-        memcpy(&a, from, 8), memcpy(&b, from + length - 8, 8);
-        memcpy(to, &a, 8), memcpy(to + length - 8, &b, 8);
-    } else if (length >= 4) {
-        memcpy(&e, from, 4), memcpy(&f, from + length - 4, 4);
-        memcpy(to, &e, 4), memcpy(to + length - 4, &f, 4);
-    } else if (length) {
-        char first = from[0], middle = from[length / 2], last = from[length - 1];
-        to[0] = first, to[length / 2] = middle, to[length - 1] = last;
-    }
-}
-
-void rh_append(rh_bytes *b, const void *from, size_t length) {
-    if (length > b->room - b->length) {
-        size_t want = b->room * 2 + length + 256;
+char *rh_grow(rh_bytes *b, size_t bytes) {
+    if (bytes > b->room - b->length) {
+        size_t want = b->room * 2 + bytes + 512;
         char *grown = rh_take(want);
         if (b->length) memcpy(grown, b->at, b->length);
         b->at = grown;
         b->room = want;
     }
-    if (length <= 32) copy_few(b->at + b->length, from, length);
-    else memcpy(b->at + b->length, from, length);
+    return b->at + b->length;
+}
+
+void rh_append(rh_bytes *b, const void *from, size_t length) {
+    if (!length) return;
+    memcpy(rh_grow(b, length), from, length);
     b->length += length;
 }
 
 void rh_append_byte(rh_bytes *b, char byte) {
-    if (b->length < b->room) b->at[b->length++] = byte;
-    else rh_append(b, &byte, 1);
+    *rh_grow(b, 1) = byte;
+    b->length++;
 }
 
 /* -------------------------------------------------------------------- texts */
@@ -121,18 +109,28 @@ rh_text rh_from(const char *text) { return (rh_text){text, text ? strlen(text) :
 
 bool rh_equal(rh_text a, rh_text b) {
     if (a.length != b.length) return false;
-    size_t at = 0;
-    for (uint64_t x, y; at + 8 <= a.length; at += 8) { /* eight at a time: turns of a loop are dear */
+    size_t n = a.length, at = 0;
+    uint64_t x, y;
+    if (n < 8) {
+        for (; at < n; at++) {
+            if (a.at[at] != b.at[at]) return false;
+        }
+        return true;
+    }
+    for (; at + 8 < n; at += 8) { /* eight at a time: turns of a loop are dear */
         memcpy(&x, a.at + at, 8), memcpy(&y, b.at + at, 8);
         if (x != y) return false;
     }
-    for (; at < a.length; at++) {
-        if (a.at[at] != b.at[at]) return false;
-    }
-    return true;
+    memcpy(&x, a.at + n - 8, 8), memcpy(&y, b.at + n - 8, 8);
+    return x == y;
 }
 
-bool rh_is(rh_text a, const char *b) { return rh_equal(a, rh_from(b)); }
+bool rh_is(rh_text a, const char *b) {
+    for (size_t i = 0; i < a.length; i++) {
+        if (!b[i] || b[i] != a.at[i]) return false;
+    }
+    return !b[a.length];
+}
 
 int rh_compare(rh_text a, rh_text b) {
     size_t both = a.length < b.length ? a.length : b.length;

@@ -340,7 +340,9 @@ typedef struct {
     uint32_t attempt, retries; /* from 1; how many may follow */
     rh_text element, flow;     /* BPMN ids of the task and of the process */
     int64_t payment_started_ms;
-    rh_text encoded_; /* not for you */
+    rh_text encoded_; /* not for you, as the next two */
+    rh_header *variables_;
+    size_t variables_count_;
 } rh_job;
 rh_json rh_variable(const rh_job *job, const char *name);              /* missing if it is not there */
 rh_text rh_string(rh_context *c, const rh_job *job, const char *name); /* rh_text_of a variable */

@@ -37,8 +37,19 @@ void rh_put_headers(rh_bytes *b, uint32_t number, const rh_header *headers) {
 
 /* ----------------------------------------------------------------- triggers */
 
+static void add_variable(rh_job *job, size_t *room, rh_text name, rh_text json) {
+    if (job->variables_count_ == *room) {
+        *room = *room ? *room * 2 : 16;
+        rh_header *grown = rh_take(*room * sizeof *grown);
+        if (job->variables_count_) memcpy(grown, job->variables_, job->variables_count_ * sizeof *grown);
+        job->variables_ = grown;
+    }
+    job->variables_[job->variables_count_++] = (rh_header){name, json};
+}
+
 static bool read_job(rh_text message, rh_job *job) {
     *job = (rh_job){.encoded_ = message};
+    size_t room = 0;
     rh_fields f = rh_read(message);
     while (rh_field(&f)) {
         rh_text name, value;
@@ -47,7 +58,11 @@ static bool read_job(rh_text message, rh_job *job) {
         case 2: job->payment = rh_field_text(&f); break;
         case 3: job->attempt = (uint32_t)rh_field_uint(&f); break;
         case 4: job->retries = (uint32_t)rh_field_uint(&f); break;
-        case RH_JOB_VARIABLES: case RH_JOB_HEADERS: case 7:
+        case RH_JOB_VARIABLES:
+            if (!rh_pair(rh_field_text(&f), &name, &value)) return false;
+            add_variable(job, &room, name, value);
+            break;
+        case RH_JOB_HEADERS: case 7:
             if (!rh_pair(rh_field_text(&f), &name, &value)) return false;
             break;
         case 8: job->element = rh_field_text(&f); break;
@@ -59,9 +74,13 @@ static bool read_job(rh_text message, rh_job *job) {
 }
 
 rh_json rh_variable(const rh_job *job, const char *name) {
-    rh_text json;
     rh_json value = {0};
-    if (rh_lookup(job->encoded_, RH_JOB_VARIABLES, rh_from(name), &json)) rh_parse(json, &value);
+    rh_text wanted = rh_from(name);
+    for (size_t i = 0; i < job->variables_count_; i++) {
+        if (!rh_equal(job->variables_[i].name, wanted)) continue;
+        rh_parse(job->variables_[i].value, &value);
+        break;
+    }
     return value;
 }
 
@@ -148,9 +167,18 @@ rh_outcome rh_bpmn_error(rh_text code, rh_text message, const rh_vars *variables
 
 rh_outcome rh_doubtful(rh_text key, rh_text reason) { return (rh_outcome){.kind_ = DOUBT, .code_ = key, .text_ = reason}; }
 
-static void put_outcome(rh_bytes *b, rh_outcome o) {
+/* Begins the outcome in the place of what was asked for on the way. */
+static rh_bytes *begin_outcome(struct rh_step *s, size_t about) {
+    s->reply.length = 0;
+    s->outcome = rh_put_begin(&s->reply, RH_REPLY_OUTCOME, about);
+    return &s->reply;
+}
+
+static void put_outcome(struct rh_step *s, rh_outcome o) {
     if (o.kind_ == NO_OUTCOME) o = rh_fail(RH("NO_OUTCOME"), RH("the connector returned an empty outcome"));
-    size_t at = rh_put_begin(b, (uint32_t)o.kind_);
+    size_t about = rh_vars_about(o.variables_);
+    rh_bytes *b = begin_outcome(s, about);
+    size_t at = rh_put_begin(b, (uint32_t)o.kind_, about);
     switch (o.kind_) {
     case COMPLETE: rh_put_vars(b, 1, o.variables_); break;
     case FAIL:
@@ -171,16 +199,19 @@ static void put_outcome(rh_bytes *b, rh_outcome o) {
     rh_put_end(b, at);
 }
 
-static void put_reply(rh_bytes *b, const rh_reply *reply) {
-    size_t at = rh_put_begin(b, REPLY);
+static void put_reply(struct rh_step *s, const rh_reply *reply) {
+    size_t about = reply->body.length + 50;
+    rh_bytes *b = begin_outcome(s, about);
+    size_t at = rh_put_begin(b, REPLY, about);
     rh_put_uint(b, 1, reply->status ? (uint64_t)(uint32_t)reply->status : 200);
     rh_put_headers(b, 2, reply->headers);
     rh_put(b, 3, reply->body);
     rh_put_end(b, at);
 }
 
-static void put_frames(rh_bytes *b, const rh_frames *frames) {
-    size_t at = rh_put_begin(b, FRAMES);
+static void put_frames(struct rh_step *s, const rh_frames *frames) {
+    rh_bytes *b = begin_outcome(s, 0);
+    size_t at = rh_put_begin(b, FRAMES, 0);
     for (size_t i = 0; i < frames->count && i < RH_FRAMES_MAX; i++) rh_put_always(b, 1, frames->frames[i]);
     rh_put_end(b, at);
 }
@@ -188,9 +219,8 @@ static void put_frames(rh_bytes *b, const rh_frames *frames) {
 /* --------------------------------------------------------------------- step */
 
 /* Runs the handler of that name, or of the job's type, and writes the outcome into
- * out, unless it waits. False if the trigger does not decode. */
-static bool run_job(rh_context *c, const rh_job_handler *handlers, const rh_text *schedule, rh_text message, rh_bytes *out,
-                    bool *waits) {
+ * the reply, unless it waits. False if the trigger does not decode. */
+static bool run_job(rh_context *c, const rh_job_handler *handlers, const rh_text *schedule, rh_text message, bool *waits) {
     rh_job job;
     if (!read_job(message, &job)) return false;
     rh_text name = schedule ? *schedule : job.type;
@@ -198,24 +228,24 @@ static bool run_job(rh_context *c, const rh_job_handler *handlers, const rh_text
         if (!rh_is(name, handlers->type)) continue;
         rh_outcome outcome = handlers->run(c, &job);
         *waits = outcome.kind_ == WAITING;
-        if (!*waits && !c->step_->left) put_outcome(out, outcome);
+        if (!*waits && !c->step_->left) put_outcome(c->step_, outcome);
         return true;
     }
     rh_text what = schedule ? RH("schedule ") : RH("job type ");
-    put_outcome(out, rh_fail(schedule ? RH("UNKNOWN_SCHEDULE") : RH("UNKNOWN_JOB"),
-                             rh_concat(c, RH("this connector does not serve "), what, name)));
+    put_outcome(c->step_, rh_fail(schedule ? RH("UNKNOWN_SCHEDULE") : RH("UNKNOWN_JOB"),
+                                  rh_concat(c, RH("this connector does not serve "), what, name)));
     return true;
 }
 
-static bool handle(rh_context *c, uint32_t kind, rh_text trigger, rh_bytes *out, bool *waits) {
+static bool handle(rh_context *c, uint32_t kind, rh_text trigger, bool *waits) {
     const rh_connector *served = &railhead_connector;
     *waits = false;
     switch (kind) {
-    case TRIGGER_JOB: return run_job(c, served->jobs, NULL, trigger, out, waits);
+    case TRIGGER_JOB: return run_job(c, served->jobs, NULL, trigger, waits);
     case TRIGGER_SCHEDULE: {
         rh_text name, job;
         if (!read_schedule(trigger, &name, &job)) return false;
-        return run_job(c, served->schedules, &name, job, out, waits);
+        return run_job(c, served->schedules, &name, job, waits);
     }
     case TRIGGER_HTTP: {
         rh_request request;
@@ -227,7 +257,7 @@ static bool handle(rh_context *c, uint32_t kind, rh_text trigger, rh_bytes *out,
             break;
         }
         *waits = reply.waiting;
-        if (!*waits && !c->step_->left) put_reply(out, &reply);
+        if (!*waits && !c->step_->left) put_reply(c->step_, &reply);
         return true;
     }
     case TRIGGER_FRAME: case TRIGGER_FRAME_KEY: {
@@ -244,16 +274,17 @@ static bool handle(rh_context *c, uint32_t kind, rh_text trigger, rh_bytes *out,
         *waits = frames.waiting;
         if (*waits || c->step_->left) return true;
         if (kind == TRIGGER_FRAME) {
-            put_frames(out, &frames);
+            put_frames(c->step_, &frames);
         } else {
-            size_t at = rh_put_begin(out, MATCH_KEY);
+            rh_bytes *out = begin_outcome(c->step_, 0);
+            size_t at = rh_put_begin(out, MATCH_KEY, 0);
             rh_put(out, 1, key);
             rh_put_end(out, at);
         }
         return true;
     }
     }
-    put_outcome(out, rh_fail(RH("UNKNOWN_TRIGGER"), RH("this connector does not know the trigger")));
+    put_outcome(c->step_, rh_fail(RH("UNKNOWN_TRIGGER"), RH("this connector does not know the trigger")));
     return true;
 }
 
@@ -318,31 +349,28 @@ rh_text railhead_run(rh_text request) {
     step.last_settlement = &step.settlements;
     uint32_t kind;
     rh_text trigger = {0};
-    rh_bytes outcome = {0};
     bool waits;
-    if (!read_step(c, request, &kind, &trigger) || !handle(c, kind, trigger, &outcome, &waits)) {
+    if (!read_step(c, request, &kind, &trigger) || !handle(c, kind, trigger, &waits)) {
         rh_step_error(c, RH_UNDECODABLE);
     }
     if (step.left) return rh_bytes_text(&step.reply); /* whatever the handler made of it */
-    step.reply.length = 0;
     if (waits) {
         rh_step_error(c, RH("the handler waits, but for no effect"));
     } else if (step.next < step.entries) { /* history is left over */
         const rh_entry *e = &step.history[step.next];
-        size_t at = rh_put_begin(&step.reply, RH_REPLY_MISMATCH);
+        step.reply.length = 0;
+        size_t at = rh_put_begin(&step.reply, RH_REPLY_MISMATCH, 0);
         rh_put_uint(&step.reply, 1, e->ordinal);
         rh_put_fixed64(&step.reply, 2, e->digest);
         rh_put_end(&step.reply, at);
     } else {
-        size_t at = rh_put_begin(&step.reply, RH_REPLY_OUTCOME);
-        rh_append_text(&step.reply, rh_bytes_text(&outcome));
         for (const rh_settlement *settled = step.settlements; settled; settled = settled->next) {
-            size_t begun = rh_put_begin(&step.reply, SETTLEMENTS);
+            size_t begun = rh_put_begin(&step.reply, SETTLEMENTS, 0);
             rh_put(&step.reply, 1, settled->key);
             rh_put_uint(&step.reply, 2, settled->done);
             rh_put_end(&step.reply, begun);
         }
-        rh_put_end(&step.reply, at);
+        rh_put_end(&step.reply, step.outcome);
     }
     return rh_bytes_text(&step.reply);
 }

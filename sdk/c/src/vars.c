@@ -147,6 +147,10 @@ static void write_member(rh_bytes *b, uint32_t number, member m, size_t place) {
     rh_append_text(b, m.json);
 }
 
+/* Of each the packed form has two lengths of four bytes; encoded they are three
+ * lengths and three tags. */
+size_t rh_vars_about(const rh_vars *vars) { return vars ? vars->packed.length : 0; }
+
 void rh_put_vars(rh_bytes *b, uint32_t number, const rh_vars *vars) { each(vars, b, number, put_variable); }
 
 void rh_write_object(rh_bytes *b, const rh_vars *vars) {

@@ -1,7 +1,6 @@
 //! JSON, as much of it as connectors need: reading by looking into the text,
 //! and writing strings. Numbers stay text, since money is never a float.
 
-use crate::wire::append;
 use std::borrow::Cow;
 
 /// How deep arrays and objects may stand in each other.
@@ -34,7 +33,10 @@ impl<'a> Json<'a> {
     /// Checks the whole text. Nothing but blanks is an error, and so is more
     /// than one value.
     pub fn parse(text: &'a [u8]) -> Result<Json<'a>, JsonError> {
-        let text = std::str::from_utf8(text).map_err(|e| JsonError { at: e.valid_up_to() })?;
+        let text = match crate::wire::text(text) {
+            Ok(text) => text,
+            Err(_) => std::str::from_utf8(text).map_err(|e| JsonError { at: e.valid_up_to() })?,
+        };
         let from = blanks(text.as_bytes(), 0);
         let end = check(text.as_bytes(), from, 0)?;
         let rest = blanks(text.as_bytes(), end);
@@ -293,7 +295,8 @@ fn check_number(text: &[u8], from: usize) -> Result<usize, JsonError> {
 /// Where the bytes from `at` on end that stand for themselves in a JSON string. It
 /// goes in eights, since in a guest the turns of a loop cost more than what is done in
 /// them: of eight bytes below 0x80, one sets a top bit if it is below a blank or
-/// becomes zero by exclusive or with a quote or a backslash.
+/// becomes zero by exclusive or with a quote or a backslash. The lowest such bit is
+/// right; above it a borrow may have set others.
 #[inline]
 fn plain_end(text: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -304,10 +307,16 @@ fn plain_end(text: &[u8], mut at: usize) -> usize {
         let v = u64::from_le_bytes(bytes);
         let quote = (v ^ ONES * u64::from(b'"')).wrapping_sub(ONES);
         let backslash = (v ^ ONES * u64::from(b'\\')).wrapping_sub(ONES);
-        if (v | v.wrapping_sub(ONES * u64::from(b' ')) | quote | backslash) & TOPS != 0 {
-            break;
+        let found = (v | v.wrapping_sub(ONES * u64::from(b' ')) | quote | backslash) & TOPS;
+        if found == 0 {
+            at += 8;
+            continue;
         }
-        at += 8;
+        at += found.trailing_zeros() as usize / 8;
+        if text[at] < 0x80 {
+            return at;
+        }
+        at += 1; // a part of a longer character
     }
     while matches!(text.get(at), Some(b) if *b >= b' ' && *b != b'"' && *b != b'\\') {
         at += 1;
@@ -404,7 +413,7 @@ pub(crate) fn write_string(out: &mut Vec<u8>, s: &str) {
     let mut start = 0;
     loop {
         let i = plain_end(text, start);
-        append(out, &text[start..i]);
+        out.extend_from_slice(&text[start..i]);
         start = i + 1;
         let b = match text.get(i) {
             Some(b) => *b,

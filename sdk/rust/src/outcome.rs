@@ -59,10 +59,18 @@ impl Outcome {
         Outcome(Kind::Doubt { key: key.into(), reason: reason.into() })
     }
 
+    /// About how many bytes `encode` writes.
+    pub(crate) fn about(&self) -> usize {
+        match &self.0 {
+            Kind::Complete(variables) | Kind::BpmnError { variables, .. } => variables.about(),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn encode(&self, w: &mut Writer) {
         match &self.0 {
             Kind::Complete(variables) => {
-                let at = w.begin(1);
+                let at = w.begin_about(1, variables.about());
                 variables.encode(w, 1);
                 w.end(at);
             }

@@ -278,7 +278,11 @@ fn finish(step: &Step<'_>, state: &mut State, ended: Ended) {
     let settlements = std::mem::take(&mut state.settlements);
     let w = &mut state.reply;
     w.out.clear();
-    let at = w.begin(REPLY_OUTCOME);
+    let about = match &ended {
+        Ended::Job(outcome) => outcome.about(),
+        _ => 0,
+    };
+    let at = w.begin_about(REPLY_OUTCOME, about);
     match ended {
         Ended::Job(outcome) => outcome.encode(w),
         Ended::Request(reply) => reply.encode(w),

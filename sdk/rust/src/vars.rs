@@ -2,7 +2,7 @@
 //! write.
 
 use crate::json::{write_string, Json};
-use crate::wire::{append, Writer};
+use crate::wire::Writer;
 use std::borrow::Cow;
 
 /// Named JSON values, written in ascending order of their names. Build them
@@ -35,14 +35,14 @@ impl Vars {
     /// Sets a value; one of the same name is replaced.
     pub fn set<V: ToJson + ?Sized>(&mut self, name: &str, value: &V) {
         if self.packed.is_empty() {
-            self.packed.reserve(256);
+            self.packed.reserve(512);
         } else if self.at(self.last).0 >= name.as_bytes() {
             self.disordered = true;
         }
         self.last = self.packed.len();
         self.packed.extend_from_slice(&(name.len() as u32).to_le_bytes());
         self.packed.extend_from_slice(&[0; 4]);
-        append(&mut self.packed, name.as_bytes());
+        self.packed.extend_from_slice(name.as_bytes());
         let from = self.packed.len();
         value.write_json(&mut self.packed);
         let length = (self.packed.len() - from) as u32;
@@ -104,6 +104,11 @@ impl Vars {
         }
     }
 
+    /// About how many bytes `encode` writes.
+    pub(crate) fn about(&self) -> usize {
+        self.packed.len()
+    }
+
     /// Writes the variables as fields of that number.
     pub(crate) fn encode(&self, w: &mut Writer, number: u32) {
         self.each(|name, json| w.pair(number, name, json));
@@ -121,7 +126,7 @@ impl ToJson for Vars {
             // It was given as a text.
             write_string(out, std::str::from_utf8(name).unwrap_or_default());
             out.push(b':');
-            append(out, json);
+            out.extend_from_slice(json);
         });
         out.push(b'}');
     }

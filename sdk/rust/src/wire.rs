@@ -37,7 +37,7 @@ impl<'a> Field<'a> {
     }
 
     pub fn text(&self) -> Result<&'a str, Malformed> {
-        std::str::from_utf8(self.bytes()?).map_err(|_| Malformed)
+        text(self.bytes()?)
     }
 
     pub fn uint(&self) -> Result<u64, Malformed> {
@@ -55,6 +55,16 @@ impl<'a> Field<'a> {
     }
 }
 
+/// Checks that bytes are a text. Most are ASCII, which is seen without
+/// decoding characters.
+pub fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+    if bytes.is_ascii() {
+        // SAFETY: whatever is ASCII is UTF-8.
+        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
+    std::str::from_utf8(bytes).map_err(|_| Malformed)
+}
+
 /// The fields of an encoded message, in the order in which they stand.
 #[derive(Clone, Copy, Debug)]
 pub struct Fields<'a> {
@@ -68,7 +78,38 @@ pub fn fields(message: &[u8]) -> Fields<'_> {
 impl<'a> Iterator for Fields<'a> {
     type Item = Result<Field<'a>, Malformed>;
 
+    /// Most fields have a tag of one byte and a number or length of one or two. They are
+    /// read in place, since calls are dear in a guest.
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
+        if let [tag @ 8..=0x7f, first, second, ..] = *self.rest {
+            let (n, head) = match (first, second) {
+                (0..=0x7f, _) => (usize::from(first), 2),
+                (_, 0..=0x7f) => (usize::from(first) + usize::from(second) * 0x80 - 0x80, 3),
+                _ => return self.any(),
+            };
+            let number = u32::from(tag >> 3);
+            match u32::from(tag & 7) {
+                VARINT => {
+                    self.rest = &self.rest[head..];
+                    return Some(Ok(Field { number, value: Value::Varint(n as u64) }));
+                }
+                LENGTH if n <= self.rest.len() - head => {
+                    let (value, rest) = self.rest[head..].split_at(n);
+                    self.rest = rest;
+                    return Some(Ok(Field { number, value: Value::Bytes(value) }));
+                }
+                _ => {}
+            }
+        }
+        self.any()
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The next field, however it is written.
+    #[inline(never)]
+    fn any(&mut self) -> Option<Result<Field<'a>, Malformed>> {
         if self.rest.is_empty() {
             return None;
         }
@@ -78,9 +119,7 @@ impl<'a> Iterator for Fields<'a> {
         }
         Some(field.ok_or(Malformed))
     }
-}
 
-impl<'a> Fields<'a> {
     fn read(&mut self) -> Option<Field<'a>> {
         let tag = self.varint()?;
         let number = tag >> 3;
@@ -164,6 +203,22 @@ impl<'a> Merged<'a> {
 
 /// Reads a message of two texts, as Variable, Header, InDoubt and Failure are.
 pub fn pair(message: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    // As every host writes it: both texts, in order, the first a short one.
+    const FIRST: u8 = (1 << 3 | LENGTH) as u8;
+    const SECOND: u8 = (2 << 3 | LENGTH) as u8;
+    if let [FIRST, n @ 0..=0x7f, rest @ ..] = message {
+        if let (Some(first), Some(rest)) = (rest.get(..usize::from(*n)), rest.get(usize::from(*n)..)) {
+            match rest {
+                [SECOND, n @ 0..=0x7f, second @ ..] if usize::from(*n) == second.len() => return Ok((first, second)),
+                [SECOND, n, m @ 0..=0x7f, second @ ..]
+                    if usize::from(*n) + usize::from(*m) * 0x80 == second.len() + 0x80 =>
+                {
+                    return Ok((first, second))
+                }
+                _ => {}
+            }
+        }
+    }
     let (mut first, mut second): (&[u8], &[u8]) = (&[], &[]);
     for field in fields(message) {
         let field = field?;
@@ -196,46 +251,22 @@ pub struct Writer {
     pub out: Vec<u8>,
 }
 
-/// Appends bytes. Up to 32 are copied by a few loads and stores: in a guest the
-/// instruction that copies any number costs ten times as much.
-#[inline]
-pub(crate) fn append(out: &mut Vec<u8>, b: &[u8]) {
-    let n = b.len();
-    if n > 32 {
-        return out.extend_from_slice(b);
-    }
-    out.reserve(32);
-    let start = out.len();
-    if n >= 16 {
-        copy_part::<16>(out, &b[..16]);
-        out.truncate(start + n - 16);
-        copy_part::<16>(out, &b[n - 16..]);
-    } else if n >= 8 {
-        copy_part::<8>(out, &b[..8]);
-        out.truncate(start + n - 8);
-        copy_part::<8>(out, &b[n - 8..]);
-    } else if n >= 4 {
-        copy_part::<4>(out, &b[..4]);
-        out.truncate(start + n - 4);
-        copy_part::<4>(out, &b[n - 4..]);
-    } else {
-        for byte in b {
-            out.push(*byte);
-        }
-    }
-}
-
-#[inline]
-fn copy_part<const N: usize>(out: &mut Vec<u8>, b: &[u8]) {
-    let mut part = [0u8; N];
-    part.copy_from_slice(b);
-    out.extend_from_slice(&part);
-}
-
 /// Where a field begins whose length is not known yet.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct Open(usize);
+pub struct Open {
+    at: usize,   // where its value begins
+    kept: usize, // bytes for its length, before that
+}
+
+fn varint_size(mut n: usize) -> usize {
+    let mut size = 1;
+    while n >= 0x80 {
+        n >>= 7;
+        size += 1;
+    }
+    size
+}
 
 impl Writer {
     #[inline]
@@ -284,45 +315,53 @@ impl Writer {
     pub fn always(&mut self, number: u32, b: &[u8]) {
         self.tag(number, LENGTH);
         self.varint(b.len() as u64);
-        append(&mut self.out, b);
+        self.out.extend_from_slice(b);
     }
 
     /// A message of two texts.
     pub fn pair(&mut self, number: u32, first: &[u8], second: &[u8]) {
-        let at = self.begin(number);
+        let size = |b: &[u8]| if b.is_empty() { 0 } else { 1 + varint_size(b.len()) + b.len() };
+        let all = size(first) + size(second);
+        self.out.reserve(all + 20);
+        self.tag(number, LENGTH);
+        self.varint(all as u64);
         self.bytes(1, first);
         self.bytes(2, second);
-        self.end(at);
     }
 
     /// Starts a field whose length is not known yet; `end` ends it.
     pub fn begin(&mut self, number: u32) -> Open {
-        self.tag(number, LENGTH);
-        self.out.push(0);
-        Open(self.out.len())
+        self.begin_about(number, 0)
     }
 
-    pub fn end(&mut self, at: Open) {
-        let Open(at) = at;
-        let mut n = self.out.len() - at;
-        if n < 0x80 {
-            self.out[at - 1] = n as u8;
-            return;
+    /// Starts a field whose length is about to be that, which saves moving the value
+    /// if it takes as many bytes to write.
+    pub fn begin_about(&mut self, number: u32, about: usize) -> Open {
+        self.tag(number, LENGTH);
+        let kept = varint_size(about);
+        for _ in 0..kept {
+            self.out.push(0);
         }
-        let mut length = [0u8; 10];
-        let mut size = 0;
-        while n >= 0x80 {
-            length[size] = n as u8 | 0x80;
-            size += 1;
+        Open { at: self.out.len(), kept }
+    }
+
+    pub fn end(&mut self, open: Open) {
+        let Open { at, kept } = open;
+        let end = self.out.len();
+        let (mut n, size) = (end - at, varint_size(end - at));
+        let to = at - kept + size;
+        if size > kept {
+            self.out.resize(end + size - kept, 0);
+        }
+        if size != kept {
+            self.out.copy_within(at..end, to);
+            self.out.truncate(to + n);
+        }
+        for place in &mut self.out[at - kept..to] {
+            *place = n as u8 | 0x80;
             n >>= 7;
         }
-        length[size] = n as u8;
-        size += 1;
-        // Room for the longer length.
-        let end = self.out.len();
-        self.out.resize(end + size - 1, 0);
-        self.out.copy_within(at..end, at + size - 1);
-        self.out[at - 1..at - 1 + size].copy_from_slice(&length[..size]);
+        self.out[to - 1] &= 0x7f;
     }
 }
 
