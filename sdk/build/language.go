@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -35,7 +36,7 @@ func Toolchains(ctx context.Context) []Toolchain {
 	return []Toolchain{
 		{"go", golang.name, errGo},
 		{"rust", rustc.name, errRust},
-		{"ts", typescript.name, errC}, // the engine of scripts is compiled from C, once
+		{"ts", typescript.name, cmp.Or(errC, findQuickjs())}, // the engine of scripts is compiled from C, once
 		{"c", clang.name, errC},
 	}
 }

@@ -3,7 +3,6 @@ package build
 import (
 	"archive/tar"
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
@@ -27,15 +26,16 @@ import (
 
 // The engine that scripts run in is QuickJS, in the C sources of quickjs-ng 0.16.2
 // as the crate rquickjs-sys carries them, compiled with the glue of
-// sdk/typescript/engine. Neither is in this repository as a binary: the archive is
-// fetched once, held against the checksum, compiled once, and kept in the user's
-// cache.
+// sdk/typescript/engine. Neither is in this repository as a binary: cargo fetches the
+// archive once, from whatever registry it is set up for; it is held against the
+// checksum, compiled once, and kept in the user's cache.
 const (
-	quickjsArchive = "rquickjs-sys-0.14.0.crate"
-	quickjsURL     = "file:" + quickjsArchive
+	quickjsCrate   = "rquickjs-sys"
+	quickjsVersion = "0.14.0"
+	quickjsArchive = quickjsCrate + "-" + quickjsVersion + ".crate"
 	// quickjsSum is the archive's SHA-256, the same that the registry's index has.
 	quickjsSum      = "cee271d0eeba64f0915b846cb7ae02e16faf3dfdffdca91731101d9d30fe3423"
-	quickjsFolder   = "rquickjs-sys-0.14.0/quickjs/"
+	quickjsFolder   = quickjsCrate + "-" + quickjsVersion + "/quickjs/"
 	quickjsMaxBytes = 64 << 20
 
 	// quickjsEnv may name the archive: a file, or the URL of a mirror.
@@ -187,9 +187,24 @@ func sum(b []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
+// findQuickjs says what is missing for the sources of QuickJS to be had.
+func findQuickjs() error {
+	cache, err := os.UserCacheDir()
+	if err == nil && os.Getenv(quickjsEnv) == "" {
+		if _, err = os.Stat(filepath.Join(cache, "railhead", "quickjs", quickjsArchive)); err != nil {
+			_, err = findCargo()
+		}
+	}
+	return err
+}
+
+// fetchQuickjs returns the archive that the environment names, or what cargo fetches.
 func fetchQuickjs(ctx context.Context) ([]byte, error) {
-	from := cmp.Or(os.Getenv(quickjsEnv), quickjsURL)
-	if !strings.Contains(from, "://") {
+	from := os.Getenv(quickjsEnv)
+	switch {
+	case from == "":
+		return fetchCrate(ctx, quickjsCrate, quickjsVersion)
+	case !strings.Contains(from, "://"):
 		return os.ReadFile(from)
 	}
 	fmt.Fprintln(os.Stderr, "fetching", from)
