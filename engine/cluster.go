@@ -42,7 +42,11 @@ func (a *application) setVersion(c *enginev1.SetVersion) *enginev1.Event {
 	if a.meta.Version < versionPins && c.Version >= versionPins {
 		a.countAllPins()
 	}
+	before := a.meta.Version
 	a.setMeta(func(m *enginev1.Meta) { m.Version = c.Version })
+	if before < VersionSwaps && a.swaps() {
+		a.scheduleAll()
+	}
 	return a.tell(&enginev1.Event{Kind: enginev1.EventKind_EVENT_KIND_VERSION_SET, Number: c.Version, Actor: c.Actor})
 }
 

@@ -40,6 +40,9 @@ func (a *application) installConnector(c *enginev1.InstallConnector) *enginev1.E
 		Digest: m.Digest, Actor: c.Actor,
 	}
 	if old, found := get[*enginev1.Connector](a, k); found {
+		if !a.swaps() {
+			return a.frame(ev)
+		}
 		row := copyOf(old)
 		if row.Author == "" {
 			row.Author = m.Author
@@ -62,7 +65,9 @@ func (a *application) installConnector(c *enginev1.InstallConnector) *enginev1.E
 	}
 	row := copyOf(m)
 	row.InstalledMs = a.stamp.TimeMS
-	row.InstalledBy = clip(c.Actor.GetName())
+	if a.swaps() {
+		row.InstalledBy = clip(c.Actor.GetName())
+	}
 	row.RevokedMs, row.RevokedReason = 0, ""
 	a.put(k, row)
 	a.hint(Hint{Kind: HintConfig})
@@ -89,7 +94,11 @@ func (a *application) activateConnector(c *enginev1.ActivateConnector) *enginev1
 	}
 	ev := &enginev1.Event{
 		Kind: enginev1.EventKind_EVENT_KIND_CONNECTOR_ACTIVATED, Tenant: c.Tenant, Type: c.Connector,
-		Name: module.Version, Digest: c.Digest, Actor: c.Actor, Weight: c.Weight,
+		Name: module.Version, Digest: c.Digest, Actor: c.Actor,
+	}
+	by, guard := "", (*enginev1.Guard)(nil)
+	if a.swaps() {
+		ev.Weight, by, guard = c.Weight, clip(c.Actor.GetName()), c.Guard
 	}
 	key := activationKey(c.Tenant, c.Connector)
 	old, found := get[*enginev1.Activation](a, key)
@@ -99,15 +108,16 @@ func (a *application) activateConnector(c *enginev1.ActivateConnector) *enginev1
 	row := copyOf(old)
 	row.Withdrawn = without(row.Withdrawn, c.Digest)
 	if c.Weight > 0 && c.Weight < weightAll {
+		a.mustSwap()
 		a.activateCanary(c, row, module)
 	} else {
 		row.Canary, row.CanaryWeight, row.CanaryMs = nil, 0, 0
 		if !bytes.Equal(old.Digest, c.Digest) {
 			row.Digest, row.Previous = c.Digest, old.Digest
-			row.ActivatedMs, row.ActivatedBy, row.Guard = a.stamp.TimeMS, clip(c.Actor.GetName()), c.Guard
+			row.ActivatedMs, row.ActivatedBy, row.Guard = a.stamp.TimeMS, by, guard
 			a.serve(c.Tenant, a.module(c.Connector, old.Digest), module)
-		} else if c.Guard != nil {
-			row.Guard = c.Guard
+		} else if guard != nil {
+			row.Guard = guard
 		}
 	}
 	if found && bytes.Equal(encoded(row), encoded(old)) {

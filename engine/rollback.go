@@ -9,6 +9,19 @@ import (
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
 )
 
+// VersionSwaps is the engine's version from which on versions of connectors are swapped
+// in more ways than by activating another.
+const VersionSwaps = 2
+
+// swaps tells whether it is.
+func (a *application) swaps() bool { return a.meta.Version >= VersionSwaps }
+
+func (a *application) mustSwap() {
+	if !a.swaps() {
+		a.refuse(CodeBadCommand, "Connectors have canaries, rollbacks and revocations from version 2 of the engine on; an operator switches to it when all nodes know it.")
+	}
+}
+
 // limitWithdrawn bounds the digests of one activation that were rolled back and are
 // remembered as such. Revoked ones are never forgotten.
 const limitWithdrawn = 16
@@ -18,6 +31,7 @@ const limitWithdrawn = 16
 // keep what is taken back get the other digest at their next job, and jobs with their
 // next attempt.
 func (a *application) rollbackConnector(c *enginev1.RollbackConnector) *enginev1.Event {
+	a.mustSwap()
 	a.mustBeTenant(c.Tenant)
 	a.mustBeNamed(c.Actor)
 	key := activationKey(c.Tenant, c.Connector)
@@ -89,6 +103,7 @@ func (a *application) withdraw(row *enginev1.Activation, digest []byte) {
 // tenant that it served goes back to the digest before; where there is none that may
 // serve, its jobs stop behind incidents until another is activated.
 func (a *application) revokeConnector(c *enginev1.RevokeConnector) *enginev1.Event {
+	a.mustSwap()
 	a.mustBeExplained(c.Actor)
 	k := connectorKey(c.Connector, c.Digest)
 	module, found := get[*enginev1.Connector](a, k)

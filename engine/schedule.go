@@ -55,6 +55,9 @@ const scheduleXML = `<?xml version="1.0" encoding="UTF-8"?>
 // reschedule gives a tenant the schedules of a module in place of those of the one
 // that served before, which may be nil.
 func (a *application) reschedule(tenant string, before, module *enginev1.Connector) {
+	if !a.swaps() {
+		return
+	}
 	if before != nil {
 		for _, s := range before.Schedules {
 			a.delete(jobRouteKey(tenant, ScheduleType(before.Name, s.Name)))
@@ -64,6 +67,21 @@ func (a *application) reschedule(tenant string, before, module *enginev1.Connect
 		a.put(jobRouteKey(tenant, ScheduleType(module.Name, s.Name)), &enginev1.JobRoute{Connector: module.Name})
 		if before == nil || cycleOf(before, s.Name) != s.Cycle {
 			a.deploySchedule(tenant, module.Name, s)
+		}
+	}
+}
+
+// scheduleAll begins the schedules of all versions that serve, in a cluster that had none
+// so far.
+func (a *application) scheduleAll() {
+	var serving []*enginev1.Activation
+	a.tx.Ascend(Key{Table: TableActivation}, func(_ Key, row Row) bool {
+		serving = append(serving, row.(*enginev1.Activation))
+		return true
+	})
+	for _, act := range serving {
+		if module := a.module(act.Connector, act.Digest); module != nil {
+			a.reschedule(act.Tenant, nil, module)
 		}
 	}
 }
@@ -102,7 +120,8 @@ func (a *application) deploySchedule(tenant, connector string, s *enginev1.Sched
 }
 
 // declared tells whether a flow may be started by its timer: that of a schedule only
-// while the version that serves the tenant declares it.
+// while the version that serves the tenant declares it. A flow that a person named so
+// before schedules were runs on: of its connector there is no activation.
 func (a *application) declared(tenant, flow string) bool {
 	rest, isSchedule := strings.CutPrefix(flow, ScheduleFlow)
 	if !isSchedule {
@@ -110,8 +129,8 @@ func (a *application) declared(tenant, flow string) bool {
 	}
 	connector, name, _ := strings.Cut(rest, ".")
 	act, found := get[*enginev1.Activation](a, activationKey(tenant, connector))
-	if !found || len(act.Digest) == 0 {
-		return false
+	if !found || !a.swaps() {
+		return true
 	}
 	module := a.module(connector, act.Digest)
 	return module != nil && cycleOf(module, name) != ""

@@ -8,5 +8,6 @@ package engine
 //
 //	1  the first
 //	2  rows count the payments that keep a connector's digest; timelines keep what
-//	   attempts were answered; frames are forwarded
+//	   attempts were answered; frames are forwarded; versions of connectors have
+//	   canaries, rollbacks, revocations and schedules, and rows say who put them there
 const Version = versionPins

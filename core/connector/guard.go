@@ -134,7 +134,9 @@ func (v Verdict) Command() *enginev1.Command {
 const guardActor = "railhead"
 
 // Moot tells whether a rollback was refused because there is nothing to take back or to
-// go back to: asking again would change nothing.
+// go back to, or because the cluster does not know rollbacks yet: asking again would
+// change nothing.
 func Moot(code string) bool {
-	return code == engine.CodeStale || code == engine.CodeRollbackRefused || code == engine.CodeConnectorUnknown
+	return code == engine.CodeStale || code == engine.CodeRollbackRefused || code == engine.CodeConnectorUnknown ||
+		code == engine.CodeBadCommand
 }

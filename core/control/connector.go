@@ -119,6 +119,11 @@ func (s *Service) ActivateConnector(ctx context.Context, r *corev1.ActivateConne
 		return nil, withDetail(connect.NewError(connect.CodeFailedPrecondition, errors.New("The activation is refused: "+answer.Warnings[0].Text)),
 			&corev1.ErrorDetail{Reason: "INCOMPATIBLE", Problems: answer.Warnings})
 	}
+	if r.Weight != 0 && r.Weight != 10_000 && s.version() < engine.VersionSwaps {
+		// A node of an earlier program would give it all payments.
+		return nil, refuse(connect.CodeFailedPrecondition, "VERSION_UNKNOWN",
+			"There are canaries from version %d of the engine on; railhead cluster upgrade, once every node runs this railhead.", engine.VersionSwaps)
+	}
 	reply, err := s.Commands.Propose(ctx, &enginev1.Command{Verb: &enginev1.Command_ActivateConnector{
 		ActivateConnector: &enginev1.ActivateConnector{
 			Tenant: r.Tenant, Connector: r.Connector, Digest: r.Digest, Actor: actor(r.Actor),
