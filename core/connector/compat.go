@@ -19,8 +19,8 @@ type Doubt struct {
 	Text string
 }
 
-// Doubts of a module, as an installation tells them: what a newer one of the same name
-// says that is there already.
+// Doubts of a module, as an installation tells them: a version that is taken, and what
+// the tenants would lack whom another version serves.
 func (r *Registry) Doubts(row *enginev1.Connector) (doubts []Doubt) {
 	if _, err := parseVersion(row.Version); err != nil {
 		return append(doubts, Doubt{"version", fmt.Sprintf("version %q is not of the form 1.2.3", row.Version)})
@@ -31,6 +31,31 @@ func (r *Registry) Doubts(row *enginev1.Connector) (doubts []Doubt) {
 		}
 		if other.Version == row.Version {
 			doubts = append(doubts, Doubt{"version-taken", fmt.Sprintf("another module is %s %s too: %x", row.Name, row.Version, other.Digest[:6])})
+		}
+	}
+	return append(doubts, r.servingDoubts(row)...)
+}
+
+// doubtsMax bounds what an installation tells of tenants.
+const doubtsMax = 100
+
+// servingDoubts are the ActivationDoubts of the tenants that a version of the connector
+// serves: what an activation would run into is better known before it is asked for.
+func (r *Registry) servingDoubts(row *enginev1.Connector) (doubts []Doubt) {
+	var tenants []string
+	for _, act := range r.table.Load().activations {
+		if act.Connector == row.Name && string(act.Digest) != string(row.Digest) {
+			tenants = append(tenants, act.Tenant)
+		}
+	}
+	for _, tenant := range tenants {
+		for _, d := range r.ActivationDoubts(tenant, row) {
+			if len(doubts) == doubtsMax {
+				return append(doubts, Doubt{"more", fmt.Sprintf("%s serves more tenants for whom something is missing", row.Name)})
+			}
+			if !slices.Contains(doubts, d) {
+				doubts = append(doubts, d)
+			}
 		}
 	}
 	return doubts
@@ -102,6 +127,11 @@ func unbound(c connectorConfig, m *sdkv1.Manifest) (names []string) {
 	for _, e := range m.Endpoints {
 		if _, bound := c.Endpoints[e.Name]; !bound {
 			names = append(names, "endpoint "+e.Name)
+		}
+	}
+	for _, l := range m.Links {
+		if _, bound := c.Links[l.Name]; !bound {
+			names = append(names, "link "+l.Name)
 		}
 	}
 	for _, key := range m.Keys {

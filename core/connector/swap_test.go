@@ -259,9 +259,12 @@ func TestDoubts(t *testing.T) {
 	}
 	lesser := install(2, "1.3.9", &sdkv1.Manifest{
 		Endpoints: []*sdkv1.Endpoint{{Name: "ledger"}, {Name: "fx"}}, Keys: []string{"jws"}, Secrets: []string{"token"},
+		Links: []*sdkv1.Link{{Name: "scheme"}},
 	})
-	if got := codes(r.ActivationDoubts("t", lesser)); got != "version-goes-back job-type-lost route-lost unbound unbound unbound" {
-		t.Errorf("%s", got)
+	for _, doubts := range [][]Doubt{r.ActivationDoubts("t", lesser), r.Doubts(lesser)} {
+		if got := codes(doubts); got != "version-goes-back job-type-lost route-lost unbound unbound unbound unbound" {
+			t.Errorf("%s", got)
+		}
 	}
 	next := install(3, "2.0.0", &sdkv1.Manifest{
 		Jobs: []*sdkv1.JobType{{Type: "book-{tenant}"}}, Routes: []*sdkv1.Route{{Name: "r", Method: "POST", Path: "/a/{x}"}},
@@ -270,7 +273,7 @@ func TestDoubts(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	same := install(4, "2.0.0", &sdkv1.Manifest{})
-	if got := codes(r.Doubts(same)); got != "version-taken" {
+	if got := codes(r.Doubts(same)); got != "version-taken version-major job-type-lost route-lost" {
 		t.Errorf("%s", got)
 	}
 	if got := codes(r.Doubts(first)); got != "" {

@@ -33,7 +33,7 @@
 // that can do without all of them should.
 //
 // The module's custom section railhead.manifest is the encoded Manifest of the proto
-// file. "railhead connector build" writes it from manifest.json; a language that it
+// file, with the minor version of the contract it was built for ([ContractMinor]). "railhead connector build" writes it from manifest.json; a language that it
 // does not know is a file in sdk/build, which has to say how a folder is recognised
 // and which command makes a module of it.
 //

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/railhead-hub/railhead/sdk/abi"
 	"github.com/railhead-hub/railhead/sdk/manifest"
 )
 
@@ -37,6 +38,9 @@ func Module(ctx context.Context, dir string) ([]byte, error) {
 	module, err := os.ReadFile(raw)
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
+	}
+	if m.Contract == 0 {
+		m.Contract = abi.ContractMinor
 	}
 	return manifest.IntoModule(module, m)
 }

@@ -39,7 +39,11 @@ func admit(module []byte) (*admitted, *Error) {
 	}
 	m, err := manifest.FromModule(module)
 	if err != nil {
-		return nil, &Error{Code: BadManifest, Text: err.Error(), Err: err}
+		code := BadManifest
+		if errors.Is(err, manifest.ErrNewer) {
+			code = NewerContract
+		}
+		return nil, &Error{Code: code, Text: err.Error(), Err: err}
 	}
 	a := &admitted{manifest: m, memoryPages: memoryPages(m)}
 	for _, check := range []func(*wasm.Outline) *Error{a.exports, imports, a.sizes} {

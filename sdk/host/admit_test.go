@@ -16,6 +16,10 @@ import (
 // must contain so that a person can act on it.
 func TestRefused(t *testing.T) {
 	good := guest{}.assemble(t)
+	later, err := (&sdkv1.Manifest{Name: "n", Kind: "later", Contract: abi.ContractMinor + 1}).MarshalVTStrict()
+	if err != nil {
+		t.Fatal(err)
+	}
 	nested := bytes.Repeat([]byte{block, noResult}, 100_000)
 	for what, row := range map[string]struct {
 		module []byte
@@ -28,6 +32,9 @@ func TestRefused(t *testing.T) {
 		"truncated":       {good[:len(good)/2], host.Malformed, "end"},
 		"no manifest":     {guest{noManifest: true}.assemble(t), host.BadManifest, abi.SectionManifest},
 		"broken manifest": {withManifestBytes(t, good, []byte{0xff}), host.BadManifest, "manifest"},
+		// A later host may know a kind that this one does not: the contract comes first.
+		"newer contract": {withManifestBytes(t, good, later),
+			host.NewerContract, "later railhead"},
 		"doubled manifest": {append(slices.Clone(good), good[bytes.LastIndex(good, name(abi.SectionManifest))-2:]...),
 			host.BadManifest, "doubled"},
 		"no marker":     {guest{omit: abi.ExportMarker}.assemble(t), host.MissingExport, abi.ExportMarker},

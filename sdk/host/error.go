@@ -12,6 +12,7 @@ const (
 	Malformed        Code = "malformed"         // it is broken
 	ForbiddenFeature Code = "forbidden-feature" // it uses what is not in the WebAssembly 2.0 core, or table.grow
 	BadManifest      Code = "bad-manifest"      // the manifest is missing or wrong
+	NewerContract    Code = "newer-contract"    // it was built with a later minor version of the contract
 	MissingExport    Code = "missing-export"    // an export of the ABI is missing or of another type
 	ForbiddenExport  Code = "forbidden-export"  // it exports _start: a command, not a reactor
 	ForbiddenImport  Code = "forbidden-import"  // it imports what the host does not give

@@ -97,6 +97,7 @@ func Check(m *sdkv1.Manifest) error {
 		c.mustf(field.MatchString(s), "sensitive name %q is not a field name", s)
 		c.once("sensitive", s)
 	}
+	c.mustf(m.Contract <= abi.ContractMinor, "contract %d is later than %d, which this railhead knows", m.Contract, abi.ContractMinor)
 	limits := m.Limits
 	if limits == nil {
 		limits = new(sdkv1.Limits)
