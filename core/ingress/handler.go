@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -35,6 +33,9 @@ type Config struct {
 	Timeout time.Duration
 	// AwaitMax bounds one AwaitResult. 0: 20 s.
 	AwaitMax time.Duration
+	// BodiesMax bounds the bytes of all bodies that net/http has read, together; what
+	// goes beyond is answered 503. 0: 256 MiB.
+	BodiesMax int64
 }
 
 // bodyMax bounds a body whatever a manifest allows, bodyDefault one for which
@@ -51,6 +52,7 @@ type Handler struct {
 	Config
 	exchanges *exchange.Host
 	serving   atomic.Int64
+	intake    intake
 	strays    strays
 }
 
@@ -62,6 +64,9 @@ func New(c Config) *Handler {
 	if c.Timeout <= 0 {
 		c.Timeout = 30 * time.Second
 	}
+	if c.BodiesMax <= 0 {
+		c.BodiesMax = bodiesDefault
+	}
 	return &Handler{
 		Config:    c,
 		exchanges: exchange.New(exchange.Config{Log: c.Log, Now: c.Now, AwaitMax: c.AwaitMax}),
@@ -72,36 +77,14 @@ func New(c Config) *Handler {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), h.Timeout)
 	defer cancel()
-	// A body that trickles in holds a place, so it has no more time than the whole.
-	// Once it is there, the server's own deadline must not end a request that is
-	// served. A writer that knows no deadlines is a test's.
-	reading := http.NewResponseController(w)
+	var held int64
+	defer func() { h.intake.bytes.Add(-held) }()
 	in := &incoming{
 		method: r.Method, path: r.URL.EscapedPath(), query: r.URL.RawQuery, lines: linesOf(r.Header),
-		tls: func() *tls.ConnectionState { return stateOf(r) },
-		body: func(most int) ([]byte, error) {
-			_ = reading.SetReadDeadline(time.Now().Add(h.Timeout))
-			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(most)))
-			if err == nil {
-				_ = reading.SetReadDeadline(time.Time{})
-			}
-			return body, bodyProblem(err)
-		},
+		tls:  func() *tls.ConnectionState { return stateOf(r) },
+		body: func(most int) ([]byte, error) { return h.readBody(w, r, most, &held) },
 	}
 	send(w, h.answer(ctx, in))
-}
-
-// bodyProblem says why a body was not read; nil when it was.
-func bodyProblem(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, new(*http.MaxBytesError)):
-		return tooLarge
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return slow
-	}
-	return unreadable
 }
 
 // answer finds the route and steps its connector to a reply. What it returns is

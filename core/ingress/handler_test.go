@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -225,6 +226,63 @@ func TestASlowBodyIsNotWaitedFor(t *testing.T) {
 	}
 	if w, _ := post(h); w.Code != 200 {
 		t.Errorf("the next got %d", w.Code)
+	}
+}
+
+// TestSlowBodiesKeepNobodyOut: requests whose bodies are still on their way take no
+// place from those that are there, and all bodies together have a bound.
+func TestSlowBodiesKeepNobodyOut(t *testing.T) {
+	h, _ := newHandler(t, func(*sdkv1.StepRequest) (*sdkv1.StepReply, error) {
+		return reply(&sdkv1.Reply{Status: 200})
+	}, func(c *Config) { c.Concurrent, c.BodiesMax = 1, 100 })
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /r HTTP/1.1\r\nHost: x\r\nT: green\r\nContent-Length: 90\r\n\r\n"+strings.Repeat("a", 80)); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); h.intake.bytes.Load() != 80; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the slow body is not being read")
+		}
+	}
+	if w, p := post(h); w.Code != 200 {
+		t.Errorf("beside a slow body: %d %s", w.Code, p.Code)
+	}
+	send := func(h *Handler) int {
+		r := httptest.NewRequest("POST", "/r", strings.NewReader(strings.Repeat("b", 30)))
+		r.Header.Set("T", "green")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	if code := send(h); code != 503 {
+		t.Errorf("a second body beside it: %d", code)
+	}
+	if _, err := io.WriteString(conn, strings.Repeat("a", 10)); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	for end := time.Now().Add(20 * time.Second); h.intake.bytes.Load() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes are held for nobody", h.intake.bytes.Load())
+		}
+	}
+	if code := send(h); resp.StatusCode != 200 || code != 200 || h.serving.Load() != 0 || h.intake.reading.Load() != 0 {
+		t.Errorf("in the end: %d %d, %d served, %d read", resp.StatusCode, code, h.serving.Load(), h.intake.reading.Load())
+	}
+	small := New(h.Config)
+	small.BodiesMax = 20
+	if code := send(small); code != 503 || small.intake.bytes.Load() != 0 {
+		t.Errorf("a body for which there is no room: %d, %d bytes are held", code, small.intake.bytes.Load())
 	}
 }
 
