@@ -256,7 +256,7 @@ func (a *attempt) repeat(stored *sdkv1.Effect, uuid string) (again func() egress
 			return nil, 0, err
 		}
 		k.RoundTrip.Data = data
-		return func() egress.Outcome { return a.exchangeFrames(k.RoundTrip, l.Mode, true) }, l.Mode, nil
+		return func() egress.Outcome { return a.exchangeFrames(k.RoundTrip, l.Mode, true, a.leads(time.Time{})) }, l.Mode, nil
 	case *sdkv1.Effect_Send:
 		return nil, enginev1.Mode_MODE_NEVER, nil
 	}

@@ -1,6 +1,9 @@
 package leader
 
 import (
+	"context"
+	"time"
+
 	"github.com/railhead-hub/railhead/core/connector"
 	"github.com/railhead-hub/railhead/core/egress"
 	"github.com/railhead-hub/railhead/core/link"
@@ -52,13 +55,20 @@ func (a *attempt) roundTrip(effect *sdkv1.Effect, digest uint64, call *sdkv1.Rou
 	if call.Terms != nil {
 		intend.Terms = encode(call.Terms)
 	}
+	heard := time.Now()
 	return a.intend(effect, digest, intend, func(string) egress.Outcome {
-		return a.exchangeFrames(call, l.Mode, false)
+		return a.exchangeFrames(call, l.Mode, false, a.leads(heard))
 	})
 }
 
-func (a *attempt) exchangeFrames(call *sdkv1.RoundTrip, mode enginev1.Mode, again bool) egress.Outcome {
-	out := a.Links.RoundTrip(a.ctx, a.linkPlace(call.Link), call, mode, again)
+// leads asks whether this term still lasts. A majority listened at the time heard, as far
+// as the caller knows; zero: he does not.
+func (a *attempt) leads(heard time.Time) link.Leads {
+	return func(ctx context.Context) error { return a.Log.Confirm(ctx, a.epoch, heard) }
+}
+
+func (a *attempt) exchangeFrames(call *sdkv1.RoundTrip, mode enginev1.Mode, again bool, leads link.Leads) egress.Outcome {
+	out := a.Links.RoundTrip(a.ctx, a.linkPlace(call.Link), call, mode, again, leads)
 	if call.Key != "" && out.State == enginev1.EffectState_EFFECT_STATE_DONE {
 		out.State = enginev1.EffectState_EFFECT_STATE_OPEN
 		if a.frames == nil {
@@ -92,7 +102,8 @@ func (a *attempt) send(effect *sdkv1.Effect, digest uint64, call *sdkv1.Send) er
 	}
 	request, withheld := a.covered(effect)
 	intend := &enginev1.Intend{Endpoint: call.Link, Mode: enginev1.Mode_MODE_NEVER, Request: request, Withheld: withheld}
+	heard := time.Now()
 	return a.intend(effect, digest, intend, func(string) egress.Outcome {
-		return a.Links.Send(a.ctx, a.linkPlace(call.Link), call.Data)
+		return a.Links.Send(a.ctx, a.linkPlace(call.Link), call.Data, a.leads(heard))
 	})
 }

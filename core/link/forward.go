@@ -76,6 +76,17 @@ func (k *link) forwardOne(ctx context.Context, f *enginev1.ForwardedFrame) {
 			tries--
 			continue
 		}
+		if err := k.Log.CatchUp(ctx); err != nil {
+			// Another node may lead, which may be further in the queue.
+			if !sleep(ctx, pauseMin) {
+				return
+			}
+			tries--
+			continue
+		}
+		if !k.still(f) {
+			return
+		}
 		if err := s.write(f.Data); unfit(err) {
 			k.settle(ctx, f, enginev1.ForwardState_FORWARD_STATE_PARKED, nil, "The link cannot take it: "+err.Error()+".")
 			return

@@ -240,8 +240,10 @@ func (h *hub) state() link.State {
 
 func (h *hub) roundTrip(ctx context.Context, text string, mode enginev1.Mode) egress.Outcome {
 	key, _, _ := strings.Cut(strings.TrimPrefix(text, "?"), " ")
-	return h.links.RoundTrip(ctx, place, &sdkv1.RoundTrip{Link: "network", Data: []byte(text), MatchKey: key}, mode, false)
+	return h.links.RoundTrip(ctx, place, &sdkv1.RoundTrip{Link: "network", Data: []byte(text), MatchKey: key}, mode, false, leads)
 }
+
+func leads(context.Context) error { return nil }
 
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()

@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/railhead-hub/railhead/core/link"
 	"github.com/railhead-hub/railhead/core/replica"
 	enginev1 "github.com/railhead-hub/railhead/engine/v1"
+	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 )
 
 const (
@@ -183,9 +185,9 @@ func TestAClosedLinkSendsNothing(t *testing.T) {
 	until(t, "the refusal", func() bool { return strings.Contains(h.state().Reason, "refused") })
 	for _, out := range []egress.Outcome{
 		h.roundTrip(t.Context(), "?01", keyed),
-		h.links.Send(t.Context(), place, []byte("x")),
-		h.links.Send(t.Context(), link.Place{Tenant: "green", Connector: "cards", Link: "other"}, []byte("x")),
-		(*link.Links)(nil).Send(t.Context(), place, []byte("x")),
+		h.links.Send(t.Context(), place, []byte("x"), leads),
+		h.links.Send(t.Context(), link.Place{Tenant: "green", Connector: "cards", Link: "other"}, []byte("x"), leads),
+		(*link.Links)(nil).Send(t.Context(), place, []byte("x"), leads),
 	} {
 		if out.State != refused || out.Answer.GetFailure().GetCode() != "UNREACHABLE" {
 			t.Fatalf("%+v", out)
@@ -206,7 +208,7 @@ func TestSend(t *testing.T) {
 	h := newHub(t, s.config())
 	until(t, "the frame to be sent", func() bool {
 		// Until the leader has looked at its links there are none.
-		out := h.links.Send(t.Context(), place, []byte("hello"))
+		out := h.links.Send(t.Context(), place, []byte("hello"), leads)
 		return out.State == done && out.Answer.GetDone() != nil
 	})
 	c := s.accept()
@@ -319,4 +321,26 @@ func TestSwappingAModuleKeepsTheConnection(t *testing.T) {
 	until(t, "the end", func() bool {
 		return h.state().State == link.StateClosed && strings.Contains(h.state().Reason, "not bound")
 	})
+}
+
+// A frame that waited for its link does not leave when the term may be over by then: the
+// next leader may have enquired.
+func TestAFrameThatWaitedTooLong(t *testing.T) {
+	s := newStation(t)
+	h := newHub(t, s.config())
+	until(t, "the link", func() bool { return h.state().State == link.StateOpen })
+	c := s.accept()
+	over := func(context.Context) error { return errors.New("the term is over") }
+	const open = enginev1.EffectState_EFFECT_STATE_OPEN
+	trip := &sdkv1.RoundTrip{Link: "network", Data: []byte("?01"), MatchKey: "01"}
+	if out := h.links.RoundTrip(t.Context(), place, trip, enginev1.Mode_MODE_ASK, false, over); out.State != open || out.Answer != nil {
+		t.Fatalf("%+v", out)
+	}
+	if out := h.links.Send(t.Context(), place, []byte("x"), over); out.State != open {
+		t.Fatalf("%+v", out)
+	}
+	if out := h.links.Send(t.Context(), place, []byte("hello"), leads); out.State != done {
+		t.Fatalf("%+v", out)
+	}
+	c.hears("hello") // and nothing before
 }

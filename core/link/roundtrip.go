@@ -58,6 +58,11 @@ func (k *link) answer(key string, data []byte) bool {
 	return true
 }
 
+// Leads says whether the caller's term still lasts. It is asked before every write, for a
+// frame may have waited for its link: if this process was stopped meanwhile, the next
+// leader may have enquired by now and found that nothing was sent.
+type Leads func(context.Context) error
+
 // RoundTrip sends a frame and waits for the one that answers it. The caller has it in
 // the log. again says that it may have been sent before. Under the mode keyed it is
 // sent again when the connection ends, and once more after silence; under any other it
@@ -65,7 +70,7 @@ func (k *link) answer(key string, data []byte) bool {
 //
 // The outcome is DONE with the answer; REFUSED, certainly not sent, with a Failure; or
 // OPEN without an answer, and a reason.
-func (l *Links) RoundTrip(ctx context.Context, at Place, call *sdkv1.RoundTrip, mode enginev1.Mode, again bool) egress.Outcome {
+func (l *Links) RoundTrip(ctx context.Context, at Place, call *sdkv1.RoundTrip, mode enginev1.Mode, again bool, leads Leads) egress.Outcome {
 	k := l.find(ctx, at)
 	if k == nil {
 		return unsent(abi.FailureUnreachable, "the link is not open", again)
@@ -83,9 +88,9 @@ func (l *Links) RoundTrip(ctx context.Context, at Place, call *sdkv1.RoundTrip, 
 	if call.TimeoutMs > 0 {
 		timeout = min(time.Duration(call.TimeoutMs)*time.Millisecond, timeoutMax)
 	}
-	out := k.roundTrip(ctx, w, call.Data, timeout, mode, again)
+	out := k.roundTrip(ctx, w, call.Data, timeout, mode, again, leads)
 	if out.State == enginev1.EffectState_EFFECT_STATE_OPEN && mode == enginev1.Mode_MODE_KEYED && ctx.Err() == nil {
-		out = k.roundTrip(ctx, w, call.Data, timeout, mode, true)
+		out = k.roundTrip(ctx, w, call.Data, timeout, mode, true, leads)
 	}
 	k.Metrics.roundTrip(k.place, out.State)
 	return out
@@ -94,7 +99,7 @@ func (l *Links) RoundTrip(ctx context.Context, at Place, call *sdkv1.RoundTrip, 
 // timeoutMax bounds a round trip that a connector wants to last longer.
 const timeoutMax = 2 * time.Minute
 
-func (k *link) roundTrip(ctx context.Context, w *waiter, data []byte, timeout time.Duration, mode enginev1.Mode, again bool) egress.Outcome {
+func (k *link) roundTrip(ctx context.Context, w *waiter, data []byte, timeout time.Duration, mode enginev1.Mode, again bool, leads Leads) egress.Outcome {
 	over := time.NewTimer(timeout)
 	defer over.Stop()
 	sent := false
@@ -102,6 +107,9 @@ func (k *link) roundTrip(ctx context.Context, w *waiter, data []byte, timeout ti
 		s, changed := k.current()
 		var ended <-chan struct{} // of the connection that it was sent over
 		if s != nil && (!sent || mode == enginev1.Mode_MODE_KEYED) {
+			if err := leads(ctx); err != nil {
+				return deposed(err)
+			}
 			err := s.write(data)
 			switch {
 			case errors.Is(err, errGone):
@@ -153,7 +161,7 @@ func (k *link) next(ctx context.Context, s *session) {
 }
 
 // Send sends a frame that nothing answers; it is DONE when it is written.
-func (l *Links) Send(ctx context.Context, at Place, data []byte) egress.Outcome {
+func (l *Links) Send(ctx context.Context, at Place, data []byte, leads Leads) egress.Outcome {
 	k := l.find(ctx, at)
 	if k == nil {
 		return unsent(abi.FailureUnreachable, "the link is not open", false)
@@ -163,6 +171,9 @@ func (l *Links) Send(ctx context.Context, at Place, data []byte) egress.Outcome 
 	for {
 		s, changed := k.current()
 		if s != nil {
+			if err := leads(ctx); err != nil {
+				return deposed(err)
+			}
 			err := s.write(data)
 			switch {
 			case err == nil:
@@ -203,6 +214,14 @@ func unfitCode(err error) string {
 		return abi.FailureTooLarge
 	}
 	return abi.FailureInvalid
+}
+
+// deposed is the outcome when it is not known that the term still lasts. What became of
+// the frame is for the next leader to find out.
+func deposed(err error) egress.Outcome {
+	return egress.Outcome{
+		State: enginev1.EffectState_EFFECT_STATE_OPEN, Reason: "it is not known that this node still leads: " + err.Error(),
+	}
 }
 
 // unsent is the outcome when nothing left the house. What may have been sent before
