@@ -172,6 +172,9 @@ func (e *Endpoint) setHeader(into http.Header, h *sdkv1.Header, key string) erro
 	if key != "" && name == http.CanonicalHeaderKey(e.config.KeyHeader) {
 		return fmt.Errorf("header %s carries the idempotency key and is the host's to set", name)
 	}
+	if len(h.Value) > headerValueMax {
+		return fmt.Errorf("header %s has %d bytes; %d are allowed", name, len(h.Value), headerValueMax)
+	}
 	value, err := e.secrets.Fill(h.Value)
 	if err != nil {
 		return fmt.Errorf("header %s: %w", name, err)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -179,6 +180,19 @@ func TestFill(t *testing.T) {
 		if got != c.want || (err == nil) != c.ok {
 			t.Errorf("%q: %q, %v", c.text, got, err)
 		}
+	}
+	// A guest that refers to a secret again and again would make this node hold as many.
+	write(t, dir, "long", strings.Repeat("x", ValueMax))
+	long, err := NewStore(dir, nil).Set("greenbank", []string{"long"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err = long.Fill(strings.Repeat("{{secret:long}}", 1000))
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; err == nil || took > 16<<20 {
+		t.Errorf("a thousand references: %v, %d bytes", err, took)
 	}
 	if _, err := (*Set)(nil).Fill("{{secret:token}}"); err == nil {
 		t.Error("a reference without any secret is sent as it stands")

@@ -50,6 +50,9 @@ const Opening = "{{secret:"
 // meant is how a reference begins that is misspelt, or not.
 var meant = regexp.MustCompile(`(?i)\{\{\s*secret`)
 
+// referencesMax bounds the references of one text, which a guest may have written.
+const referencesMax = 16
+
 // Fill replaces references by values. A reference to a secret that is not of the
 // set is an error, so that a guest cannot carry one secret to another host; so is
 // one that is misspelt and would be sent as it stands.
@@ -63,6 +66,9 @@ func (s *Set) Fill(text string) (string, error) {
 	}
 	if len(reference.FindAllStringIndex(text, -1)) != begun {
 		return "", errors.New("a reference is not of the form {{secret:name}}, with lower-case letters, digits and _")
+	}
+	if begun > referencesMax {
+		return "", fmt.Errorf("%d references; %d are allowed", begun, referencesMax)
 	}
 	var unknown string
 	out := reference.ReplaceAllStringFunc(text, func(ref string) string {
