@@ -73,7 +73,7 @@ func (c *Context) run(served *Connector, request string) (failed string) {
 	var outcome Outcome
 	switch kind, trigger := c.decode(request); kind {
 	case triggerJob:
-		c.job.decode(trigger)
+		c.job.decode(&c.layout, trigger)
 		if handler := served.Jobs[c.job.Type]; handler != nil {
 			outcome = handler(c, &c.job)
 		} else {

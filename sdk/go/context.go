@@ -36,6 +36,7 @@ type Context struct {
 	// What nearly every step needs lies here, so that a step is one object.
 	job     Job
 	entries [4]entry
+	layout  layout
 }
 
 // entry is one answered effect of the history; the answer is decoded when it is
@@ -61,6 +62,53 @@ const (
 // trigger's kind and encoding. It panics with malformed.
 func (c *Context) decode(request string) (kind int, trigger string) {
 	c.history = c.entries[:0]
+	kind, trigger, ok := c.decodeUsual(request)
+	if !ok {
+		kind, trigger = c.decodeAny(request)
+	}
+	// A history that begins with a checkpoint is taken up behind it.
+	if c.state != "" && len(c.history) > 0 {
+		c.next = 1
+		c.ordinal = c.history[0].ordinal
+		c.now = c.history[0].timeMs
+	}
+	return kind, trigger
+}
+
+// Numbers of the fields of StepRequest and of Trigger, as sets.
+const (
+	requestRepeats  = 1 << requestHistory
+	triggerIntegers = 1 << 1
+
+	requestHistory = 3
+)
+
+// decodeUsual is decodeAny for requests as hosts write them.
+func (c *Context) decodeUsual(request string) (kind int, trigger string, ok bool) {
+	l := &c.layout
+	places, _, ok := l.read(request, 0, requestRepeats, requestHistory, c.job.room[:0])
+	if !ok {
+		return 0, "", false
+	}
+	for i := range places {
+		c.history = append(c.history, decodeEntry(request[places[i].name:places[i].nameEnd]))
+	}
+	c.config, c.seed, c.state = l.text(request, 1), l.text(request, 4), l.text(request, 5)
+	envelope := l.text(request, 2)
+	_, kind, ok = l.read(envelope, triggerIntegers, 0, 0, nil)
+	if !ok || kind > triggerLast {
+		return 0, "", false
+	}
+	c.now, c.tenant = int64(l[1]), l.text(envelope, 2)
+	if kind > 2 {
+		return kind, l.text(envelope, kind), true
+	}
+	return 0, "", true
+}
+
+func (c *Context) decodeAny(request string) (kind int, trigger string) {
+	c.history = c.entries[:0]
+	c.config, c.seed, c.state, c.now, c.tenant = "", "", "", 0, ""
 	var envelope string
 	f := fields{in: request}
 	for f.next() {
@@ -90,12 +138,6 @@ func (c *Context) decode(request string) (kind int, trigger string) {
 			}
 			kind, trigger = f.number, f.message(trigger)
 		}
-	}
-	// A history that begins with a checkpoint is taken up behind it.
-	if c.state != "" && len(c.history) > 0 {
-		c.next = 1
-		c.ordinal = c.history[0].ordinal
-		c.now = c.history[0].timeMs
 	}
 	return kind, trigger
 }

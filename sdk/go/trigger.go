@@ -77,59 +77,66 @@ type Prior struct {
 	IdempotencyKey string // the UUID that was on the wire
 }
 
+// Numbers of the fields of Job, as sets.
+const (
+	jobIntegers = 1<<3 | 1<<4 | 1<<10
+	jobRepeats  = 1<<jobVariables | 1<<jobHeaders | 1<<jobPrior
+)
+
 // decode reads the encoded job.
-func (j *Job) decode(message string) {
+func (j *Job) decode(l *layout, message string) {
 	j.encoded = message
+	variables, _, ok := l.read(message, jobIntegers, jobRepeats, jobVariables, j.room[:0])
+	if !ok {
+		j.decodeAny(message)
+		return
+	}
+	j.variables = variables
+	j.Type, j.Payment = l.text(message, 1), l.text(message, 2)
+	j.Attempt, j.Retries = int(uint32(l[3])), int(uint32(l[4]))
+	j.Element, j.Flow = l.text(message, 8), l.text(message, 9)
+	j.PaymentStarted = time.UnixMilli(int64(l[10])).UTC()
+	if l[jobPrior] == 0 {
+		return
+	}
+	f := fields{in: message}
+	for f.next() {
+		if f.number == jobPrior {
+			key, wire := pair(f.text())
+			j.Prior = append(j.Prior, Prior{Key: key, IdempotencyKey: wire})
+		}
+	}
+}
+
+// decodeAny is decode for a job as no host writes it.
+func (j *Job) decodeAny(message string) {
 	variables := j.room[:0]
 	started := int64(0)
 	f := fields{in: message}
-	for at := 0; at < len(message); {
-		// Most fields are short texts, which are cheaper to read here than to
-		// leave to next.
-		var number, end int
-		start := at + 2
-		if start <= len(message) && message[at]&(0x80|7) == typeLength && message[at+1] < 0x80 {
-			number = int(message[at] >> 3)
-			end = start + int(message[at+1])
-			if number == 0 || end > len(message) {
-				panic(malformed{})
-			}
-			at = end
-		} else {
-			f.at = at
-			f.next()
-			at = f.at
-			switch f.number {
-			case 3:
-				j.Attempt = int(uint32(f.uint()))
-				continue
-			case 4:
-				j.Retries = int(uint32(f.uint()))
-				continue
-			case 10:
-				started = int64(f.uint())
-				continue
-			case 1, 2, jobVariables, jobHeaders, 7, 8, 9:
-				f.text()
-			}
-			number, start, end = f.number, f.start, f.end
-		}
-		switch number {
-		case jobVariables:
-			variables = append(variables, variable{name: uint32(start), nameEnd: uint32(end)})
+	for f.next() {
+		switch f.number {
 		case 1:
-			j.Type = message[start:end]
+			j.Type = f.text()
 		case 2:
-			j.Payment = message[start:end]
-		case 7:
-			key, wire := pair(message[start:end])
+			j.Payment = f.text()
+		case 3:
+			j.Attempt = int(uint32(f.uint()))
+		case 4:
+			j.Retries = int(uint32(f.uint()))
+		case jobVariables:
+			f.text()
+			variables = append(variables, variable{name: uint32(f.start), nameEnd: uint32(f.end)})
+		case jobHeaders:
+			f.text()
+		case jobPrior:
+			key, wire := pair(f.text())
 			j.Prior = append(j.Prior, Prior{Key: key, IdempotencyKey: wire})
 		case 8:
-			j.Element = message[start:end]
+			j.Element = f.text()
 		case 9:
-			j.Flow = message[start:end]
-		case 3, 4, 10: // numbers
-			panic(malformed{})
+			j.Flow = f.text()
+		case 10:
+			started = int64(f.uint())
 		}
 	}
 	j.variables = variables
@@ -140,6 +147,7 @@ func (j *Job) decode(message string) {
 const (
 	jobVariables = 5
 	jobHeaders   = 6
+	jobPrior     = 7
 )
 
 // Header is a task header of the flow's element.
