@@ -48,7 +48,8 @@ const (
 // step decodes, runs the handler, and turns however it ended into a reply, which
 // it writes into the room of buf if it fits. Whatever the context held is gone.
 func step(c *Connector, ctx *Context, request string, buf []byte) []byte {
-	*ctx = Context{reply: writer(buf[:0]), arena: ctx.arena}
+	*ctx = Context{}
+	ctx.reply = writer(buf[:0])
 	if err := ctx.run(c, request); err != "" {
 		ctx.reply = ctx.reply[:0]
 		ctx.reply.text(replyError, err)
@@ -105,6 +106,13 @@ func (c *Context) run(served *Connector, request string) (failed string) {
 		c.reply.uint(mismatchOrdinal, uint64(entry.ordinal))
 		c.reply.fixed64(mismatchWant, entry.digest)
 		c.reply.end(at)
+		return ""
+	}
+	if outcome.kind == outcomeComplete && len(c.settlements) == 0 { // as most are
+		n := len(outcome.variables)
+		c.reply.head(replyOutcome, headBytes(n)+n)
+		c.reply.head(outcomeComplete, n)
+		c.reply = append(c.reply, outcome.variables...)
 		return ""
 	}
 	at := c.reply.begin(replyOutcome)

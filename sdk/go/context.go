@@ -31,8 +31,6 @@ type Context struct {
 	// reading is set while PerConfig reads the configuration.
 	reading bool
 
-	arena arena // outlives the step
-
 	// What nearly every step needs lies here, so that a step is one object.
 	job     Job
 	entries [4]entry
@@ -282,10 +280,10 @@ func (c *Context) Tenant() string { return c.tenant }
 // ConfigJSON is the tenant's configuration of this connector, a JSON object.
 // Secrets in it are references: write them where they are needed as
 // {{secret:name}} and the host substitutes them.
-func (c *Context) ConfigJSON() []byte { return textBytes(c.config) }
+func (c *Context) ConfigJSON() []byte { return pieces.bytes(c.config) }
 
 // State is what the last Checkpoint of this job kept, or nil.
-func (c *Context) State() []byte { return textBytes(c.state) }
+func (c *Context) State() []byte { return pieces.bytes(c.state) }
 
 // Settle reports, with the outcome, what became of a money effect that was in
 // doubt: done, or certainly not done. Say it only when the other side has said
@@ -304,13 +302,4 @@ func (s *settlement) encode(w *writer) {
 	w.text(1, s.key)
 	w.bool(2, s.done)
 	w.end(at)
-}
-
-// textBytes copies what was decoded for a handler, which may write to it; nil if
-// there is nothing.
-func textBytes(s string) []byte {
-	if s == "" {
-		return nil
-	}
-	return []byte(s)
 }

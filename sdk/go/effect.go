@@ -109,7 +109,7 @@ type Payment struct {
 
 // JSON is a variable that the Query named, or nil if the payment does not have it
 // or has ended.
-func (p Payment) JSON(name string) []byte { return textBytes(p.json(name)) }
+func (p Payment) JSON(name string) []byte { return pieces.bytes(p.json(name)) }
 
 func (p Payment) json(name string) string { return lookup(p.encoded, queryVariables, name) }
 

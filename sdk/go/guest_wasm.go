@@ -29,18 +29,18 @@ var (
 	current   Context // of this step: one for all, which is half a step's garbage less
 	allocated int     // since the runtime was asked, roughly
 
-	memory    runtime.MemStats
+	stats     runtime.MemStats
 	collected uint64 // what had been allocated in all at the last collection
 )
 
-func init() { current.arena.size = blockBytes }
+func init() { pieces.size = blockBytes }
 
 // collect collects garbage if there may be enough of it.
 func collect() {
 	allocated = 0
-	runtime.ReadMemStats(&memory)
-	if memory.TotalAlloc-collected >= gcBytes/2 {
-		collected = memory.TotalAlloc
+	runtime.ReadMemStats(&stats)
+	if stats.TotalAlloc-collected >= gcBytes/2 {
+		collected = stats.TotalAlloc
 		runtime.GC()
 	}
 }
@@ -62,7 +62,7 @@ func railheadStep(ptr unsafe.Pointer, length int32) int64 {
 		collect()
 	}
 	// The copy is what strings that the handler keeps are parts of.
-	request := current.arena.take(int(length))
+	request := pieces.take(int(length))
 	copy(request, unsafe.Slice((*byte)(ptr), length))
 	output = step(&served, &current, unsafe.String(unsafe.SliceData(request), length), output)
 	allocated += stepBytes + int(length) + len(output)

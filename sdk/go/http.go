@@ -89,7 +89,7 @@ func (c *Context) HTTP(call HTTP) (*Response, error) {
 		case httpAnswerHeaders:
 			f.text()
 		case 3:
-			response.Body = c.arena.bytes(f.text())
+			response.Body = pieces.bytes(f.text())
 		}
 	}
 	return response, nil

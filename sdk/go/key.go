@@ -109,7 +109,7 @@ func (c *Context) bytesOf(answer answer) (data []byte, err error) {
 	f := fields{in: answer.message}
 	for f.next() {
 		if f.number == 1 {
-			data = c.arena.bytes(f.text())
+			data = pieces.bytes(f.text())
 		}
 	}
 	return data, nil

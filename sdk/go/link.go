@@ -48,7 +48,7 @@ func (c *Context) frame(message string) *Frame {
 		case 1:
 			r.Link = f.text()
 		case 2:
-			r.Data = c.arena.bytes(f.text())
+			r.Data = pieces.bytes(f.text())
 		case 3:
 			r.Event = LinkEvent(f.uint())
 		}
@@ -118,7 +118,7 @@ func (c *Context) RoundTrip(call RoundTrip) ([]byte, error) {
 	f := fields{in: answer.message}
 	for f.next() {
 		if f.number == 1 {
-			data = c.arena.bytes(f.text())
+			data = pieces.bytes(f.text())
 		}
 	}
 	return data, nil

@@ -171,7 +171,7 @@ func (j *Job) Has(name string) bool {
 }
 
 // JSON is the variable as it is, or nil.
-func (j *Job) JSON(name string) []byte { return textBytes(j.json(name)) }
+func (j *Job) JSON(name string) []byte { return pieces.bytes(j.json(name)) }
 
 func (j *Job) json(name string) string {
 	if !j.decoded {
@@ -228,7 +228,7 @@ func (c *Context) request(message string) *Request {
 		case requestParams, requestQuery, requestHeaders:
 			f.text()
 		case 7:
-			r.Body = c.arena.bytes(f.text())
+			r.Body = pieces.bytes(f.text())
 		}
 	}
 	return r

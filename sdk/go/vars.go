@@ -26,10 +26,27 @@ func (v Vars) JSON() []byte { return appendObject(make([]byte, 0, 2+48*len(v)), 
 func (v Vars) encode(w *writer, number int) {
 	var room [pairsRoom]pairOf[any]
 	for _, p := range sortedPairs(room[:0], v) {
-		variable := w.begin(number)
-		w.text(1, p.name)
-		json := w.begin(2)
-		*w = appendValue(*w, p.name, p.value)
+		// What begin, text and end do, in one place, since in a guest a call is dear.
+		if len(p.name) == 0 || len(p.name) >= 0x80 {
+			variable := w.begin(number)
+			w.text(1, p.name)
+			json := w.begin(2)
+			*w = appendValue(*w, p.name, p.value)
+			w.end(json)
+			w.end(variable)
+			continue
+		}
+		out := append(*w, byte(number<<3|typeLength), 0, 1<<3|typeLength, byte(len(p.name)))
+		variable := len(out) - 2
+		out = append(append(out, p.name...), 2<<3|typeLength, 0)
+		json := len(out)
+		out = appendValue(out, p.name, p.value)
+		if n := len(out) - variable; n < 0x80 {
+			out[json-1], out[variable-1] = byte(len(out)-json), byte(n)
+			*w = out
+			continue
+		}
+		*w = out
 		w.end(json)
 		w.end(variable)
 	}
@@ -39,9 +56,9 @@ func (v Vars) encoded(number int) writer {
 	if len(v) == 0 {
 		return nil
 	}
-	w := make(writer, 0, 64*len(v))
+	w := pieces.room(96 * len(v))
 	v.encode(&w, number)
-	return w
+	return pieces.taken(w)
 }
 
 // pairsRoom is how many pairs of a map are sorted without an allocation.
@@ -112,8 +129,19 @@ func appendArray[V any](dst []byte, name string, s []V) []byte {
 }
 
 func appendValue(dst []byte, name string, v any) []byte {
-	if s, ok := v.(string); ok { // as most are
-		return appendString(dst, s)
+	// As most are; the long switch of appendJSON is for the others.
+	switch v := v.(type) {
+	case string:
+		return appendString(dst, v)
+	case bool:
+		if v {
+			return append(dst, "true"...)
+		}
+		return append(dst, "false"...)
+	case RawJSON:
+		if len(v) > 0 {
+			return append(dst, v...)
+		}
 	}
 	dst, ok := appendJSON(dst, name, v)
 	if !ok {

@@ -228,6 +228,19 @@ func (w *writer) bytes(number int, b []byte) {
 	}
 }
 
+// head begins a field of a length that is known, and headBytes is how long it is.
+func (w *writer) head(number, length int) {
+	*w = appendVarint(append(*w, byte(number<<3|typeLength)), uint64(length))
+}
+
+func headBytes(length int) int {
+	n := 2
+	for ; length >= 0x80; length >>= 7 {
+		n++
+	}
+	return n
+}
+
 // begin starts a field whose length is not known yet, and end ends it, given
 // what begin returned.
 func (w *writer) begin(number int) (at int) {
