@@ -48,8 +48,9 @@ const (
 // step decodes, runs the handler, and turns however it ended into a reply, which
 // it writes into the room of buf if it fits. Whatever the context held is gone.
 func step(c *Connector, ctx *Context, request string, buf []byte) []byte {
+	rooms := ctx.rooms
 	*ctx = Context{}
-	ctx.reply = writer(buf[:0])
+	ctx.reply, ctx.rooms = buf[:0], rooms
 	if err := ctx.run(c, request); err != "" {
 		ctx.reply = ctx.reply[:0]
 		ctx.reply.text(replyError, err)
@@ -74,7 +75,7 @@ func (c *Context) run(served *Connector, request string) (failed string) {
 	var outcome Outcome
 	switch kind, trigger := c.decode(request); kind {
 	case triggerJob:
-		c.job.decode(&c.layout, trigger)
+		c.job.decode(c.rooms, trigger)
 		if handler := served.Jobs[c.job.Type]; handler != nil {
 			outcome = handler(c, &c.job)
 		} else {

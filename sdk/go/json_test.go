@@ -94,7 +94,7 @@ func TestJobVariables(t *testing.T) {
 		w.text(2, json)
 		w.end(at)
 		*job = Job{}
-		job.decode(new(layout), string(w))
+		job.decode(new(rooms), string(w))
 	}
 	for _, row := range []struct {
 		json string

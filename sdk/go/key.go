@@ -140,7 +140,7 @@ func (c *Context) onSchedule(served *Connector, trigger string) Outcome {
 			job = f.message(job)
 		}
 	}
-	c.job.decode(&c.layout, job)
+	c.job.decode(c.rooms, job)
 	handler := served.Schedules[name]
 	if handler == nil {
 		return Fail("UNKNOWN_SCHEDULE", "this connector has no schedule "+name)

@@ -24,8 +24,7 @@ type Job struct {
 
 	encoded   string // the rest of it points into this
 	variables []variable
-	decoded   bool         // the variables are; until then they are places of encoded Variables
-	room      [16]variable // as many as most jobs have
+	decoded   bool // the variables are; until then they are places of encoded Variables
 }
 
 // variable is where the name and the JSON of a variable lie in the encoded job:
@@ -84,9 +83,10 @@ const (
 )
 
 // decode reads the encoded job.
-func (j *Job) decode(l *layout, message string) {
+func (j *Job) decode(r *rooms, message string) {
+	l := &r.layout
 	j.encoded = message
-	variables, _, ok := l.read(message, jobIntegers, jobRepeats, jobVariables, j.room[:0])
+	variables, _, ok := l.read(message, jobIntegers, jobRepeats, jobVariables, r.variables[:0])
 	if !ok {
 		j.decodeAny(message)
 		return
@@ -110,7 +110,7 @@ func (j *Job) decode(l *layout, message string) {
 
 // decodeAny is decode for a job as no host writes it.
 func (j *Job) decodeAny(message string) {
-	variables := j.room[:0]
+	var variables []variable
 	started := int64(0)
 	f := fields{in: message}
 	for f.next() {

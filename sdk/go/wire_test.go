@@ -50,7 +50,7 @@ func FuzzDecode(f *testing.F) {
 		kind, trigger := 0, ""
 		read := reads(func() {
 			if kind, trigger = c.decode(string(encoded)); kind == triggerJob {
-				c.job.decode(&c.layout, trigger)
+				c.job.decode(c.rooms, trigger)
 				c.job.decodeVariables()
 			} else if kind == triggerHTTP {
 				request = c.request(trigger)
