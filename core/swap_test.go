@@ -324,6 +324,16 @@ func TestSignedConnectors(t *testing.T) {
 			t.Errorf("%q may activate: %q", by, got)
 		}
 	}
+	// Who signed is said by the node that is asked, from its own roots.
+	for node, want := range []string{"root1 root2", "root1 root2", ""} {
+		list, err := s.control(node).ListConnectors(t.Context(), &corev1.ListConnectorsRequest{})
+		check(t, err)
+		for _, c := range list.Connectors {
+			if got := strings.Join(c.Signers, " "); string(c.Digest) == string(two) && got != want {
+				t.Errorf("node %d says that %q signed, want %q", node+1, got, want)
+			}
+		}
+	}
 	other, err := s.installVersion(0, "4.1.1", "eve", "bluebank", keys...)
 	check(t, err)
 	if got := activate(0, other, "ada"); got != "WRONG_TENANT" {

@@ -152,7 +152,7 @@ ends in a trap, or ten more of a hundred that fail than with the version before.
 				})
 			}
 			if r.Weight > 0 && r.Weight < 10_000 {
-				fmt.Fprintf(a.out, "%s gives %s of new payments to %s with %s\n", args[1], weightText(r.Weight), args[0], shortDigest(r.Digest))
+				fmt.Fprintf(a.out, "%s of the new payments of %s go to %s %s\n", weightText(r.Weight), args[0], args[1], shortDigest(r.Digest))
 				return nil
 			}
 			fmt.Fprintf(a.out, "%s serves %s with %s\n", args[1], args[0], shortDigest(r.Digest))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +16,12 @@ func (a *app) connectorList() *cobra.Command {
 		Use:   "list",
 		Short: "List installed connectors, whom they serve, and how they do",
 		Long: `List what is installed, then who is served by what: every tenant's versions with their
-share of new payments, the running payments that keep them, and what they did on the
-nodes that can be asked since those started. Times are of one step.`,
+share of new payments, since when (UTC), how many running payments keep them, and what
+they did on the nodes that can be asked since those started: attempts of jobs that were
+tried, those that failed, instances that trapped, and how long a step took.
+
+Who signed a module is what the node that answers has verified. A name with a question
+mark is no more than what the signature says: the node has no such root, or wants more.`,
 		Example: `  railhead connector list
   railhead connector list --json`,
 		Args: cobra.NoArgs,
@@ -40,7 +45,7 @@ nodes that can be asked since those started. Times are of one step.`,
 }
 
 func (a *app) listModules(list *corev1.ListConnectorsResponse) error {
-	t := newTable(a.out, "connector", "version", "kind", "digest", "jobs", "size", "ready on", "signed by", "kept by", "state")
+	t := newTable(a.out, "connector", "version", "kind", "digest", "jobs", "size", "ready on", "signed by", "kept", "state")
 	for _, c := range list.GetConnectors() {
 		state := "installed"
 		if serves(list, c) {
@@ -49,19 +54,30 @@ func (a *app) listModules(list *corev1.ListConnectorsResponse) error {
 		if c.GetRevokedMs() != 0 {
 			state = "REVOKED: " + c.GetRevokedReason()
 		}
-		signers := make([]string, 0, len(c.GetSignatures()))
-		for _, s := range c.GetSignatures() {
-			name := s.GetSigner()
-			if s.GetTenant() != "" {
-				name += "(" + s.GetTenant() + ")"
-			}
-			signers = append(signers, name)
-		}
 		t.row(c.GetName(), c.GetVersion(), c.GetKind(), shortDigest(c.GetDigest()), len(c.GetJobTypes()),
 			fmt.Sprintf("%.1f MiB", float64(c.GetSizeBytes())/(1<<20)), strings.Join(c.GetReadyNodes(), " "),
-			strings.Join(signers, " "), c.GetPinnedPayments(), state)
+			strings.Join(signedBy(c), " "), c.GetPinnedPayments(), state)
 	}
 	return t.flush()
+}
+
+// signedBy names who signed, with the tenant if it is for one only. Of a signature that
+// the node has not verified, the name is what anybody may have written there.
+func signedBy(c *corev1.ConnectorInfo) []string {
+	var names []string
+	for _, s := range c.GetSignatures() {
+		name := s.GetSigner()
+		if s.GetTenant() != "" {
+			name += "(" + s.GetTenant() + ")"
+		}
+		if !slices.Contains(c.GetSigners(), s.GetSigner()) {
+			name += "?"
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func serves(list *corev1.ListConnectorsResponse, c *corev1.ConnectorInfo) bool {
@@ -75,7 +91,8 @@ func serves(list *corev1.ListConnectorsResponse, c *corev1.ConnectorInfo) bool {
 }
 
 func (a *app) listActivations(list *corev1.ListConnectorsResponse) error {
-	t := newTable(a.out, "tenant", "connector", "version", "digest", "weight", "since", "kept by", "attempts", "failed", "traps", "p50", "p99")
+	t := newTable(a.out, "tenant", "connector", "version", "digest", "weight", "since", "kept", "tried", "failed", "traps", "p50", "p99")
+	now := time.Now()
 	for _, act := range list.GetActivations() {
 		row := func(digest []byte, weight string, sinceMS int64, kept uint64) {
 			version, stat := "-", &corev1.ModuleStat{}
@@ -90,7 +107,8 @@ func (a *app) listActivations(list *corev1.ListConnectorsResponse) error {
 					}
 				}
 			}
-			t.row(act.GetTenant(), act.GetConnector(), version, shortDigest(digest), weight, clockTime(sinceMS), kept,
+			short := shortDigest(digest) // as in the table above, which has room for more of it
+			t.row(act.GetTenant(), act.GetConnector(), version, short[:min(6, len(short))], weight, sinceText(sinceMS, now), kept,
 				stat.GetAttempts(), stat.GetFailures(), stat.GetTraps(), stepTime(stat.GetStepP50Ns()), stepTime(stat.GetStepP99Ns()))
 		}
 		weight := uint32(10_000)
@@ -99,7 +117,7 @@ func (a *app) listActivations(list *corev1.ListConnectorsResponse) error {
 		}
 		text := weightText(weight)
 		if len(act.GetDigest()) == 0 {
-			text = "NOTHING SERVES"
+			text = "NONE"
 		}
 		row(act.GetDigest(), text, act.GetActivatedMs(), act.GetPinnedPayments())
 		if len(act.GetCanary()) > 0 {
@@ -107,6 +125,20 @@ func (a *app) listActivations(list *corev1.ListConnectorsResponse) error {
 		}
 	}
 	return t.flush()
+}
+
+// sinceText shows a time of today to the minute, and of an earlier one its day.
+func sinceText(ms int64, now time.Time) string {
+	at := time.UnixMilli(ms).UTC()
+	switch now = now.UTC(); {
+	case ms == 0:
+		return "-"
+	case at.Format(time.DateOnly) == now.Format(time.DateOnly):
+		return at.Format("15:04")
+	case at.Year() == now.Year():
+		return at.Format("2 Jan")
+	}
+	return at.Format("2006-01")
 }
 
 // stepTime shows how long a step took, to two digits.

@@ -39,7 +39,7 @@ without TLS.`,
 			if a.json {
 				return printJSON(a.out, map[string]any{"reference": args[1], "digest": artifact.Digest, "signatures": m.signed()})
 			}
-			fmt.Fprintf(a.out, "%s is %s %s, %d signatures\n%s\n", args[1], m.manifest.Name, m.manifest.Version, m.signed(), artifact.Digest)
+			fmt.Fprintf(a.out, "%s is %s %s, %s\n%s\n", args[1], m.manifest.Name, m.manifest.Version, plural(m.signed(), "signature"), artifact.Digest)
 			return nil
 		},
 	}
@@ -81,7 +81,7 @@ is verified. The signatures that come with it are written to FILE.sig.`,
 					"manifest": digest, "signatures": m.signed(),
 				})
 			}
-			fmt.Fprintf(a.out, "%s: %s %s, %d signatures\n%s\n", out, m.manifest.Name, m.manifest.Version, m.signed(), digest)
+			fmt.Fprintf(a.out, "%s: %s %s, %s\n%s\n", out, m.manifest.Name, m.manifest.Version, plural(m.signed(), "signature"), digest)
 			return nil
 		},
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +61,7 @@ public key, for connectors.roots of every node's configuration.`,
 func (a *app) connectorSign() *cobra.Command {
 	var file, name, author, tenant string
 	cmd := &cobra.Command{
-		Use:   "sign MODULE --key FILE --name NAME --author NAME",
+		Use:   "sign MODULE --key FILE --name NAME",
 		Short: "Sign a module with a key made by keygen",
 		Long: `Sign a module. The signature covers its bytes, its manifest, name and version, who
 wrote it, who signs, and the tenant if it is for one only. It goes into MODULE.sig,
@@ -106,16 +108,24 @@ beside those of others, from where install and push take it.`,
 					"file": args[0] + signaturesSuffix, "digest": hex.EncodeToString(m.digest[:]), "signatures": m.signed(),
 				})
 			}
-			fmt.Fprintf(a.out, "%s%s: %s %s by %q, %d signatures\n", args[0], signaturesSuffix, m.manifest.Name, m.manifest.Version, author, m.signed())
+			fmt.Fprintf(a.out, "%s%s: %s %s by %s, %s\n", args[0], signaturesSuffix, m.manifest.Name, m.manifest.Version, authorText(author), plural(m.signed(), "signature"))
 			return nil
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&file, "key", "", "the `file` of the private key")
 	flags.StringVar(&name, "name", "", "whose key it is, as nodes name the root")
-	flags.StringVar(&author, "author", "", "who wrote the module; the same in all its signatures")
+	flags.StringVar(&author, "author", "", "who wrote the module; the same in all its signatures, the first says it")
 	flags.StringVar(&tenant, "tenant", "", "the only tenant it holds for")
 	return cmd
+}
+
+// authorText names who wrote a module, as its signatures say.
+func authorText(author string) string {
+	if author == "" {
+		return "nobody named"
+	}
+	return strconv.Quote(author)
 }
 
 func (a *app) connectorVerify() *cobra.Command {
@@ -163,7 +173,7 @@ configuration has these roots would. Without --root those of this configuration 
 					"digest": hex.EncodeToString(m.digest[:]), "signers": signers,
 				})
 			}
-			fmt.Fprintf(a.out, "%s: %s %s by %q, signed by %v\n", args[0], m.manifest.Name, m.manifest.Version, file.Author, signers)
+			fmt.Fprintf(a.out, "%s: %s %s by %s, signed by %s\n", args[0], m.manifest.Name, m.manifest.Version, authorText(file.Author), strings.Join(signers, " "))
 			return nil
 		},
 	}

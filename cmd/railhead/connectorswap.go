@@ -22,11 +22,10 @@ func parseWeight(text string) (uint32, error) {
 	bad := fmt.Errorf("--weight %q is neither a percentage such as 1%% nor a number from 1 to 10000", text)
 	if part, ok := strings.CutSuffix(text, "%"); ok {
 		f, err := strconv.ParseFloat(part, 64)
-		weight := uint32(f*100 + 0.5)
-		if err != nil || f <= 0 || f > 100 || weight == 0 {
+		if err != nil || !(f >= 0.005 && f <= 100) { // not a number is neither
 			return 0, bad
 		}
-		return weight, nil
+		return uint32(f*100 + 0.5), nil
 	}
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || n < 1 || n > 10_000 {
@@ -148,12 +147,12 @@ takes it from them.`,
 					break
 				}
 				if first || pinned != before {
-					fmt.Fprintf(a.err, "%d payments keep %s %s\n", pinned, args[0], shortDigest(digest))
+					fmt.Fprintf(a.err, "%s %s is kept by %s\n", args[0], shortDigest(digest), plural(int(pinned), "payment"))
 				}
 				before = pinned
 				select {
 				case <-ctx.Done():
-					return refusedf("%d payments still keep %s %s after %v", pinned, args[0], shortDigest(digest), wait)
+					return refusedf("%s %s is still kept by %s after %v", args[0], shortDigest(digest), plural(int(pinned), "payment"), wait)
 				case <-time.After(drainEvery):
 				}
 			}

@@ -52,7 +52,7 @@ completed, the payer debited once, the payee credited once, and opsd shows it.`,
 	flags.StringVar(&connectors, "connectors", devhub.ConnectorsDir(), "`folder` of the connectors' modules")
 	flags.IntVar(&nodes, "nodes", 1, "1 or 3")
 	flags.BoolVar(&once, "demo-once", false, "verify one transfer, then end")
-	flags.BoolVar(&free, "free-ports", false, "listen on free ports in place of the usual ones")
+	flags.BoolVar(&free, "free-ports", false, "listen on free ports in place of the usual ones, from the folder's first start on")
 	return cmd
 }
 
@@ -75,7 +75,7 @@ func (a *app) dev(ctx context.Context, dir, connectors string, nodes int, once, 
 	slog.SetDefault(log)
 
 	begun := time.Now()
-	fmt.Fprintf(a.err, "starting a hub of %d node(s) in %s\n", nodes, plan.Dir)
+	fmt.Fprintf(a.err, "starting a hub of %s in %s\n", plural(nodes, "node"), plan.Dir)
 	hub, err := devhub.Start(ctx, devhub.Options{
 		Plan: plan, Connectors: connectors, Build: version,
 		Control: func(url string) corev1connect.ControlServiceClient {
@@ -153,6 +153,9 @@ another transfer:
       "payee": {"partyIdInfo": {"partyIdType": "MSISDN", "partyIdentifier": "%s"}},
       "amount": {"amount": "10.00", "currency": "USD"}}'
 then, in another terminal: railhead payment list, railhead payment get ID --timeline
-interrupt (Ctrl-C) to stop; the data stays
 `, p.IngressURL(), devhub.Tenant, devhub.PayerID, devhub.PayeeID)
+	if control, ops := devhub.URL(p.Nodes[0].Control), devhub.URL(p.Ops); control != a.settings.Client.Control || ops != a.settings.Client.Ops {
+		fmt.Fprintf(a.out, "with --control %s --ops %s, since these are not the usual ports\n", control, ops)
+	}
+	fmt.Fprintln(a.out, "interrupt (Ctrl-C) to stop; the data stays")
 }

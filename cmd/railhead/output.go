@@ -93,6 +93,14 @@ func plain(s string) string {
 
 func (t *table) flush() error { return t.w.Flush() }
 
+// plural is a number of things.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // clockTime shows a time of the hub, in milliseconds since 1970 UTC.
 func clockTime(ms int64) string {
 	if ms == 0 {

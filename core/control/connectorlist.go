@@ -20,10 +20,13 @@ const statsTimeout = 2 * time.Second
 // the modules did on the nodes that can be asked.
 func (s *Service) ListConnectors(ctx context.Context, _ *corev1.ListConnectorsRequest) (*corev1.ListConnectorsResponse, error) {
 	answer := &corev1.ListConnectorsResponse{}
+	var rows []*enginev1.Connector
 	err := s.Replica.View(func(tx engine.Tx) error {
 		pins := pinned(tx)
 		tx.Ascend(engine.Key{Table: engine.TableConnector}, func(_ engine.Key, row engine.Row) bool {
-			answer.Connectors = append(answer.Connectors, connectorInfo(row.(*enginev1.Connector)))
+			c := row.(*enginev1.Connector)
+			rows = append(rows, c)
+			answer.Connectors = append(answer.Connectors, connectorInfo(c))
 			return true
 		})
 		tx.Ascend(engine.Key{Table: engine.TableActivation}, func(k engine.Key, row engine.Row) bool {
@@ -44,6 +47,9 @@ func (s *Service) ListConnectors(ctx context.Context, _ *corev1.ListConnectorsRe
 		})
 		return nil
 	})
+	for i, row := range rows {
+		answer.Connectors[i].Signers, _ = s.Connectors.Verify(row, "") // where it is refused nobody signed
+	}
 	for _, node := range s.everyNode(ctx) {
 		for _, c := range answer.Connectors {
 			if slices.ContainsFunc(node.Ready, func(d []byte) bool { return slices.Equal(d, c.Digest) }) {

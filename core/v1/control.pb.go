@@ -1604,8 +1604,11 @@ type ConnectorInfo struct {
 	RevokedReason  string        `protobuf:"bytes,14,opt,name=revoked_reason,json=revokedReason,proto3" json:"revoked_reason,omitempty"`
 	PinnedPayments uint64        `protobuf:"varint,15,opt,name=pinned_payments,json=pinnedPayments,proto3" json:"pinned_payments,omitempty"` // running payments that keep it, of all tenants
 	Stats          []*ModuleStat `protobuf:"bytes,16,rep,name=stats,proto3" json:"stats,omitempty"`                                          // by tenant, of all nodes that can be asked
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The roots of the node that answers whose signatures hold. What signatures say
+	// beyond them is no more than a claim.
+	Signers       []string `protobuf:"bytes,17,rep,name=signers,proto3" json:"signers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ConnectorInfo) Reset() {
@@ -1746,6 +1749,13 @@ func (x *ConnectorInfo) GetPinnedPayments() uint64 {
 func (x *ConnectorInfo) GetStats() []*ModuleStat {
 	if x != nil {
 		return x.Stats
+	}
+	return nil
+}
+
+func (x *ConnectorInfo) GetSigners() []string {
+	if x != nil {
+		return x.Signers
 	}
 	return nil
 }
@@ -8206,7 +8216,7 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"\n" +
 	"connectors\x18\x01 \x03(\v2\x16.core.v1.ConnectorInfoR\n" +
 	"connectors\x129\n" +
-	"\vactivations\x18\x02 \x03(\v2\x17.core.v1.ActivationInfoR\vactivations\"\x88\x04\n" +
+	"\vactivations\x18\x02 \x03(\v2\x17.core.v1.ActivationInfoR\vactivations\"\xa2\x04\n" +
 	"\rConnectorInfo\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x18\n" +
@@ -8229,7 +8239,8 @@ const file_core_v1_control_proto_rawDesc = "" +
 	"revoked_ms\x18\r \x01(\x03R\trevokedMs\x12%\n" +
 	"\x0erevoked_reason\x18\x0e \x01(\tR\rrevokedReason\x12'\n" +
 	"\x0fpinned_payments\x18\x0f \x01(\x04R\x0epinnedPayments\x12)\n" +
-	"\x05stats\x18\x10 \x03(\v2\x13.core.v1.ModuleStatR\x05stats\"\xf6\x02\n" +
+	"\x05stats\x18\x10 \x03(\v2\x13.core.v1.ModuleStatR\x05stats\x12\x18\n" +
+	"\asigners\x18\x11 \x03(\tR\asigners\"\xf6\x02\n" +
 	"\n" +
 	"ModuleStat\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +

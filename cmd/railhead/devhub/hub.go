@@ -59,7 +59,7 @@ func Start(ctx context.Context, o Options) (_ *Hub, err error) {
 		return nil, err
 	}
 	if busy := o.Plan.Busy(); len(busy) > 0 {
-		return nil, fmt.Errorf("something listens on %v already: stop it, or use --free-ports", busy)
+		return nil, fmt.Errorf("something listens on %v already: stop it, or use --free-ports with a --dir that holds no hub yet", busy)
 	}
 	h := &Hub{options: o, failed: make(chan error, 16)}
 	h.serving, h.stop = context.WithCancel(context.WithoutCancel(ctx))
