@@ -5275,7 +5275,8 @@ type HistoryEntry struct {
 	Reply []byte `protobuf:"bytes,12,opt,name=reply,proto3" json:"reply,omitempty"`
 	// Values that tokens stand for are part of the effect, and not in the log: a request
 	// has their tokens in place of them, the digest is masked, and the answer is missing
-	// if the request is a Detokenize, which a leader that takes over performs again. See
+	// if the request is a Detokenize, which a leader that takes over performs again. Frames
+	// and what answers them have tokens in place of values whether this is set or not. See
 	// core/leader/veil.go.
 	Withheld bool `protobuf:"varint,13,opt,name=withheld,proto3" json:"withheld,omitempty"`
 }
