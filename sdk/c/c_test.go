@@ -58,7 +58,7 @@ func echo(t *testing.T) string {
 }
 
 // Everything the SDK writes is what the contract's own codec writes.
-func TestParity(t *testing.T) { parity.Test(t, echo(t)) }
+func TestParity(t *testing.T) { parity.Test(t, parity.SDK{Echo: echo(t), Bits: 64}) }
 
 // The reason of a panic reaches whoever runs the connector, and the bytes of a
 // module do not depend on where it was built.

@@ -95,7 +95,7 @@ func (c *Context) run(served *Connector, request string) (failed string) {
 	case triggerSchedule:
 		outcome = c.onSchedule(served, trigger)
 	default:
-		outcome = Fail("UNKNOWN_TRIGGER", "this connector serves jobs, routes, links and schedules only")
+		outcome = Fail("UNKNOWN_TRIGGER", "this connector does not know the trigger")
 	}
 	if c.left {
 		return ""

@@ -143,7 +143,7 @@ func (c *Context) onSchedule(served *Connector, trigger string) Outcome {
 	c.job.decode(c.rooms, job)
 	handler := served.Schedules[name]
 	if handler == nil {
-		return Fail("UNKNOWN_SCHEDULE", "this connector has no schedule "+name)
+		return Fail("UNKNOWN_SCHEDULE", "this connector does not serve schedule "+name)
 	}
 	return handler(c, &c.job)
 }

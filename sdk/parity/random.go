@@ -11,7 +11,10 @@ import (
 )
 
 // random draws requests and answers.
-type random struct{ *rand.Rand }
+type random struct {
+	*rand.Rand
+	sdk SDK
+}
 
 // alphabet has what is written in more than one way: quotes, control characters, and
 // characters of two, three and four bytes.
@@ -61,11 +64,9 @@ func (r *random) headers(names ...string) (out []*sdkv1.Header) {
 
 // request is the first of an echo's job, with the effects that it will ask for.
 func (r *random) request() (*sdkv1.StepRequest, []*sdkv1.Effect) {
-	var asks []any
 	var effects []*sdkv1.Effect
-	for range 1 + r.IntN(6) {
-		effect, ask := r.effect()
-		effects, asks = append(effects, effect), append(asks, ask)
+	for n := range 1 + r.IntN(6) {
+		effects = append(effects, r.effect(n))
 	}
 	seed := make([]byte, 32)
 	for i := range seed {
@@ -74,7 +75,7 @@ func (r *random) request() (*sdkv1.StepRequest, []*sdkv1.Effect) {
 	job := &sdkv1.Job{
 		Type: "echo", Payment: r.text(), Attempt: uint32(r.number()), Retries: uint32(r.number()), Element: r.text(), Flow: r.text(),
 		PaymentStartedMs: r.number(), Headers: r.headers("g", "h", "h"),
-		Variables: []*sdkv1.Variable{{Name: "ask", Json: []byte(text(asks))}},
+		Variables: []*sdkv1.Variable{{Name: "ask", Json: asked(effects...)}},
 	}
 	for _, key := range []string{"j", "k"} {
 		if r.bool() {
@@ -85,163 +86,85 @@ func (r *random) request() (*sdkv1.StepRequest, []*sdkv1.Effect) {
 		job.Variables = append(job.Variables, &sdkv1.Variable{Name: "s", Json: []byte(text(r.text()))})
 	}
 	if r.bool() {
-		job.Variables = append(job.Variables, &sdkv1.Variable{Name: "i", Json: fmt.Append(nil, int64(r.Uint64()))})
+		job.Variables = append(job.Variables, &sdkv1.Variable{Name: "i", Json: fmt.Append(nil, int64(r.Uint64())>>(64-r.sdk.Bits))})
 	}
-	return &sdkv1.StepRequest{
-		Config: []byte(`{}`), Seed: seed,
-		Trigger: &sdkv1.Trigger{TimeMs: r.number(), Tenant: r.text(), Kind: &sdkv1.Trigger_Job{Job: job}},
-	}, effects
-}
-
-// ask collects what the echo is told of an effect.
-type ask map[string]any
-
-func (a ask) text(name, value string) string {
-	if value != "" {
-		a[name] = value
+	trigger := &sdkv1.Trigger{TimeMs: r.number(), Tenant: r.text(), Kind: &sdkv1.Trigger_Job{Job: job}}
+	if r.bool() {
+		job.Type = r.text()
+		trigger.Kind = &sdkv1.Trigger_Schedule{Schedule: &sdkv1.Schedule{Name: "echo", Job: job}}
 	}
-	return value
-}
-
-func (a ask) bytes(name string, value []byte) []byte {
-	if len(value) > 0 {
-		a[name] = hex.EncodeToString(value)
-	}
-	return value
-}
-
-func (a ask) number(name string, value int64) int64 {
-	if value != 0 {
-		a[name] = value
-	}
-	return value
+	return &sdkv1.StepRequest{Config: []byte(`{}`), Seed: seed, Trigger: trigger}, effects
 }
 
 // terms are none, or at least an amount.
-func (r *random) terms(a ask) *sdkv1.Terms {
+func (r *random) terms() *sdkv1.Terms {
 	if r.bool() {
 		return nil
 	}
-	return &sdkv1.Terms{
-		Amount: a.text("amount", "1"+r.text()), Currency: a.text("currency", r.text()), Debtor: a.text("debtor", r.text()), Creditor: a.text("creditor", r.text()),
-	}
+	return &sdkv1.Terms{Amount: "1" + r.text(), Currency: r.text(), Debtor: r.text(), Creditor: r.text()}
 }
 
-// variables are given to the echo as one object, whose names it must write in order.
-func (r *random) variables(a ask) (out []*sdkv1.Variable) {
-	given := map[string]any{}
+// variables ascend by name, as an SDK has to write them.
+func (r *random) variables() (out []*sdkv1.Variable) {
 	for _, name := range []string{"", "\"", "B", "a", "aa", "b", "é"} {
 		if r.bool() {
-			value := text(r.text())
-			given[name] = raw(value)
-			out = append(out, &sdkv1.Variable{Name: name, Json: []byte(value)})
+			out = append(out, &sdkv1.Variable{Name: name, Json: []byte(text(r.text()))})
 		}
 	}
-	if len(given) > 0 {
-		a["variables"] = given
-	}
 	return out
 }
 
-type raw string
-
-func (r raw) MarshalJSON() ([]byte, error) { return []byte(r), nil }
-
-// fields are the members of an ask, by kind, in the order of the effect's fields.
-// Terms are amount, currency, debtor and creditor; variables are an object, and so
-// is the event of emit, as variables.
-var fields = map[string][]string{
-	"http":          {"endpoint", "method", "path", "headers", "body", "key", "terms", "timeout"},
-	"start-payment": {"flow", "client-key", "digest", "variables", "uuid-variable"},
-	"publish":       {"name", "key", "id", "ttl", "variables"},
-	"await-result":  {"payment", "timeout"},
-	"query":         {"payment", "client-key", "names"},
-	"sleep":         {"duration"},
-	"sequence":      {"name"},
-	"emit":          {"name", "variables"},
-	"round-trip":    {"link", "data", "match-key", "timeout", "key", "terms"},
-	"send":          {"link", "data"},
-	"forward":       {"link", "key", "data", "until"},
-	"sign":          {"key-ref", "algorithm", "data"},
-	"verify":        {"key-ref", "algorithm", "data", "signature"},
-	"mac":           {"key-ref", "algorithm", "data"},
-	"encrypt":       {"key-ref", "algorithm", "data", "additional"},
-	"tokenize":      {"kind-of", "value"},
-	"detokenize":    {"token"},
-}
-
-var kinds = func() (out []string) {
-	for kind := range fields {
-		out = append(out, kind)
-	}
-	slices.Sort(out)
-	return out
-}()
-
-func (r *random) effect() (*sdkv1.Effect, ask) {
-	kind := kinds[r.IntN(len(kinds))]
-	a := ask{"kind": kind}
-	s := func(name string) string { return a.text(name, r.text()) }
-	b := func(name string) []byte { return a.bytes(name, r.bytes()) }
-	n := func(name string) int64 { return a.number(name, r.number()) }
+// effect draws the echo's effect of that place, counted from 0.
+func (r *random) effect(place int) *sdkv1.Effect {
+	s, b, n := r.text, r.bytes, r.number
 	e := &sdkv1.Effect{}
-	switch kind {
+	switch kinds[r.IntN(len(kinds))] {
 	case "http":
-		headers := r.headers("A", "a", "b-c")
-		h := &sdkv1.Http{Endpoint: s("endpoint"), Method: s("method"), Path: s("path"), Headers: headers, Body: b("body"), Key: s("key"), Terms: r.terms(a), TimeoutMs: n("timeout")}
-		pairs := []any{}
-		for _, header := range slices.Backward(headers) { // the SDK sorts them
-			pairs = append(pairs, []string{header.Key, header.Value})
-		}
-		a["headers"] = pairs
-		e.Kind = &sdkv1.Effect_Http{Http: h}
+		e.Kind = &sdkv1.Effect_Http{Http: &sdkv1.Http{Endpoint: s(), Method: s(), Path: s(), Headers: r.headers("A", "a", "b-c"), Body: b(), Key: s(), Terms: r.terms(), TimeoutMs: n()}}
 	case "start-payment":
-		e.Kind = &sdkv1.Effect_StartPayment{StartPayment: &sdkv1.StartPayment{Flow: s("flow"), ClientKey: s("client-key"), RequestDigest: b("digest"), Variables: r.variables(a), UuidVariable: s("uuid-variable")}}
+		e.Kind = &sdkv1.Effect_StartPayment{StartPayment: &sdkv1.StartPayment{Flow: s(), ClientKey: s(), RequestDigest: b(), Variables: r.variables(), UuidVariable: s()}}
 	case "publish":
-		e.Kind = &sdkv1.Effect_Publish{Publish: &sdkv1.Publish{Name: s("name"), Key: s("key"), MessageId: s("id"), TtlMs: n("ttl"), Variables: r.variables(a)}}
+		e.Kind = &sdkv1.Effect_Publish{Publish: &sdkv1.Publish{Name: s(), Key: s(), MessageId: s(), TtlMs: n(), Variables: r.variables()}}
 	case "await-result":
-		e.Kind = &sdkv1.Effect_AwaitResult{AwaitResult: &sdkv1.AwaitResult{Payment: s("payment"), TimeoutMs: n("timeout")}}
+		e.Kind = &sdkv1.Effect_AwaitResult{AwaitResult: &sdkv1.AwaitResult{Payment: s(), TimeoutMs: n()}}
 	case "query":
-		q := &sdkv1.Query{Payment: s("payment"), ClientKey: s("client-key")}
+		q := &sdkv1.Query{Payment: s(), ClientKey: s()}
 		for range r.IntN(3) {
-			q.Variables = append(q.Variables, r.text())
-		}
-		if len(q.Variables) > 0 {
-			a["names"] = q.Variables
+			q.Variables = append(q.Variables, s())
 		}
 		e.Kind = &sdkv1.Effect_Query{Query: q}
 	case "sleep":
-		e.Kind = &sdkv1.Effect_Sleep{Sleep: &sdkv1.Sleep{DurationMs: n("duration")}}
+		e.Kind = &sdkv1.Effect_Sleep{Sleep: &sdkv1.Sleep{DurationMs: n()}}
 	case "sequence":
-		e.Kind = &sdkv1.Effect_Sequence{Sequence: &sdkv1.Sequence{Name: s("name")}}
+		e.Kind = &sdkv1.Effect_Sequence{Sequence: &sdkv1.Sequence{Name: s()}}
 	case "emit":
-		emit := &sdkv1.Emit{Name: s("name")}
 		object := []string{}
-		for _, v := range r.variables(a) {
+		for _, v := range r.variables() {
 			object = append(object, text(v.Name)+":"+string(v.Json))
 		}
-		emit.Json = []byte("{" + strings.Join(object, ",") + "}")
-		e.Kind = &sdkv1.Effect_Emit{Emit: emit}
+		e.Kind = &sdkv1.Effect_Emit{Emit: &sdkv1.Emit{Name: s(), Json: []byte("{" + strings.Join(object, ",") + "}")}}
+	case "checkpoint": // the echo goes on behind it
+		e.Kind = &sdkv1.Effect_Checkpoint{Checkpoint: &sdkv1.Checkpoint{State: append([]byte{byte(place + 1)}, b()...)}}
 	case "round-trip":
-		e.Kind = &sdkv1.Effect_RoundTrip{RoundTrip: &sdkv1.RoundTrip{Link: s("link"), Data: b("data"), MatchKey: s("match-key"), TimeoutMs: n("timeout"), Key: s("key"), Terms: r.terms(a)}}
+		e.Kind = &sdkv1.Effect_RoundTrip{RoundTrip: &sdkv1.RoundTrip{Link: s(), Data: b(), MatchKey: s(), TimeoutMs: n(), Key: s(), Terms: r.terms()}}
 	case "send":
-		e.Kind = &sdkv1.Effect_Send{Send: &sdkv1.Send{Link: s("link"), Data: b("data")}}
+		e.Kind = &sdkv1.Effect_Send{Send: &sdkv1.Send{Link: s(), Data: b()}}
 	case "forward":
-		e.Kind = &sdkv1.Effect_Forward{Forward: &sdkv1.Forward{Link: s("link"), Key: s("key"), Data: b("data"), UntilMs: n("until")}}
+		e.Kind = &sdkv1.Effect_Forward{Forward: &sdkv1.Forward{Link: s(), Key: s(), Data: b(), UntilMs: n()}}
 	case "sign":
-		e.Kind = &sdkv1.Effect_Sign{Sign: &sdkv1.Sign{KeyRef: s("key-ref"), Algorithm: s("algorithm"), Data: b("data")}}
+		e.Kind = &sdkv1.Effect_Sign{Sign: &sdkv1.Sign{KeyRef: s(), Algorithm: s(), Data: b()}}
 	case "verify":
-		e.Kind = &sdkv1.Effect_Verify{Verify: &sdkv1.Verify{KeyRef: s("key-ref"), Algorithm: s("algorithm"), Data: b("data"), Signature: b("signature")}}
+		e.Kind = &sdkv1.Effect_Verify{Verify: &sdkv1.Verify{KeyRef: s(), Algorithm: s(), Data: b(), Signature: b()}}
 	case "mac":
-		e.Kind = &sdkv1.Effect_Mac{Mac: &sdkv1.Mac{KeyRef: s("key-ref"), Algorithm: s("algorithm"), Data: b("data")}}
+		e.Kind = &sdkv1.Effect_Mac{Mac: &sdkv1.Mac{KeyRef: s(), Algorithm: s(), Data: b()}}
 	case "encrypt":
-		e.Kind = &sdkv1.Effect_Encrypt{Encrypt: &sdkv1.Encrypt{KeyRef: s("key-ref"), Algorithm: s("algorithm"), Data: b("data"), Additional: b("additional")}}
+		e.Kind = &sdkv1.Effect_Encrypt{Encrypt: &sdkv1.Encrypt{KeyRef: s(), Algorithm: s(), Data: b(), Additional: b()}}
 	case "tokenize":
-		e.Kind = &sdkv1.Effect_Tokenize{Tokenize: &sdkv1.Tokenize{Kind: s("kind-of"), Value: s("value")}}
+		e.Kind = &sdkv1.Effect_Tokenize{Tokenize: &sdkv1.Tokenize{Kind: s(), Value: s()}}
 	case "detokenize":
-		e.Kind = &sdkv1.Effect_Detokenize{Detokenize: &sdkv1.Detokenize{Token: s("token")}}
+		e.Kind = &sdkv1.Effect_Detokenize{Detokenize: &sdkv1.Detokenize{Token: s()}}
 	}
-	return e, a
+	return e
 }
 
 // answer draws an answer to the effect, and what the echo says of it.
@@ -277,7 +200,11 @@ func (r *random) answer(effect *sdkv1.Effect) (*sdkv1.Answer, any) {
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Start{Start: s}}, say("done", s.Payment, fmt.Sprint(s.RepeatedStart))
 	case *sdkv1.Effect_Publish:
 		p := &sdkv1.PublishAnswer{Duplicate: r.bool()}
-		return &sdkv1.Answer{Kind: &sdkv1.Answer_Publish{Publish: p}}, say("done", fmt.Sprint(p.Duplicate))
+		answer := &sdkv1.Answer{Kind: &sdkv1.Answer_Publish{Publish: p}}
+		if r.sdk.HidesDuplicates {
+			return answer, say("done")
+		}
+		return answer, say("done", fmt.Sprint(p.Duplicate))
 	case *sdkv1.Effect_Query, *sdkv1.Effect_AwaitResult:
 		q := &sdkv1.QueryAnswer{
 			Found: r.bool(), Payment: r.text(), State: r.text(), Result: r.text(), Code: r.text(), StartedMs: r.number(), EndedMs: r.number(),
@@ -291,7 +218,7 @@ func (r *random) answer(effect *sdkv1.Effect) (*sdkv1.Answer, any) {
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Query{Query: q}}, say("done", fmt.Sprint(q.Found), q.Payment, q.State, q.Result, q.Code,
 			fmt.Sprint(q.StartedMs), fmt.Sprint(q.EndedMs), q.Flow, q.ClientKey, fmt.Sprint(q.Pending), variable)
 	case *sdkv1.Effect_Sequence:
-		s := &sdkv1.SequenceAnswer{Value: r.Uint64() >> r.IntN(64)}
+		s := &sdkv1.SequenceAnswer{Value: r.Uint64() >> (64 - r.sdk.Bits) >> r.IntN(r.sdk.Bits)}
 		return &sdkv1.Answer{Kind: &sdkv1.Answer_Sequence{Sequence: s}}, say("done", fmt.Sprint(s.Value))
 	case *sdkv1.Effect_RoundTrip, *sdkv1.Effect_Sign, *sdkv1.Effect_Mac, *sdkv1.Effect_Encrypt:
 		b := &sdkv1.BytesAnswer{Data: r.bytes()}

@@ -46,7 +46,7 @@ func TestUnits(t *testing.T) {
 // Everything the SDK writes is what the contract's own codec writes.
 func TestParity(t *testing.T) {
 	compiler(t)
-	parity.Test(t, "testdata/echo")
+	parity.Test(t, parity.SDK{Echo: "testdata/echo", Bits: 64})
 }
 
 // The reason of a panic reaches whoever runs the connector, with its place, and the

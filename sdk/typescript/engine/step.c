@@ -409,6 +409,19 @@ static int put_outcome(Out *o, uint32_t trigger, JSValueConst value) {
 	return failed;
 }
 
+// left_over writes a mismatch in the place of whatever is there, if the history has
+// answers that nothing has asked for.
+static bool left_over(Out *o) {
+	if (step.delivered == step.entry_count) return false;
+	const Entry *e = &step.entries[step.delivered];
+	o->len = 0;
+	uint32_t at = put_begin(o, 3);
+	put_uint(o, 1, e->ordinal);
+	put_fixed64(o, 2, e->digest);
+	put_end(o, at);
+	return true;
+}
+
 // finish decides what came of the step and writes it.
 static void finish(Out *o, uint32_t trigger, JSValueConst result) {
 	JSPromiseStateEnum state = JS_PromiseState(ctx, result);
@@ -421,12 +434,8 @@ static void finish(Out *o, uint32_t trigger, JSValueConst result) {
 	} else if (step.waiting_count) {
 		// However the handler ended, an effect that waits comes first.
 		put_raw(o, step.waiting.data, step.waiting.len);
-	} else if (step.delivered < step.entry_count) {
-		const Entry *e = &step.entries[step.delivered];
-		uint32_t at = put_begin(o, 3);
-		put_uint(o, 1, e->ordinal);
-		put_fixed64(o, 2, e->digest);
-		put_end(o, at);
+	} else if (left_over(o)) {
+		return;
 	} else if (state == JS_PROMISE_PENDING) {
 		static const char text[] = "the handler waits for something that no effect answers";
 		put_element(o, 4, text, sizeof text - 1);
@@ -451,7 +460,10 @@ static void run(Span request) {
 		return;
 	}
 	JSValue result = call(t, o);
-	if (JS_IsUninitialized(result)) return;
+	if (JS_IsUninitialized(result)) {
+		left_over(o);
+		return;
+	}
 	if (JS_IsException(result)) {
 		put_exception(o, "uncaught ");
 		// What it left behind may not run in the next step.

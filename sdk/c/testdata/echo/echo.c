@@ -51,14 +51,19 @@ static rh_terms terms(asked a) {
 
 /* Set in the opposite order, and each of them twice. */
 static rh_vars *variables(asked a) {
-    const char *const names[] = {"é", "b", "aa", "a", "B", "\"", ""};
     rh_vars *vars = rh_object(a.c);
-    rh_json given = rh_get(a.json, "variables");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        rh_json value = rh_get(given, names[i]);
-        if (!value.raw.length) continue;
-        rh_set_bool(vars, names[i], false);
-        rh_set_json(vars, names[i], value);
+    struct {
+        const char *name;
+        rh_json value;
+    } given[16];
+    size_t count = 0;
+    for (rh_walk w = rh_begin(rh_get(a.json, "variables")); count < 16 && rh_next(a.c, &w); count++) {
+        given[count].name = rh_concat(a.c, w.name, RH("\0")).at;
+        given[count].value = w.value;
+    }
+    while (count--) {
+        rh_set_bool(vars, given[count].name, false);
+        rh_set_json(vars, given[count].name, given[count].value);
     }
     return vars;
 }
@@ -128,6 +133,8 @@ static rh_state one(asked a, rh_list *said) {
         uint64_t n;
         if ((state = rh_sequence(c, text(a, "name"), &n)) != RH_DONE) return state;
         rh_add(said, unsigned_decimal(c, n));
+    } else if (rh_is(kind, "checkpoint")) {
+        return rh_checkpoint(c, bytes(a, "data"));
     } else if (rh_is(kind, "emit")) {
         return rh_emit(c, text(a, "name"), variables(a));
     } else if (rh_is(kind, "round-trip")) {
@@ -162,7 +169,11 @@ static rh_state one(asked a, rh_list *said) {
 
 static rh_outcome echo(rh_context *c, const rh_job *job) {
     rh_list *answers = rh_array(c);
+    rh_text prior;
+    if (rh_prior(job, "k", &prior)) rh_settle(c, RH("k"), prior.length > 0);
+    int behind = c->state.length ? c->state.at[0] : 0, place = 0;
     for (rh_walk w = rh_begin(rh_variable(job, "ask")); rh_next(c, &w);) {
+        if (place++ < behind) continue;
         rh_list *said = rh_array(c);
         rh_vars *answer = rh_object(c);
         switch (one((asked){c, w.value}, said)) {
@@ -181,9 +192,7 @@ static rh_outcome echo(rh_context *c, const rh_job *job) {
         rh_set_list(answer, "text", said);
         rh_add_vars(answers, answer);
     }
-    rh_text prior;
     int64_t n;
-    rh_prior(job, "k", &prior);
     rh_list *said = rh_array(c);
     rh_add(said, job->type);
     rh_add(said, job->payment);
@@ -198,6 +207,7 @@ static rh_outcome echo(rh_context *c, const rh_job *job) {
     rh_add(said, rh_int_of(c, rh_variable(job, "i"), &n) ? rh_decimal(c, n) : RH("none"));
     rh_add(said, rh_decimal(c, c->now_ms));
     rh_add(said, rh_uuid(c));
+    rh_add(said, hex(c, c->state));
     rh_vars *vars = rh_object(c);
     rh_set_list(vars, "answers", answers);
     rh_set_list(vars, "job", said);
@@ -209,6 +219,16 @@ static rh_outcome panics(rh_context *c, const rh_job *job) {
     rh_panic("this job panics");
 }
 
+static rh_frames frame(rh_context *c, const rh_frame *frame) {
+    uint64_t n;
+    if (rh_sequence(c, RH("frames"), &n) == RH_WAITING) return (rh_frames){.waiting = true};
+    return (rh_frames){.frames = {rh_decimal(c, frame->event), frame->data, unsigned_decimal(c, n)}, .count = 3};
+}
+
+static rh_text frame_key(rh_context *c, rh_text data) { return hex(c, data); }
+
 const rh_connector railhead_connector = {
+    .schedules = (const rh_job_handler[]){{"echo", echo}, {0}},
+    .links = (const rh_link_handler[]){{"echo", frame, frame_key}, {0}},
     .jobs = (const rh_job_handler[]){{"echo", echo}, {"panics", panics}, {0}},
 };

@@ -9,6 +9,24 @@ railhead::connector! {
         "panics" => panics,
         "side-by-side" => side_by_side,
     }
+    schedules { "echo" => echo }
+    frames { "echo" => frame }
+    frame_keys { "echo" => frame_key }
+}
+
+async fn frame(ctx: Context<'_>, frame: Frame<'_>) -> Frames {
+    let event = match frame.event {
+        LinkEvent::Came => 0,
+        LinkEvent::Opened => 1,
+        LinkEvent::Idle => 2,
+        LinkEvent::Other(n) => n,
+    };
+    let number = ctx.sequence("frames").await.map_or("none".to_string(), |n| n.to_string());
+    Frames(vec![event.to_string().into(), frame.data.into(), number.into()])
+}
+
+fn frame_key(_: Context<'_>, data: &[u8]) -> String {
+    hex(data)
 }
 
 async fn panics(_: Context<'_>, job: Job<'_>) -> Outcome {
@@ -106,6 +124,7 @@ async fn one(ctx: Context<'_>, a: Json<'_>) -> Vars {
         }
         "sleep" => told(ctx.sleep(time("duration")).await, nothing),
         "sequence" => told(ctx.sequence(&text("name")).await, |n| vec![n.to_string()]),
+        "checkpoint" => told(ctx.checkpoint(&bytes("data")).await, nothing),
         "emit" => told(ctx.emit(&text("name"), &variables).await, nothing),
         "round-trip" => {
             let call = RoundTrip {
@@ -142,7 +161,11 @@ async fn one(ctx: Context<'_>, a: Json<'_>) -> Vars {
 
 async fn echo(ctx: Context<'_>, job: Job<'_>) -> Outcome {
     let mut answers = Vec::new();
-    for ask in job.json("ask").items() {
+    let behind = ctx.state().first().map_or(0, |n| usize::from(*n));
+    if let Some(doubt) = job.doubt("k") {
+        ctx.settle("k", !doubt.idempotency_key.is_empty());
+    }
+    for ask in job.json("ask").items().skip(behind) {
         answers.push(one(ctx, ask).await);
     }
     let said = vec![
@@ -159,6 +182,7 @@ async fn echo(ctx: Context<'_>, job: Job<'_>) -> Outcome {
         job.int("i").map_or("none".to_string(), |n| n.to_string()),
         ctx.now().ms.to_string(),
         ctx.uuid(),
+        hex(ctx.state()),
     ];
     Outcome::complete(vars! { "answers": answers, "job": said })
 }
