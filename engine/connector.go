@@ -115,6 +115,7 @@ func (a *application) activateConnector(c *enginev1.ActivateConnector) *enginev1
 		if !bytes.Equal(old.Digest, c.Digest) {
 			row.Digest, row.Previous = c.Digest, old.Digest
 			row.ActivatedMs, row.ActivatedBy, row.Guard = a.stamp.TimeMS, by, guard
+			a.unserveRevoked(old)
 			a.serve(c.Tenant, a.module(c.Connector, old.Digest), module)
 		} else if guard != nil {
 			row.Guard = guard
@@ -182,12 +183,7 @@ func (a *application) serve(tenant string, before, module *enginev1.Connector) {
 		a.refuse(code, why)
 	}
 	if before != nil {
-		for _, t := range before.JobTypes {
-			a.delete(jobRouteKey(tenant, forTenant(t, tenant)))
-		}
-		for _, r := range before.Routes {
-			a.delete(routeKey(tenant, r))
-		}
+		a.unserve(tenant, before)
 	}
 	a.reschedule(tenant, before, module)
 	for _, t := range module.JobTypes {
@@ -195,6 +191,39 @@ func (a *application) serve(tenant string, before, module *enginev1.Connector) {
 	}
 	for _, r := range module.Routes {
 		a.put(routeKey(tenant, r), &enginev1.Route{Connector: module.Name})
+	}
+}
+
+// unserve takes from a tenant the job types and routes that a module gave it.
+func (a *application) unserve(tenant string, module *enginev1.Connector) {
+	for _, t := range module.JobTypes {
+		k := jobRouteKey(tenant, forTenant(t, tenant))
+		if route, found := get[*enginev1.JobRoute](a, k); found && route.Connector == module.Name {
+			a.delete(k)
+		}
+	}
+	for _, r := range module.Routes {
+		k := routeKey(tenant, r)
+		if route, found := get[*enginev1.Route](a, k); found && route.Connector == module.Name {
+			a.delete(k)
+		}
+	}
+	for _, s := range module.Schedules {
+		a.delete(jobRouteKey(tenant, ScheduleType(module.Name, s.Name)))
+	}
+}
+
+// unserveRevoked takes away what a revoked version left behind with nothing to go back
+// to: until another is activated its jobs stop behind incidents that say so, and from
+// then on what the other does not serve is anybody's.
+func (a *application) unserveRevoked(act *enginev1.Activation) {
+	if len(act.Digest) > 0 {
+		return
+	}
+	for _, digest := range act.Withdrawn {
+		if module := a.module(act.Connector, digest); module != nil {
+			a.unserve(act.Tenant, module)
+		}
 	}
 }
 

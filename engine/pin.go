@@ -56,26 +56,11 @@ func (a *application) served(tenant, connector string, digest []byte) Key {
 // one that the payment keeps or, if it has none that still serves, the present one.
 // Where there is none, incident is the code of the incident that says so.
 func (p *payment) route(jobType string) (connector string, digest []byte, incident string) {
-	r, found := get[*enginev1.JobRoute](p.a, jobRouteKey(p.row.Tenant, jobType))
-	if !found {
-		return "", nil, IncidentNoConnector
+	connector, digest, pinned, incident := p.server(jobType)
+	if incident != "" || pinned >= 0 && bytes.Equal(p.row.Pins[pinned].Digest, digest) {
+		return connector, digest, incident
 	}
-	act, found := get[*enginev1.Activation](p.a, p.a.served(p.row.Tenant, r.Connector, nil))
-	if !found {
-		return "", nil, IncidentNoConnector
-	}
-	pinned := slices.IndexFunc(p.row.Pins, func(pin *enginev1.ConnectorPin) bool { return pin.Connector == r.Connector })
-	if pinned >= 0 && !isWithdrawn(act, p.row.Pins[pinned].Digest) {
-		return r.Connector, p.row.Pins[pinned].Digest, ""
-	}
-	if len(act.Digest) == 0 {
-		return r.Connector, nil, IncidentRevoked
-	}
-	digest = p.draw(act)
-	if _, isSchedule := ScheduleOf(jobType); isSchedule {
-		digest = act.Digest
-	}
-	pin := &enginev1.ConnectorPin{Connector: r.Connector, Digest: digest}
+	pin := &enginev1.ConnectorPin{Connector: connector, Digest: digest}
 	if pinned >= 0 {
 		p.countPin(p.row.Pins[pinned], -1)
 		p.row.Pins = slices.Clone(p.row.Pins)
@@ -84,7 +69,33 @@ func (p *payment) route(jobType string) (connector string, digest []byte, incide
 		p.row.Pins = append(p.row.Pins, pin)
 	}
 	p.countPin(pin, 1)
-	return r.Connector, digest, ""
+	return connector, digest, ""
+}
+
+// server is route without keeping anything; pinned is where the payment keeps a digest of
+// the connector, negative if it keeps none.
+func (p *payment) server(jobType string) (connector string, digest []byte, pinned int, incident string) {
+	r, found := get[*enginev1.JobRoute](p.a, jobRouteKey(p.row.Tenant, jobType))
+	if !found {
+		return "", nil, -1, IncidentNoConnector
+	}
+	act, found := get[*enginev1.Activation](p.a, p.a.served(p.row.Tenant, r.Connector, nil))
+	if !found {
+		return "", nil, -1, IncidentNoConnector
+	}
+	pinned = slices.IndexFunc(p.row.Pins, func(pin *enginev1.ConnectorPin) bool { return pin.Connector == r.Connector })
+	_, isSchedule := ScheduleOf(jobType)
+	switch {
+	case pinned >= 0 && !isWithdrawn(act, p.row.Pins[pinned].Digest):
+		digest = p.row.Pins[pinned].Digest
+	case len(act.Digest) == 0:
+		incident = IncidentRevoked
+	case isSchedule:
+		digest = act.Digest
+	default:
+		digest = p.draw(act)
+	}
+	return r.Connector, digest, pinned, incident
 }
 
 // draw is the digest that a payment gets which has none of the connector.
@@ -175,18 +186,18 @@ func (p *payment) reroute(job *enginev1.Job) (incident string) {
 }
 
 // inherit lets another digest go on with a job's attempt where it says that it
-// understands the histories of the one before.
+// understands the histories of the one before. That is the digest which it would get:
+// the payment may keep another than the one that is drawn now.
 func (p *payment) inherit(job *enginev1.Job) bool {
-	act, found := get[*enginev1.Activation](p.a, activationKey(job.Tenant, job.Connector))
-	if !found {
+	connector, digest, _, incident := p.server(job.Type)
+	if incident != "" || connector != job.Connector {
 		return false
 	}
-	heir := p.a.module(job.Connector, p.draw(act))
+	heir := p.a.module(connector, digest)
 	if heir == nil || !slices.ContainsFunc(heir.AcceptsHistoryOf, func(d []byte) bool { return bytes.Equal(d, job.Digest) }) {
 		return false
 	}
-	route, found := get[*enginev1.JobRoute](p.a, jobRouteKey(job.Tenant, job.Type))
-	return found && route.Connector == job.Connector && p.reroute(job) == ""
+	return p.reroute(job) == ""
 }
 
 // withdrawn tells whether a job's digest was rolled back or revoked.

@@ -58,11 +58,6 @@ func (a *application) reschedule(tenant string, before, module *enginev1.Connect
 	if !a.swaps() {
 		return
 	}
-	if before != nil {
-		for _, s := range before.Schedules {
-			a.delete(jobRouteKey(tenant, ScheduleType(before.Name, s.Name)))
-		}
-	}
 	for _, s := range module.Schedules {
 		a.put(jobRouteKey(tenant, ScheduleType(module.Name, s.Name)), &enginev1.JobRoute{Connector: module.Name})
 		if before == nil || cycleOf(before, s.Name) != s.Cycle {
