@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,7 @@ type Registry struct {
 	// refreshed is when the last Refresh began.
 	refreshing sync.Mutex
 	refreshed  time.Time
+	seen       configRows // of which table was made
 
 	mu       sync.Mutex
 	modules  map[Digest]*Module
@@ -84,6 +86,19 @@ func Open(c Config) (*Registry, error) {
 	return r, nil
 }
 
+// configRows are what a table is made of, in the order of their keys.
+type configRows struct {
+	tenants     []*enginev1.Tenant
+	activations []*enginev1.Activation
+	connectors  []*enginev1.Connector
+}
+
+// same tells whether nothing has changed: a row is never changed once it is put, so it
+// is the same as long as it is at the same place.
+func (c configRows) same(o configRows) bool {
+	return slices.Equal(c.tenants, o.tenants) && slices.Equal(c.activations, o.activations) && slices.Equal(c.connectors, o.connectors)
+}
+
 // Refresh reads tenants and activations again. What it cannot read it leaves as
 // it was.
 func (r *Registry) Refresh() { r.RefreshSince(time.Now()) }
@@ -97,20 +112,18 @@ func (r *Registry) RefreshSince(asked time.Time) {
 		return
 	}
 	r.refreshed = time.Now()
-	var tenants []*enginev1.Tenant
-	var activations []*enginev1.Activation
-	installed := make(map[string]*enginev1.Connector)
+	var rows configRows
 	err := r.View(func(tx engine.Tx) error {
 		tx.Ascend(engine.Key{Table: engine.TableTenant}, func(_ engine.Key, row engine.Row) bool {
-			tenants = append(tenants, row.(*enginev1.Tenant))
+			rows.tenants = append(rows.tenants, row.(*enginev1.Tenant))
 			return true
 		})
 		tx.Ascend(engine.Key{Table: engine.TableActivation}, func(_ engine.Key, row engine.Row) bool {
-			activations = append(activations, row.(*enginev1.Activation))
+			rows.activations = append(rows.activations, row.(*enginev1.Activation))
 			return true
 		})
-		tx.Ascend(engine.Key{Table: engine.TableConnector}, func(k engine.Key, row engine.Row) bool {
-			installed[k.S] = row.(*enginev1.Connector)
+		tx.Ascend(engine.Key{Table: engine.TableConnector}, func(_ engine.Key, row engine.Row) bool {
+			rows.connectors = append(rows.connectors, row.(*enginev1.Connector))
 			return true
 		})
 		return nil
@@ -119,10 +132,18 @@ func (r *Registry) RefreshSince(asked time.Time) {
 		r.Logger.Error("the active connectors cannot be read", "err", err)
 		return
 	}
-	table := buildRoutes(tenants, activations, func(connector string, digest []byte) *sdkv1.Manifest {
+	if rows.same(r.seen) {
+		return
+	}
+	r.seen = rows
+	installed := make(map[string]*enginev1.Connector, len(rows.connectors))
+	for _, row := range rows.connectors {
+		installed[row.Name+"\x00"+string(row.Digest)] = row
+	}
+	table := buildRoutes(rows.tenants, rows.activations, func(connector string, digest []byte) *sdkv1.Manifest {
 		return r.manifest(installed[connector+"\x00"+string(digest)])
 	})
-	table.activations, table.installed = activations, make(map[Digest]*enginev1.Connector, len(installed))
+	table.activations, table.installed = rows.activations, make(map[Digest]*enginev1.Connector, len(installed))
 	for _, row := range installed {
 		if digest, ok := ToDigest(row.Digest); ok {
 			table.installed[digest] = row
