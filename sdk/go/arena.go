@@ -1,5 +1,7 @@
 package connector
 
+import "slices"
+
 // arena cuts the bytes that a step receives out of larger blocks, since in a
 // guest an allocation costs far more than the copying. No byte is handed out
 // twice, so what a handler keeps stays what it was; a block is garbage once
@@ -54,5 +56,5 @@ func (a *arena) taken(w writer) writer {
 	if len(a.block) > 0 && len(w) > 0 && &w[0] == &a.block[0] {
 		a.block = a.block[len(w):]
 	}
-	return w[:len(w):len(w)]
+	return slices.Clip(w)
 }

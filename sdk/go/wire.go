@@ -230,6 +230,10 @@ func (w *writer) bytes(number int, b []byte) {
 
 // head begins a field of a length that is known, and headBytes is how long it is.
 func (w *writer) head(number, length int) {
+	if length >= 0x80 && length < 0x80<<7 { // as most of what is worth a head
+		*w = append(*w, byte(number<<3|typeLength), byte(length)|0x80, byte(length>>7))
+		return
+	}
 	*w = appendVarint(append(*w, byte(number<<3|typeLength)), uint64(length))
 }
 

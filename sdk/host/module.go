@@ -131,7 +131,10 @@ func Open(ctx context.Context, module []byte, options Options) (*Module, error) 
 // is no promise of a time. The default of ten milliseconds is thirteen times what
 // the most costly step of Railhead's connectors takes, a collection of garbage
 // included, and short enough that a guest that holds up Go's collector, which
-// cannot interrupt it, does so for less than anybody notices.
+// cannot interrupt it, does so for less than anybody notices: four milliseconds. The
+// most that a manifest can ask for, 250 milliseconds of fuel, lasts for a hundred
+// in such a guest, and then so long may all payments of the node wait for it: whoever
+// installs a connector that asks for it should know why.
 const (
 	fuelExport    = "railhead_fuel"
 	fuelPerMillis = 500_000
