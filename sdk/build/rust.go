@@ -121,11 +121,31 @@ func rustDependencies(cargoTOML string) (path string, others bool) {
 	return path, others
 }
 
+// cargoOf finds the cargo that was installed with a compiler: one that is newer asks a
+// compiler for what it does not know. Without one beside it, it is the one in PATH.
+func cargoOf(compiler string) (string, error) {
+	if found, err := exec.LookPath(compiler); err == nil {
+		beside := filepath.Join(filepath.Dir(found), "cargo")
+		if _, err := exec.LookPath(beside); err == nil {
+			return beside, nil
+		}
+	}
+	found, err := exec.LookPath("cargo")
+	if err != nil {
+		return "", errors.New("build: a crate with dependencies besides the SDK needs cargo (Debian package cargo)")
+	}
+	return found, nil
+}
+
 // cargo builds a crate that has dependencies: from the registry's cache or a
 // vendored folder, never from the network, and as Cargo.lock says.
 func cargo(ctx context.Context, compiler, dir, tmp, out string, flags []string) error {
+	program, err := cargoOf(compiler)
+	if err != nil {
+		return err
+	}
 	target := filepath.Join(tmp, "target")
-	cmd := exec.CommandContext(ctx, "cargo", "build", "--release", "--lib", "--offline", "--locked", "--quiet",
+	cmd := exec.CommandContext(ctx, program, "build", "--release", "--lib", "--offline", "--locked", "--quiet",
 		"--color", "never", "--target", rustTarget, "--target-dir", target)
 	cmd.Dir = dir
 	flags = slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return f == "--target" || f == rustTarget })
