@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,6 +32,7 @@ func (f first) Apply(tx engine.Tx, stamp engine.Stamp, cmd *enginev1.Command) en
 func bootstrapFirst(t *testing.T, c *Config) {
 	r, err := replica.Open(replica.Config{
 		ID: c.ID, Dir: filepath.Join(c.Dir, "replica"), Bind: c.Raft, Cluster: c.Cluster, Machine: first{engine.New()},
+		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
