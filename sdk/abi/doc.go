@@ -4,6 +4,8 @@
 // sdk/RATIONALE.md. To write a connector in Go begin with sdk/go; to port the
 // SDK to another language, this page, the numbers of this package (limit.go, name.go,
 // failure.go) and the proto file are all you need: sdk/assemblyscript was written so.
+// sdk/parity then holds the port to the other SDKs by a connector, the echo, that you
+// write in it.
 //
 // # A connector module
 //
