@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -18,8 +19,17 @@ import (
 	"github.com/railhead-hub/railhead/cmd/railhead/settings"
 )
 
-// version is the build's, set by the linker.
-var version = "unknown"
+// version is the build's: what the linker was given, else what Go has noted of the
+// module or of the repository it was built in.
+var version = builtAs()
+
+func builtAs() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "unknown"
+	}
+	return info.Main.Version
+}
 
 // app is what every verb shares: where to write, and what the global flags say.
 type app struct {
