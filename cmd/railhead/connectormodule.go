@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/railhead-hub/railhead/cmd/railhead/oci"
 	"github.com/railhead-hub/railhead/sdk/abi"
+	"github.com/railhead-hub/railhead/sdk/host"
 	"github.com/railhead-hub/railhead/sdk/signing"
 	sdkv1 "github.com/railhead-hub/railhead/sdk/v1"
 	"github.com/railhead-hub/railhead/sdk/wasm"
@@ -58,9 +60,15 @@ func readModule(file string) (*module, error) {
 // newModule reads a module's manifest. What else a node would refuse is not looked at.
 func newModule(name string, content []byte, signatures *signing.File) (*module, error) {
 	m := &module{bytes: content, digest: sha256.Sum256(content), manifest: new(sdkv1.Manifest), signatures: signatures}
+	if !bytes.HasPrefix(content, wasm.Header[:4]) {
+		return nil, refusedf("%s is no connector: %s: it does not begin with the magic number of WebAssembly", name, host.NotWasm)
+	}
 	section, found, err := wasm.Custom(content, abi.SectionManifest)
-	if err != nil || !found {
-		return nil, refusedf("%s is no connector: it has no section %s", name, abi.SectionManifest)
+	switch {
+	case err != nil:
+		return nil, refusedf("%s is no connector: %s: %w", name, host.Malformed, err)
+	case !found:
+		return nil, refusedf("%s is no connector: %s: it has no section %s", name, host.BadManifest, abi.SectionManifest)
 	}
 	m.section = section
 	if err := m.manifest.UnmarshalVT(section); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) connectorNew() *cobra.Command {
-	c := template.Connector{Version: version}
+	c := template.Connector{Version: builtAs()}
 	var dir string
 	cmd := &cobra.Command{
 		Use:   "new NAME",

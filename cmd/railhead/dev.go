@@ -77,7 +77,7 @@ func (a *app) dev(ctx context.Context, dir, connectors string, nodes int, once, 
 	begun := time.Now()
 	fmt.Fprintf(a.err, "starting a hub of %s in %s\n", plural(nodes, "node"), plan.Dir)
 	hub, err := devhub.Start(ctx, devhub.Options{
-		Plan: plan, Connectors: connectors, Build: version,
+		Plan: plan, Connectors: connectors, Build: builtAs(),
 		Control: func(url string) corev1connect.ControlServiceClient {
 			return corev1connect.NewControlServiceClient(a.wire, url, connect.WithGRPC())
 		},

@@ -31,7 +31,7 @@ started with equal --peers.`,
 			if err := a.settings.Node.Check(); err != nil {
 				return usageError{err}
 			}
-			node, err := core.Open(a.settings.Node, core.Options{Logger: slog.Default(), Build: version})
+			node, err := core.Open(a.settings.Node, core.Options{Logger: slog.Default(), Build: builtAs()})
 			if err != nil {
 				return err
 			}

@@ -19,16 +19,19 @@ import (
 	"github.com/railhead-hub/railhead/cmd/railhead/settings"
 )
 
-// version is the build's: what the linker was given, else what Go has noted of the
-// module or of the repository it was built in.
-var version = builtAs()
+// version is the build's, set by the linker.
+var version string
 
+// builtAs is the version: what the linker was given, else what Go has noted of the
+// module.
 func builtAs() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
-		return "unknown"
+	if version != "" {
+		return version
 	}
-	return info.Main.Version
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "unknown"
 }
 
 // app is what every verb shares: where to write, and what the global flags say.
@@ -77,7 +80,7 @@ Settings come from a file (--config or RAILHEAD_CONFIG), from the environment
 before. "railhead config keys" lists them.
 
 ` + exitHelp,
-		Version:       version,
+		Version:       builtAs(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -244,9 +247,9 @@ func (a *app) versionCmd() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
-				return printJSON(a.out, map[string]string{"version": version})
+				return printJSON(a.out, map[string]string{"version": builtAs()})
 			}
-			fmt.Fprintln(a.out, "railhead", version)
+			fmt.Fprintln(a.out, "railhead", builtAs())
 			return nil
 		},
 	}
