@@ -22,7 +22,7 @@ payment noticing.`,
 		GroupID: "run",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config := a.settings.Opsd
-			config.Version = version
+			config.Version = builtAs()
 			if err := config.Check(); err != nil {
 				return usageError{err}
 			}
