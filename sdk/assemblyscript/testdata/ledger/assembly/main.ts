@@ -83,7 +83,8 @@ function perform(c: Context, job: Job, deed: Deed): Outcome {
   const code = stringMember(done.body, "code");
   if (done.status < 300 && id != "") return performed(deed, id);
   if (done.status == 401 || done.status == 403) return fail("CREDENTIALS", "the ledger does not take the hub's credentials");
-  if (done.status >= 400 && done.status < 500 && code != "") return refused(deed.flag, code, stringMember(done.body, "message"));
+  const busy = done.status == 408 || done.status == 425 || done.status == 429; // it had no time: that is no answer
+  if (!busy && done.status >= 400 && done.status < 500 && code != "") return refused(deed.flag, code, stringMember(done.body, "message"));
   return enquire(c, job, deed); // done or not, the answer does not say
 }
 
