@@ -72,11 +72,13 @@ pub mod effect;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
+mod http;
 mod join;
 mod json;
 mod log;
 pub mod money;
 mod outcome;
+mod payment;
 mod random;
 mod sha256;
 mod step;
