@@ -5,21 +5,22 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/railhead-hub/railhead/plugins/ams/order"
 	connector "github.com/railhead-hub/railhead/sdk/go"
 )
 
-func partyPath(institution string, who party) string {
+func partyPath(institution string, who order.Party) string {
 	return "/parties/" + url.PathEscape(who.Type) + "/" + url.PathEscape(who.ID) + "?institution=" + url.QueryEscape(institution)
 }
 
 // bankAccount is the bank's account of an account.
 type bankAccount struct {
-	ID        string  `json:"id"`
-	Name      string  `json:"name"`
-	State     string  `json:"state"`
-	Currency  string  `json:"currency"`
-	Balance   decimal `json:"balance"`
-	Available decimal `json:"available"`
+	ID        string        `json:"id"`
+	Name      string        `json:"name"`
+	State     string        `json:"state"`
+	Currency  string        `json:"currency"`
+	Balance   order.Decimal `json:"balance"`
+	Available order.Decimal `json:"available"`
 }
 
 // account finds the account that the job asks about: externalAccountId, or that
@@ -27,7 +28,7 @@ type bankAccount struct {
 func (l *ledger) account() (a bankAccount, no *refusal, end *connector.Outcome) {
 	id := l.job.String("externalAccountId")
 	if id == "" {
-		p, no, end := l.party(partyVariables(l.job))
+		p, no, end := l.party(order.ReadParty(l.job))
 		if no != nil || end != nil {
 			return a, no, end
 		}
@@ -121,32 +122,32 @@ func transfer(c *connector.Context, job *connector.Job) connector.Outcome {
 	const key, flag = "internal-transfer", "internalTransferFailed"
 	p, no := readPayer(job)
 	if no == nil {
-		p, no = p.withFee(job)
+		p, no = withFee(p, job)
 	}
 	if no != nil {
 		return no.failed(flag)
 	}
-	r, err := readRequest(job, "channelRequest")
-	if payee := r.Payee.PartyIDInfo; err != nil || !payee.named() {
+	r, err := order.ReadRequest(job, "channelRequest")
+	if payee := r.Payee.PartyIDInfo; err != nil || !payee.Named() {
 		return invalid("channelRequest names no payee").failed(flag)
 	}
-	payee := account{party: r.Payee.PartyIDInfo}
+	payee := order.Account{Party: r.Payee.PartyIDInfo}
 	l, end := open(c, job)
 	if end != nil {
 		return *end
 	}
 	body := connector.Vars{
-		"debit": p.account.vars(l.config.Institution), "credit": payee.vars(l.config.Institution),
-		"amount": string(p.amount.Value), "currency": p.amount.Currency,
+		"debit": named(p.Account, l.config.Institution), "credit": named(payee, l.config.Institution),
+		"amount": string(p.Amount.Value), "currency": p.Amount.Currency,
 		"reference": job.Payment, "purpose": key,
 	}
-	if p.fee != "" {
-		body["fee"] = string(p.fee)
+	if p.Fee != "" {
+		body["fee"] = string(p.Fee)
 	}
 	done, no, end := l.perform(deed{
 		key: key, path: "/transfers", body: body,
-		terms: p.amount.terms(p.account.term(), payee.term()),
-		sound: func(answer []byte) bool { return readBooking(answer).of(job, p.amount) },
+		terms: p.Amount.Terms(p.Account.Term(), payee.Term()),
+		sound: func(answer []byte) bool { return readBooking(answer).of(job, p.Amount) },
 		find:  findBooking(key),
 	})
 	switch {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/railhead-hub/railhead/plugins/ams/order"
 	connector "github.com/railhead-hub/railhead/sdk/go"
 )
 
@@ -13,10 +14,10 @@ type bankBooking struct {
 	Hold      string `json:"hold"`
 	Reference string `json:"reference"`
 	Entries   []struct {
-		Account  string  `json:"account"`
-		Role     string  `json:"role"`
-		Amount   decimal `json:"amount"` // a debit is negative
-		Currency string  `json:"currency"`
+		Account  string        `json:"account"`
+		Role     string        `json:"role"`
+		Amount   order.Decimal `json:"amount"` // a debit is negative
+		Currency string        `json:"currency"`
 	} `json:"entries"`
 }
 
@@ -29,12 +30,12 @@ func readBooking(answer []byte) (b bankBooking) {
 
 // of reports whether it is a booking of the job's payment that moved the amount:
 // the fee apart, one of its entries is for just that.
-func (b bankBooking) of(job *connector.Job, moved amount) bool {
+func (b bankBooking) of(job *connector.Job, moved order.Amount) bool {
 	if b.ID == "" || b.Reference != job.Payment {
 		return false
 	}
 	for _, e := range b.Entries {
-		if moved.same(amount{decimal(strings.TrimPrefix(string(e.Amount), "-")), e.Currency}) {
+		if moved.Same(order.Amount{Value: order.Decimal(strings.TrimPrefix(string(e.Amount), "-")), Currency: e.Currency}) {
 			return true
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 
+	"github.com/railhead-hub/railhead/plugins/ams/order"
 	connector "github.com/railhead-hub/railhead/sdk/go"
 )
 
@@ -13,7 +14,7 @@ func lookup(c *connector.Context, job *connector.Job) connector.Outcome {
 	if end != nil {
 		return *end
 	}
-	who := partyVariables(job)
+	who := order.ReadParty(job)
 	p, no, end := l.party(who)
 	switch {
 	case end != nil:
@@ -32,23 +33,23 @@ func lookup(c *connector.Context, job *connector.Job) connector.Outcome {
 
 // payeeQuote asks what it costs the payee to be paid.
 func payeeQuote(c *connector.Context, job *connector.Job) connector.Outcome {
-	r, err := readRequest(job, "quoteSwitchRequest")
+	r, err := order.ReadRequest(job, "quoteSwitchRequest")
 	switch {
 	case err != nil:
 		return invalid("quoteSwitchRequest is not a quote request").failed("quoteFailed")
-	case !r.Payee.PartyIDInfo.named():
+	case !r.Payee.PartyIDInfo.Named():
 		return invalid("quoteSwitchRequest names no payee").failed("quoteFailed")
-	case !r.Amount.ok():
+	case !r.Amount.OK():
 		return invalid("quoteSwitchRequest has no amount with a currency").failed("quoteFailed")
 	}
-	return quote(c, job, payment{account: account{party: r.Payee.PartyIDInfo}, amount: r.Amount}, "incoming", "quoteFailed")
+	return quote(c, job, order.Order{Account: order.Account{Party: r.Payee.PartyIDInfo}, Amount: r.Amount}, "incoming", "quoteFailed")
 }
 
 // commit credits the payee with a transfer that the scheme has prepared.
 func commit(c *connector.Context, job *connector.Job) connector.Outcome {
 	p, no := readPayee(job, "quoteSwitchRequest")
 	if no == nil {
-		p, no = p.withFee(job)
+		p, no = withFee(p, job)
 	}
 	return credit(c, job, p, no)
 }
@@ -60,7 +61,7 @@ func deposit(c *connector.Context, job *connector.Job) connector.Outcome {
 	return credit(c, job, p, no)
 }
 
-func credit(c *connector.Context, job *connector.Job, p payment, no *refusal) connector.Outcome {
+func credit(c *connector.Context, job *connector.Job, p order.Order, no *refusal) connector.Outcome {
 	const key, flag = "credit", "transferCreateFailed"
 	if no != nil {
 		return no.failed(flag)
@@ -70,11 +71,11 @@ func credit(c *connector.Context, job *connector.Job, p payment, no *refusal) co
 		return *end
 	}
 	done, no, end := l.perform(deed{
-		key: key, path: "/deposits", body: p.order(job, l.config.Institution, key),
-		terms: p.amount.terms(l.config.Institution, p.account.term()),
+		key: key, path: "/deposits", body: body(p, job, l.config.Institution, key),
+		terms: p.Amount.Terms(l.config.Institution, p.Account.Term()),
 		sound: func(answer []byte) bool {
 			b := readBooking(answer)
-			return b.of(job, p.amount) && b.customer() != ""
+			return b.of(job, p.Amount) && b.customer() != ""
 		},
 		find: findBooking(key),
 	})
@@ -100,8 +101,8 @@ type bankParty struct {
 	} `json:"accounts"`
 }
 
-func (l *ledger) party(who party) (p bankParty, no *refusal, end *connector.Outcome) {
-	if !who.named() {
+func (l *ledger) party(who order.Party) (p bankParty, no *refusal, end *connector.Outcome) {
+	if !who.Named() {
 		return p, invalid("partyIdType or partyId is missing"), nil
 	}
 	answer, no, end := l.read("GET", partyPath(l.config.Institution, who), nil)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 
+	"github.com/railhead-hub/railhead/plugins/ams/order"
 	connector "github.com/railhead-hub/railhead/sdk/go"
 )
 
@@ -18,14 +19,14 @@ func payerQuote(c *connector.Context, job *connector.Job) connector.Outcome {
 }
 
 // quote is common to both sides.
-func quote(c *connector.Context, job *connector.Job, p payment, direction, flag string) connector.Outcome {
+func quote(c *connector.Context, job *connector.Job, p order.Order, direction, flag string) connector.Outcome {
 	l, end := open(c, job)
 	if end != nil {
 		return *end
 	}
 	answer, no, end := l.read("POST", "/quotes", connector.Vars{
-		"account": p.account.vars(l.config.Institution), "direction": direction,
-		"amount": string(p.amount.Value), "currency": p.amount.Currency,
+		"account": named(p.Account, l.config.Institution), "direction": direction,
+		"amount": string(p.Amount.Value), "currency": p.Amount.Currency,
 	})
 	switch {
 	case end != nil:
@@ -34,36 +35,36 @@ func quote(c *connector.Context, job *connector.Job, p payment, direction, flag 
 		return no.failed(flag)
 	}
 	var q struct {
-		Account  string  `json:"account"`
-		Amount   decimal `json:"amount"`
-		Fee      decimal `json:"fee"`
-		Currency string  `json:"currency"`
+		Account  string        `json:"account"`
+		Amount   order.Decimal `json:"amount"`
+		Fee      order.Decimal `json:"fee"`
+		Currency string        `json:"currency"`
 	}
 	if json.Unmarshal(answer, &q) != nil || q.Account == "" {
 		return l.unreadable()
 	}
-	fee := amount{q.Fee, q.Currency}
-	if !fee.ok() || !p.amount.same(amount{q.Amount, q.Currency}) {
+	fee := order.Amount{Value: q.Fee, Currency: q.Currency}
+	if !fee.OK() || !p.Amount.Same(order.Amount{Value: q.Amount, Currency: q.Currency}) {
 		return (&refusal{Code: "QUOTE_MISMATCH", Message: "the bank's quote is not for the amount that was asked", payload: answer}).failed(flag)
 	}
 	commission := connector.Vars{"amount": "0", "currency": q.Currency}
 	return connector.Complete(connector.Vars{
-		flag: false, "externalAccountId": q.Account, "fspFee": fee.vars(), "fspCommission": commission,
+		flag: false, "externalAccountId": q.Account, "fspFee": fee.Vars(), "fspCommission": commission,
 		"localQuoteResponse": string(connector.Vars{
-			"transactionCode": job.Payment, "fspFee": fee.vars(), "fspCommission": commission,
+			"transactionCode": job.Payment, "fspFee": fee.Vars(), "fspCommission": commission,
 		}.JSON()),
 	})
 }
 
 // bankHold is the bank's account of a hold.
 type bankHold struct {
-	ID        string  `json:"id"`
-	Account   string  `json:"account"`
-	Amount    decimal `json:"amount"`
-	Fee       decimal `json:"fee"`
-	Currency  string  `json:"currency"`
-	State     string  `json:"state"`
-	Reference string  `json:"reference"`
+	ID        string        `json:"id"`
+	Account   string        `json:"account"`
+	Amount    order.Decimal `json:"amount"`
+	Fee       order.Decimal `json:"fee"`
+	Currency  string        `json:"currency"`
+	State     string        `json:"state"`
+	Reference string        `json:"reference"`
 }
 
 func readHold(answer []byte) (h bankHold) {
@@ -78,7 +79,7 @@ func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 	const key, flag = "hold", "transferPrepareFailed"
 	p, no := readPayer(job)
 	if no == nil {
-		p, no = p.withFee(job)
+		p, no = withFee(p, job)
 	}
 	if no != nil {
 		return no.failed(flag)
@@ -88,12 +89,12 @@ func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 		return *end
 	}
 	done, no, end := l.perform(deed{
-		key: key, path: "/holds", body: p.order(job, l.config.Institution, key),
-		terms: p.amount.terms(p.account.term(), l.config.Institution),
+		key: key, path: "/holds", body: body(p, job, l.config.Institution, key),
+		terms: p.Amount.Terms(p.Account.Term(), l.config.Institution),
 		sound: func(answer []byte) bool {
 			h := readHold(answer)
-			return h.ID != "" && h.Account != "" && h.State == "open" && h.Reference == job.Payment && p.amount.same(amount{h.Amount, h.Currency}) &&
-				amount{h.Fee, h.Currency}.same(amount{cmp.Or(p.fee, "0"), h.Currency})
+			return h.ID != "" && h.Account != "" && h.State == "open" && h.Reference == job.Payment && p.Amount.Same(order.Amount{Value: h.Amount, Currency: h.Currency}) &&
+				order.Amount{Value: h.Fee, Currency: h.Currency}.Same(order.Amount{Value: cmp.Or(p.Fee, "0"), Currency: h.Currency})
 		},
 		find: func(l *ledger) finding {
 			var list struct {
@@ -113,12 +114,12 @@ func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 	}
 	h := readHold(done)
 	return connector.Complete(connector.Vars{
-		flag: false, "externalAccountId": h.Account, "holdId": h.ID, "transferCode": h.ID, "heldAmount": p.amount.vars(),
+		flag: false, "externalAccountId": h.Account, "holdId": h.ID, "transferCode": h.ID, "heldAmount": p.Amount.Vars(),
 	})
 }
 
 // held is the hold that an earlier job of the payment placed.
-func held(job *connector.Job) (id string, p payment, no *refusal) {
+func held(job *connector.Job) (id string, p order.Order, no *refusal) {
 	if id = job.String("holdId"); id == "" {
 		id = job.String("transferCode")
 	}
@@ -129,12 +130,12 @@ func held(job *connector.Job) (id string, p payment, no *refusal) {
 	if no != nil {
 		return id, p, no
 	}
-	m, there, err := moneyVariable(job, "heldAmount")
+	m, there, err := order.ReadAmount(job, "heldAmount")
 	if err != nil {
 		return id, p, invalid("heldAmount: " + err.Error())
 	}
 	if there {
-		p.amount = m
+		p.Amount = m
 	}
 	return id, p, nil
 }
@@ -153,13 +154,13 @@ func book(c *connector.Context, job *connector.Job) connector.Outcome {
 	done, no, end := l.perform(deed{
 		key: key, path: "/bookings",
 		body: connector.Vars{
-			"hold": id, "amount": string(p.amount.Value), "currency": p.amount.Currency,
+			"hold": id, "amount": string(p.Amount.Value), "currency": p.Amount.Currency,
 			"reference": job.Payment, "purpose": key,
 		},
-		terms: p.amount.terms(p.account.term(), l.config.Institution),
+		terms: p.Amount.Terms(p.Account.Term(), l.config.Institution),
 		sound: func(answer []byte) bool {
 			b := readBooking(answer)
-			return b.Hold == id && b.of(job, p.amount)
+			return b.Hold == id && b.of(job, p.Amount)
 		},
 		find: findBooking(key),
 	})
@@ -186,7 +187,7 @@ func release(c *connector.Context, job *connector.Job) connector.Outcome {
 	_, no, end = l.perform(deed{
 		key: key, path: "/holds/" + url.PathEscape(id) + "/release",
 		body:  connector.Vars{"reason": "payment " + job.Payment},
-		terms: p.amount.terms(l.config.Institution, p.account.term()),
+		terms: p.Amount.Terms(l.config.Institution, p.Account.Term()),
 		sound: func(answer []byte) bool {
 			h := readHold(answer)
 			return h.ID == id && h.State == "released"

@@ -3,6 +3,7 @@ package main
 import (
 	"net/url"
 
+	"github.com/railhead-hub/railhead/plugins/ams/order"
 	connector "github.com/railhead-hub/railhead/sdk/go"
 )
 
@@ -12,8 +13,8 @@ func lookup(c *connector.Context, job *connector.Job) connector.Outcome {
 	if end != nil {
 		return *end
 	}
-	who := partyVariables(job)
-	if !who.named() {
+	who := order.ReadParty(job)
+	if !who.Named() {
 		return s.refused(invalid("partyIdType or partyId is missing"))
 	}
 	var party struct {
@@ -69,20 +70,20 @@ func payerQuote(c *connector.Context, job *connector.Job) connector.Outcome {
 
 // payeeQuote asks what it costs the payee to be paid.
 func payeeQuote(c *connector.Context, job *connector.Job) connector.Outcome {
-	r, err := readRequest(job, "quoteSwitchRequest")
-	p, no := payment{account: account{party: r.Payee.PartyIDInfo}, amount: r.Amount}, (*refusal)(nil)
+	r, err := order.ReadRequest(job, "quoteSwitchRequest")
+	p, no := order.Order{Account: order.Account{Party: r.Payee.PartyIDInfo}, Amount: r.Amount}, (*refusal)(nil)
 	switch {
 	case err != nil:
 		no = invalid("quoteSwitchRequest is not a quote request")
-	case !p.account.known():
+	case !p.Account.Known():
 		no = invalid("quoteSwitchRequest names no payee")
-	case !p.amount.ok():
+	case !p.Amount.OK():
 		no = invalid("quoteSwitchRequest has no amount with a currency")
 	}
 	return quote(c, job, p, no, "incoming", "quoteFailed")
 }
 
-func quote(c *connector.Context, job *connector.Job, p payment, no *refusal, direction, flag string) connector.Outcome {
+func quote(c *connector.Context, job *connector.Job, p order.Order, no *refusal, direction, flag string) connector.Outcome {
 	s, end := open(c, job, flag)
 	switch {
 	case end != nil:
@@ -90,26 +91,26 @@ func quote(c *connector.Context, job *connector.Job, p payment, no *refusal, dir
 	case no != nil:
 		return s.refused(no)
 	}
-	body := p.order()
+	body := body(p)
 	body["direction"] = direction
 	var q struct {
-		Account  string  `json:"account"`
-		Amount   decimal `json:"amount"`
-		Fee      decimal `json:"fee"`
-		Currency string  `json:"currency"`
+		Account  string        `json:"account"`
+		Amount   order.Decimal `json:"amount"`
+		Fee      order.Decimal `json:"fee"`
+		Currency string        `json:"currency"`
 	}
 	if end := s.read("POST", "/quotes", body, &q); end != nil {
 		return *end
 	}
-	fee := amount{q.Fee, q.Currency}
-	if q.Account == "" || !fee.ok() || !p.amount.same(amount{q.Amount, q.Currency}) {
+	fee := order.Amount{Value: q.Fee, Currency: q.Currency}
+	if q.Account == "" || !fee.OK() || !p.Amount.Same(order.Amount{Value: q.Amount, Currency: q.Currency}) {
 		return unreadable()
 	}
 	commission := connector.Vars{"amount": "0", "currency": q.Currency}
 	return connector.Complete(connector.Vars{
-		flag: false, "externalAccountId": q.Account, "fspFee": fee.vars(), "fspCommission": commission,
+		flag: false, "externalAccountId": q.Account, "fspFee": fee.Vars(), "fspCommission": commission,
 		"localQuoteResponse": string(connector.Vars{
-			"transactionCode": job.Payment, "fspFee": fee.vars(), "fspCommission": commission,
+			"transactionCode": job.Payment, "fspFee": fee.Vars(), "fspCommission": commission,
 		}.JSON()),
 	})
 }
@@ -118,7 +119,7 @@ func quote(c *connector.Context, job *connector.Job, p payment, no *refusal, dir
 func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 	p, no := readPayer(job)
 	if no == nil {
-		p, no = p.withFee(job)
+		p, no = withFee(p, job)
 	}
 	s, end := open(c, job, "transferPrepareFailed")
 	switch {
@@ -128,21 +129,21 @@ func hold(c *connector.Context, job *connector.Job) connector.Outcome {
 		return s.refused(no)
 	}
 	return s.perform(deed{
-		key: "hold", path: "/holds", body: p.order(), moved: p.amount, debtor: p.account.term(), creditor: s.config.Institution,
+		key: "hold", path: "/holds", body: body(p), moved: p.Amount, debtor: p.Account.Term(), creditor: s.config.Institution,
 	}, func(a done) connector.Vars {
-		return connector.Vars{"externalAccountId": a.Account, "holdId": a.ID, "transferCode": a.ID, "heldAmount": p.amount.vars()}
+		return connector.Vars{"externalAccountId": a.Account, "holdId": a.ID, "transferCode": a.ID, "heldAmount": p.Amount.Vars()}
 	})
 }
 
 // held is the hold that an earlier job of the payment placed.
-func held(job *connector.Job) (id string, p payment, no *refusal) {
+func held(job *connector.Job) (id string, p order.Order, no *refusal) {
 	if id = job.String("holdId"); id == "" {
 		id = job.String("transferCode")
 	}
 	if id == "" {
 		return "", p, &refusal{Code: "NO_HOLD", Message: "the payment has no hold"}
 	}
-	m, there, err := moneyVariable(job, "heldAmount")
+	m, there, err := order.ReadAmount(job, "heldAmount")
 	switch {
 	case err != nil:
 		return id, p, invalid("heldAmount: " + err.Error())
@@ -150,9 +151,9 @@ func held(job *connector.Job) (id string, p payment, no *refusal) {
 		p, no = readPayer(job)
 		return id, p, no
 	}
-	r, err := readRequest(job, "channelRequest")
-	p = payment{account: account{party: r.Payer.PartyIDInfo, id: job.String("externalAccountId")}, amount: m}
-	if err != nil || !p.account.known() {
+	r, err := order.ReadRequest(job, "channelRequest")
+	p = order.Order{Account: order.Account{Party: r.Payer.PartyIDInfo, ID: job.String("externalAccountId")}, Amount: m}
+	if err != nil || !p.Account.Known() {
 		return id, p, invalid("no account is named")
 	}
 	return id, p, nil
@@ -179,8 +180,8 @@ func ofHold(c *connector.Context, job *connector.Job, key, flag string, complete
 		return s.refused(no)
 	}
 	d := deed{
-		key: key, path: "/holds/" + url.PathEscape(id) + "/" + key, moved: p.amount, debtor: p.account.term(), creditor: s.config.Institution,
-		body: connector.Vars{"amount": string(p.amount.Value), "currency": p.amount.Currency},
+		key: key, path: "/holds/" + url.PathEscape(id) + "/" + key, moved: p.Amount, debtor: p.Account.Term(), creditor: s.config.Institution,
+		body: connector.Vars{"amount": string(p.Amount.Value), "currency": p.Amount.Currency},
 	}
 	if key == "release" {
 		d.debtor, d.creditor = d.creditor, d.debtor
@@ -192,7 +193,7 @@ func ofHold(c *connector.Context, job *connector.Job, key, flag string, complete
 func commit(c *connector.Context, job *connector.Job) connector.Outcome {
 	p, no := readPayee(job, "quoteSwitchRequest")
 	if no == nil {
-		p, no = p.withFee(job)
+		p, no = withFee(p, job)
 	}
 	return credit(c, job, p, no)
 }
@@ -204,7 +205,7 @@ func deposit(c *connector.Context, job *connector.Job) connector.Outcome {
 	return credit(c, job, p, no)
 }
 
-func credit(c *connector.Context, job *connector.Job, p payment, no *refusal) connector.Outcome {
+func credit(c *connector.Context, job *connector.Job, p order.Order, no *refusal) connector.Outcome {
 	s, end := open(c, job, "transferCreateFailed")
 	switch {
 	case end != nil:
@@ -213,7 +214,7 @@ func credit(c *connector.Context, job *connector.Job, p payment, no *refusal) co
 		return s.refused(no)
 	}
 	return s.perform(deed{
-		key: "credit", path: "/deposits", body: p.order(), moved: p.amount, debtor: s.config.Institution, creditor: p.account.term(),
+		key: "credit", path: "/deposits", body: body(p), moved: p.Amount, debtor: s.config.Institution, creditor: p.Account.Term(),
 	}, func(a done) connector.Vars {
 		return connector.Vars{"bookingId": a.ID, "transferCode": a.ID, "externalAccountId": a.Account}
 	})
@@ -223,11 +224,11 @@ func credit(c *connector.Context, job *connector.Job, p payment, no *refusal) co
 func transfer(c *connector.Context, job *connector.Job) connector.Outcome {
 	p, no := readPayer(job)
 	if no == nil {
-		p, no = p.withFee(job)
+		p, no = withFee(p, job)
 	}
-	r, err := readRequest(job, "channelRequest")
-	payee := account{party: r.Payee.PartyIDInfo}
-	if no == nil && (err != nil || !payee.known()) {
+	r, err := order.ReadRequest(job, "channelRequest")
+	payee := order.Account{Party: r.Payee.PartyIDInfo}
+	if no == nil && (err != nil || !payee.Known()) {
 		no = invalid("channelRequest names no payee")
 	}
 	s, end := open(c, job, "internalTransferFailed")
@@ -237,9 +238,9 @@ func transfer(c *connector.Context, job *connector.Job) connector.Outcome {
 	case no != nil:
 		return s.refused(no)
 	}
-	body := p.order()
-	body["payee"] = payee.vars()
+	body := body(p)
+	body["payee"] = payee.Vars()
 	return s.perform(deed{
-		key: "internal-transfer", path: "/transfers", body: body, moved: p.amount, debtor: p.account.term(), creditor: payee.term(),
+		key: "internal-transfer", path: "/transfers", body: body, moved: p.Amount, debtor: p.Account.Term(), creditor: payee.Term(),
 	}, func(a done) connector.Vars { return connector.Vars{"bookingId": a.ID} })
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/railhead-hub/railhead/plugins/ams/order"
 	connector "github.com/railhead-hub/railhead/sdk/go"
 )
 
@@ -56,19 +57,19 @@ type deed struct {
 	key   string // the money key, which is also the deed's purpose in openapi.yaml
 	path  string
 	body  connector.Vars
-	moved amount
+	moved order.Amount
 	// debtor and creditor are for the terms.
 	debtor, creditor string
 }
 
 // done is the service's account of a deed: Done in openapi.yaml.
 type done struct {
-	ID       string  `json:"id"`
-	Payment  string  `json:"payment"`
-	Purpose  string  `json:"purpose"`
-	Account  string  `json:"account"`
-	Amount   decimal `json:"amount"`
-	Currency string  `json:"currency"`
+	ID       string        `json:"id"`
+	Payment  string        `json:"payment"`
+	Purpose  string        `json:"purpose"`
+	Account  string        `json:"account"`
+	Amount   order.Decimal `json:"amount"`
+	Currency string        `json:"currency"`
 }
 
 // of reads a service's account of a deed, and reports whether it is of this one.
@@ -76,7 +77,7 @@ func (s *service) of(d deed, answer []byte) (a done, ok bool) {
 	if json.Unmarshal(answer, &a) != nil {
 		return done{}, false
 	}
-	return a, a.ID != "" && a.Account != "" && a.Payment == s.job.Payment && a.Purpose == d.key && d.moved.same(amount{a.Amount, a.Currency})
+	return a, a.ID != "" && a.Account != "" && a.Payment == s.job.Payment && a.Purpose == d.key && d.moved.Same(order.Amount{Value: a.Amount, Currency: a.Currency})
 }
 
 func (s *service) call(method, path string, body connector.Vars) connector.HTTP {
@@ -94,7 +95,7 @@ func (s *service) call(method, path string, body connector.Vars) connector.HTTP 
 func (s *service) perform(d deed, complete func(done) connector.Vars) connector.Outcome {
 	d.body["payment"], d.body["purpose"] = s.job.Payment, d.key
 	call := s.call("POST", d.path, d.body)
-	call.Key, call.Terms = d.key, d.moved.terms(d.debtor, d.creditor)
+	call.Key, call.Terms = d.key, d.moved.Terms(d.debtor, d.creditor)
 	a, no, end := s.attempt(d, call)
 	switch {
 	case end != nil:
